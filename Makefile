@@ -1,0 +1,66 @@
+# Every target makes its own virtual environment; a stamp file records what is installed there.
+PYTHON   ?= python3
+VENV     ?= .venv
+VERSIONS := 3.11 3.12 3.13
+BIN      := $(VENV)/bin
+PIP      := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: help demo test test-all lint docs peers clean
+.NOTPARALLEL:
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: $(VENV)/.with-base ## install, then compile, verify and draw a neuron
+	$(BIN)/gradcompile demo neuron
+
+test: $(VENV)/.with-test ## run the tests
+	$(BIN)/python -m pytest
+
+test-all: ## run the tests on each supported Python that is installed
+	@# Where pyenv provides the interpreters, only one that PYENV_VERSION names can be found.
+	@tested=; failed=; missing=; \
+	for v in $(VERSIONS); do \
+	  python=$$(PYENV_VERSION=$$v python$$v -c 'import sys; print(sys.executable)' 2>/dev/null || \
+	    python$$v -c 'import sys; print(sys.executable)' 2>/dev/null); \
+	  if [ -z "$$python" ]; then missing="$$missing $$v"; continue; fi; \
+	  echo "== Python $$v"; \
+	  if $(MAKE) --no-print-directory test PYTHON="$$python" VENV=.venv-$$v; \
+	  then tested="$$tested $$v"; else failed="$$failed $$v"; fi; \
+	done; \
+	echo "test-all: passed:$${tested:- none}; failed:$${failed:- none}; not installed:$${missing:- none}"; \
+	[ -z "$$failed" ] && [ -n "$$tested" ]
+
+lint: $(VENV)/.with-dev ## check style, format and types
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy --strict
+
+docs: $(VENV)/.with-docs ## execute and build the documentation
+	$(BIN)/python -m sphinx -b html -E -W --keep-going -q docs docs/_build/html
+	@echo "see docs/_build/html/index.html"
+
+peers: $(VENV)/.with-test $(VENV)/.with-peers ## run the slow tests and those that compare with torch, jax and micrograd
+	$(BIN)/python -c "import jax, micrograd, torch"
+	$(BIN)/python -m pytest -n 0 --benchmark-enable -m "peers or slow"
+
+clean: ## remove environments, caches and everything built
+	rm -rf .venv .venv-* build dist docs/_build
+	rm -rf .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  version=$$($(PYTHON) -c 'import platform; print(platform.python_version())' 2>/dev/null); \
+	  echo "gradcompile needs Python 3.11 or newer, but $(PYTHON) is $${version:-missing}:" \
+	    "name another one with 'make PYTHON=...'" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.with-base: pyproject.toml $(VENV)/.created
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/.with-%: pyproject.toml $(VENV)/.created
+	$(PIP) -e ".[$*]"
+	@touch $@

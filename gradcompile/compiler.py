@@ -1,0 +1,246 @@
+"""The pipeline end to end: `compile` and `CompiledFunction`."""
+
+import functools
+import html
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from gradcompile.kernel import GRAD, VALUE, VALUE_AND_GRAD, Kernel, Mode
+from gradcompile.trace import Inputs, Traced, trace_function, trace_graph
+from gradcompile.tree import Structure, flatten
+from gradcompile.value import TraceError, Value
+
+if TYPE_CHECKING:
+    from gradcompile.draw import Picture
+    from gradcompile.symbolic import Report
+
+Wrt = str | Sequence[str] | None
+
+
+def compile(  # noqa: A001  (as numba's jit and jax's jit, it is meant to be used qualified)
+    target: Callable[..., Any] | Value | None = None,
+    inputs: Inputs = None,
+    *,
+    wrt: Wrt = None,
+    cache: bool = True,
+    name: str | None = None,
+) -> Any:
+    """Compile a function or a finished expression graph.
+
+    Args:
+        target: a Python function of numbers (in lists, tuples, dicts or arrays, nested in any
+            way), which is traced on its first call for each structure of arguments; or a `Value`.
+            Without it, `compile` is a decorator with options.
+        inputs: for a `Value`: the arguments of the compiled function. A sequence of Values, or a
+            mapping of names to Values or to nested lists or arrays of them; without it, the
+            labelled leaves. Every other leaf is a constant.
+        wrt: the names of the arguments to differentiate by; all of them, if not given.
+        cache: keep source and machine code on disk, for the next process.
+        name: the function's name in emitted code and messages.
+
+    Returns:
+        A `CompiledFunction`.
+
+    Raises:
+        TypeError: the target is neither a function nor a Value.
+        ValueError: `inputs` names a Value that the graph does not contain, or one twice; `wrt`
+            names no argument.
+
+    Example:
+        >>> import gradcompile as gdc
+        >>> @gdc.compile
+        ... def f(x):
+        ...     return 3 * x**2 - 4 * x + 5
+        >>> f(3.0)
+        20.0
+        >>> f.value_and_grad(3.0)
+        (20.0, Gradient(x=14.0))
+    """
+    if target is None:
+        return functools.partial(compile, inputs=inputs, wrt=wrt, cache=cache, name=name)
+    if isinstance(target, Value):
+        label = name or target.label or "f"
+        return CompiledFunction(None, trace_graph(target, inputs, label), label, wrt, cache)
+    if not callable(target):
+        kind = type(target).__name__
+        raise TypeError(f"compile: expected a function or a Value, got {kind} {target!r:.60}")
+    if inputs is not None:
+        raise TypeError("compile: inputs= is for a Value; a function has its own arguments")
+    label = name or getattr(target, "__name__", type(target).__name__)
+    label = "f" if label == "<lambda>" else label
+    return CompiledFunction(target, None, label, wrt, cache)
+
+
+class CompiledFunction:
+    """A function compiled for its value and its gradient.
+
+    Calling it gives the value. `value`, `grad` and `value_and_grad` are kernels: they take the
+    same arguments, and each shows its `.source`, `.program`, `.dispatcher`, `.llvm()`, `.asm()`
+    and `.flat(x)`. Gradients are namedtuples in the structure of the arguments.
+
+    Example:
+        >>> import gradcompile as gdc
+        >>> neuron = gdc.compile(lambda w, x, b: gdc.tanh(w[0] * x[0] + w[1] * x[1] + b))
+        >>> value, grads = neuron.value_and_grad([-3.0, 1.0], [2.0, 0.0], 6.881373587019543)
+        >>> round(value, 12), [round(x, 12) for x in grads.w]
+        (0.707106781187, [1.0, 0.0])
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any] | None,
+        graph: Traced | None,
+        name: str,
+        wrt: Wrt,
+        use_cache: bool,
+    ) -> None:
+        self.name = name
+        self.use_cache = use_cache
+        self._function = function
+        self._graph = graph
+        self._signature = _signature(function, graph)
+        self._traces: dict[tuple[tuple[str, Structure], ...], Traced] = {}
+        self.wrt = _wrt_names(wrt, list(self._signature.parameters))
+        self.value = Kernel(self, VALUE)
+        self.grad = Kernel(self, GRAD)
+        self.value_and_grad = Kernel(self, VALUE_AND_GRAD)
+        if function is not None:
+            functools.update_wrapper(self, function, updated=())
+        self.__name__ = name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.value(*args, **kwargs)
+
+    @property
+    def source(self) -> str:
+        """The emitted source of `value_and_grad`."""
+        return self.value_and_grad.source
+
+    @property
+    def program(self) -> Any:
+        """The program of `value_and_grad`."""
+        return self.value_and_grad.program
+
+    def draw(self) -> "Picture":
+        """The graph of the function's program, as a picture."""
+        from gradcompile.draw import draw  # noqa: PLC0415  (graphviz loads on first use)
+
+        return draw(self.value.program)
+
+    def verify(self) -> "Report":
+        """Check every derivative in the emitted source, symbolically where that can be decided.
+
+        Returns:
+            A report with `.ok` and, for each derivative, `.name` and `.verdict`: "proved",
+            "confirmed" or "refuted".
+        """
+        from gradcompile.symbolic import verify_source  # noqa: PLC0415  (sympy loads on first use)
+
+        build = self.value_and_grad._build()
+        names = [build.program.inputs[slot].name for slot in build.slots]
+        return verify_source(build.source, names, build.slots)
+
+    def __repr__(self) -> str:
+        return f"<CompiledFunction {self.name}{self._signature}>"
+
+    def _repr_html_(self) -> str:
+        try:
+            source = self.source
+        except (TraceError, TypeError, ValueError):
+            return f"<code>{html.escape(repr(self))}</code>"
+        return _highlighted(source)
+
+    # --- what the kernels ask ----------------------------------------------------------------
+
+    def _trace(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> tuple[list[float], Traced | None]:
+        """The flat arguments, and the program for their structure; None if they are Values."""
+        bound = self._bind(args, kwargs)
+        leaves: list[Any] = []
+        structures: dict[str, Structure] = {}
+        for name, argument in bound.arguments.items():
+            found, structures[name] = self._flatten(name, argument)
+            leaves.extend(found)
+        if any(isinstance(leaf, Value) for leaf in leaves):
+            return [], None
+        if self._graph is not None:
+            for name, expected in self._graph.arguments.items():
+                self._require(name, expected, structures[name])
+            return leaves, self._graph
+        key = tuple(structures.items())
+        if key not in self._traces:
+            assert self._function is not None
+            self._traces[key] = trace_function(self._function, self.name, bound, structures)
+        return leaves, self._traces[key]
+
+    def _bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> inspect.BoundArguments:
+        try:
+            bound = self._signature.bind(*args, **kwargs)
+        except TypeError as error:
+            given = f"{len(args)} positional" + (f" and {sorted(kwargs)}" if kwargs else "")
+            raise TypeError(f"{self.name}{self._signature}: {error} (given: {given})") from None
+        bound.apply_defaults()
+        return bound
+
+    def _flatten(self, name: str, argument: Any) -> tuple[list[Any], Structure]:
+        try:
+            return flatten(argument, is_leaf=lambda x: isinstance(x, Value))
+        except TypeError as error:
+            raise TypeError(f"{self.name}: argument {name!r}: {error}") from None
+
+    def _leaves(self, name: str, argument: Any, expected: Structure) -> list[float]:
+        leaves, structure = self._flatten(name, argument)
+        self._require(name, expected, structure)
+        return leaves
+
+    def _require(self, name: str, expected: Structure, given: Structure) -> None:
+        if given != expected:
+            raise ValueError(f"{self.name}: argument {name!r}: expected {expected}, got {given}")
+
+    def _latest(self) -> Traced:
+        """The program to show when no arguments are given."""
+        if self._graph is not None:
+            return self._graph
+        if not self._traces:
+            try:
+                self._trace((1.0,) * len(self._signature.parameters), {})
+            except Exception as error:
+                raise TraceError(
+                    f"{self.name} has not been called yet, so the shapes of its arguments are not "
+                    f"known, and it does not work on plain numbers ({error}); call it once first"
+                ) from error
+        return next(reversed(self._traces.values()))
+
+    def _on_values(self, mode: Mode, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Called on Values, the function builds a graph: so compiled functions compose."""
+        if self._function is None or mode is not VALUE:
+            raise TypeError(f"{self.name}.{mode.name}: expected numbers, got Values")
+        return self._function(*args, **kwargs)
+
+
+def _signature(function: Callable[..., Any] | None, graph: Traced | None) -> inspect.Signature:
+    if function is not None:
+        return inspect.signature(function)
+    assert graph is not None
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return inspect.Signature([inspect.Parameter(name, kind) for name in graph.arguments])
+
+
+def _wrt_names(wrt: Wrt, names: list[str]) -> tuple[str, ...]:
+    if wrt is None:
+        return tuple(names)
+    chosen = [wrt] if isinstance(wrt, str) else list(wrt)
+    for name in chosen:
+        if name not in names:
+            raise ValueError(f"wrt: {name!r} is not an argument; the arguments are {names}")
+    return tuple(name for name in names if name in chosen)
+
+
+def _highlighted(source: str) -> str:
+    from pygments import highlight  # noqa: PLC0415  (only notebooks need it)
+    from pygments.formatters import HtmlFormatter  # noqa: PLC0415
+    from pygments.lexers import PythonLexer  # noqa: PLC0415
+
+    return str(highlight(source, PythonLexer(), HtmlFormatter(noclasses=True)))

@@ -1,0 +1,329 @@
+"""Program → readable Python source, the one text that is printed, debugged, compiled and verified.
+
+Statements are built as syntax trees and printed by `ast.unparse`, so nothing is parenthesised
+wrongly. A value that is read once and has no name is written into the statement that reads it,
+as long as that line can still be followed; everything else is assigned once, under its label or a
+number. Each adjoint statement says which forward statement it differentiates.
+"""
+
+import ast
+import copy
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from gradcompile import ieee
+from gradcompile.ir import Const, Instruction, Operand, Program, Var
+from gradcompile.names import RESERVED, Names
+
+WIDTH = 72
+"""The widest expression, in characters, that one statement is built up to."""
+
+DEPTH = 5
+"""How many operations may nest in one statement."""
+
+LINE = 100
+"""The widest line with its comment."""
+
+LISTED = 16
+"""The longest array that is returned as a list of names; a longer one is filled as it is made."""
+
+_HELPERS = {"array": "numpy", "empty": "numpy", "float64": "numpy", "inf": "math", "nan": "math"}
+_OPERANDS_PASS = ("max", "abs", *ieee.CHOICES)
+"""Functions that return one of their operands, and so perhaps a plain Python float."""
+
+
+def emit(program: Program, function: str, summary: str = "") -> str:
+    """The source of a module with one function that computes `program`.
+
+    Args:
+        program: what to compute.
+        function: the function's name; it takes one flat float64 array, `inputs`, and returns the
+            program's outputs: floats, and flat arrays for tuples.
+        summary: a comment for the first line.
+    """
+    return _Emitter(program, function).module(summary)
+
+
+@dataclass
+class _Expression:
+    """A syntax tree with what is needed to decide whether it may grow."""
+
+    tree: ast.expr
+    width: int
+    depth: int = 0
+    origins: tuple[Var, ...] = ()
+    reads: tuple[Var, ...] = ()
+
+
+@dataclass
+class _Statement:
+    code: str
+    reverse: bool
+    comment: str = ""
+
+
+@dataclass
+class _Emitter:
+    program: Program
+    function: str
+    names: dict[Var, str] = field(default_factory=dict)
+    pending: dict[Var, _Expression] = field(default_factory=dict)
+    home: dict[Var, Var] = field(default_factory=dict)
+    forward: dict[Var, str] = field(default_factory=dict)
+    statements: list[_Statement] = field(default_factory=list)
+    plain: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.namer = Names(RESERVED | set(vars(ieee)) | set(_HELPERS) | {"inputs", "gradient"})
+        self.namer.fresh(self.function)
+        self.reads = _count_reads(self.program)
+        self.slots = _slots(self.program)
+        # What several statements of the reverse sweep hand on deserves a name in the forward one.
+        self.shared = {
+            result.primal for result, *_ in self.program.instructions if self.reads[result] > 1
+        }
+        self.outputs = {x for x in self.program.flat_outputs if isinstance(x, Var)}
+        for var in self.program.inputs:
+            self.names[var] = self.namer.fresh(var.name, "x")
+
+    def module(self, summary: str) -> str:
+        for instruction in self.program.instructions:
+            self._instruction(instruction)
+        body = [*self._unpacking(), *self._allocation(), *self._sweeps(), *self._return()]
+        text = "\n".join(f"    {line}" if line else "" for line in body)
+        head = f"# {summary}\n" if summary else ""
+        return f"{head}{self._imports(text)}def {self.function}(inputs):\n{text}\n"
+
+    # --- statements ----------------------------------------------------------------------------
+
+    def _instruction(self, instruction: Instruction) -> None:
+        expression = self._expression(instruction)
+        result = instruction.result
+        if self._may_inline(instruction):
+            self.pending[result] = expression
+        else:
+            self._assign(result, expression, instruction.origin is not None)
+
+    def _expression(self, instruction: Instruction) -> _Expression:
+        _, op, operands, origin = instruction
+        while True:
+            parts = [self._operand(operand) for operand in operands]
+            width = len(op.expression) + sum(part.width for part in parts)
+            depth = max(part.depth + (not _joins(op.name, part.tree)) for part in parts)
+            inlined = [
+                (p.width, x) for p, x in zip(parts, operands, strict=True) if x in self.pending
+            ]
+            if not inlined or (width <= WIDTH and depth <= DEPTH):
+                break
+            self._settle(max(inlined, key=lambda pair: pair[0])[1])
+        trees = dict(zip(op.operand_names, (part.tree for part in parts), strict=True))
+        tree = _Substitution(trees, self.plain).visit(copy.deepcopy(op.template))
+        origins = (() if origin is None else (origin,)) + tuple(o for p in parts for o in p.origins)
+        if op.name in ("add", "sub"):
+            origins += tuple(x.primal for x in operands if isinstance(x, Var) and x.primal)
+        inner = tuple(x for x in operands if x in self.pending and isinstance(x, Var))
+        reads = inner + tuple(v for p in parts for v in p.reads)
+        return _Expression(tree, width, depth, origins, reads)
+
+    def _operand(self, operand: Operand) -> _Expression:
+        if isinstance(operand, Const):
+            tree = _number(operand.value)
+            return _Expression(tree, len(ast.unparse(tree)))
+        if operand in self.pending:
+            return self.pending[operand]
+        name = self.names[operand]
+        return _Expression(ast.Name(name), len(name))
+
+    def _settle(self, operand: Operand) -> None:
+        """Give a pending value a statement of its own: the line it was to go into is full."""
+        assert isinstance(operand, Var)
+        expression = self.pending.pop(operand)
+        self._assign(operand, expression, bool(expression.origins))
+
+    def _may_inline(self, instruction: Instruction) -> bool:
+        result = instruction.result
+        if result.full_name or self.reads[result] != 1 or result in self.outputs:
+            return False
+        if result.primal is not None:
+            return result.primal not in self.names
+        return result not in self.shared
+
+    def _assign(self, var: Var, expression: _Expression, reverse: bool) -> None:
+        name = self._name(var)
+        for inner in expression.reads:
+            self.home[inner] = var
+        code = f"{name} = {ast.unparse(expression.tree)}"
+        if not reverse:
+            self.forward[var] = code
+        if var in self.slots:
+            code = f"{name} = gradient[{self.slots[var]}] = {ast.unparse(expression.tree)}"
+        if _is_plain(expression.tree, self.plain):
+            self.plain.add(name)
+        comment = self._comment(code, expression.origins) if reverse else ""
+        self.statements.append(_Statement(code, reverse, comment))
+
+    def _name(self, var: Var) -> str:
+        label = var.full_name
+        if var.primal in self.names:
+            label = f"{self.names[var.primal].rstrip('_')}_bar"
+        if not label and var in self.outputs and var.primal is None:
+            label = "value"
+        self.names[var] = self.namer.fresh(label)
+        return self.names[var]
+
+    def _comment(self, code: str, origins: Iterable[Var]) -> str:
+        """The forward statements that an adjoint statement differentiates."""
+        homes = dict.fromkeys(self.home.get(origin, origin) for origin in origins)
+        found = [home for home in homes if home in self.forward]
+        if len(found) == 1 and len(code) + len(self.forward[found[0]]) <= LINE - 12:
+            return self.forward[found[0]]
+        names = [self.names[home] for home in found]
+        return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+    # --- the module around them ------------------------------------------------------------------
+
+    def _unpacking(self) -> list[str]:
+        read = set(self.reads) | self.outputs
+        used = [(self.names[v], i) for i, v in enumerate(self.program.inputs) if v in read]
+        lines: list[str] = []
+        while used:
+            count = len(used)
+            while count > 1 and len(_unpack(used[:count])) > LINE - 4:
+                count -= 1
+            lines.append(_unpack(used[:count]))
+            used = used[count:]
+        return lines
+
+    def _allocation(self) -> list[str]:
+        sizes = [len(x) for x in self.program.outputs if isinstance(x, tuple) and len(x) > LISTED]
+        return [f"gradient = empty({size})" for size in sizes]
+
+    def _sweeps(self) -> list[str]:
+        lines = []
+        for title, reverse in (("# forward sweep", False), ("# reverse sweep", True)):
+            part = [s for s in self.statements if s.reverse is reverse]
+            column = min(max((len(s.code) for s in part), default=0), 48)
+            if part:
+                lines.append(title)
+            for statement in part:
+                comment = f"  # {statement.comment}" if statement.comment else ""
+                lines.append(f"{statement.code:{column if comment else 0}}{comment}")
+        return lines
+
+    def _return(self) -> list[str]:
+        lines, parts = [], []
+        for output in self.program.outputs:
+            if not isinstance(output, tuple):
+                parts.append(ast.unparse(self._operand(output).tree))
+            elif len(output) <= LISTED:
+                items = ", ".join(ast.unparse(self._operand(x).tree) for x in output)
+                parts.append(f"array([{items}])" if output else "empty(0)")
+            else:
+                for index, operand in enumerate(output):
+                    if not isinstance(operand, Var) or self.slots.get(operand) != index:
+                        value = ast.unparse(self._operand(operand).tree)
+                        lines.append(f"gradient[{index}] = {value}")
+                parts.append("gradient")
+        return [*lines, f"return {', '.join(parts)}"]
+
+    def _imports(self, text: str) -> str:
+        tree = ast.parse(f"def f():\n{text}")
+        names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        modules: dict[str, list[str]] = {}
+        for name in sorted(names):
+            if name in _HELPERS:
+                modules.setdefault(_HELPERS[name], []).append(name)
+            elif name in (*ieee.TOTAL, *ieee.CHOICES):
+                modules.setdefault("gradcompile.ieee", []).append(name)
+        lines = [
+            f"from {module} import {', '.join(names)}" for module, names in sorted(modules.items())
+        ]
+        return "\n".join(lines) + "\n\n\n" if lines else "\n\n"
+
+
+def _count_reads(program: Program) -> Counter[Operand]:
+    """How often the text would read each value if every other were inlined."""
+    reads: Counter[Operand] = Counter()
+    for _, op, operands, _ in program.instructions:
+        for operand, repeated in zip(operands, op.repeats, strict=True):
+            reads[operand] += 1 + repeated
+    return reads
+
+
+def _slots(program: Program) -> dict[Operand, int]:
+    """For each value that goes into a long array: where (the first place, if into several)."""
+    slots: dict[Operand, int] = {}
+    assigned = {instruction.result for instruction in program.instructions}
+    for output in program.outputs:
+        if isinstance(output, tuple) and len(output) > LISTED:
+            for index, operand in enumerate(output):
+                if operand in assigned:
+                    slots.setdefault(operand, index)
+    return slots
+
+
+def _unpack(used: list[tuple[str, int]]) -> str:
+    left = ", ".join(name for name, _ in used)
+    right = ", ".join(f"inputs[{index}]" for _, index in used)
+    return f"{left} = {right}"
+
+
+def _number(value: float) -> ast.expr:
+    if math.isnan(value):
+        return ast.Name("nan")
+    if math.copysign(1.0, value) < 0:
+        return ast.UnaryOp(ast.USub(), _number(-value))
+    return ast.Name("inf") if math.isinf(value) else ast.Constant(value)
+
+
+def _joins(op: str, tree: ast.expr) -> bool:
+    """Does an operand continue a sum or a product, so that it reads no deeper?"""
+    if not isinstance(tree, ast.BinOp):
+        return False
+    sums, products = (ast.Add, ast.Sub), (ast.Mult, ast.Div)
+    return isinstance(tree.op, sums if op in ("add", "sub") else products if op == "mul" else ())
+
+
+class _Substitution(ast.NodeTransformer):
+    """Puts operands into a row's expression."""
+
+    def __init__(self, operands: dict[str, ast.expr], plain: set[str]) -> None:
+        self.operands = operands
+        self.plain = plain
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self.operands.get(node.id, node)
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
+        self.generic_visit(node)
+        match node.test:
+            case ast.Call(ast.Name("float64"), [ast.Compare() as comparison]):
+                node.test = comparison
+        return node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        # CPython raises for plain floats what it answers by IEEE-754 for a numpy.float64.
+        self.generic_visit(node)
+        if isinstance(node.op, ast.Div | ast.Pow) and _is_plain(node, self.plain):
+            node.right = ast.Call(ast.Name("float64"), [node.right], [])
+        return node
+
+
+def _is_plain(tree: ast.expr, plain: set[str]) -> bool:
+    """May the expression be a plain Python float under CPython, and not a numpy.float64?"""
+    match tree:
+        case ast.Name(name):
+            return name in plain or name in ("inf", "nan")
+        case ast.Constant():
+            return True
+        case ast.BinOp(left, _, right):
+            return _is_plain(left, plain) and _is_plain(right, plain)
+        case ast.UnaryOp(_, operand):
+            return _is_plain(operand, plain)
+        case ast.IfExp(_, body, orelse):
+            return _is_plain(body, plain) or _is_plain(orelse, plain)
+        case ast.Call(ast.Name(name), arguments):
+            return name in _OPERANDS_PASS and any(_is_plain(x, plain) for x in arguments)
+    return False

@@ -1,0 +1,118 @@
+"""Emitted source → machine code, by numba; the only module that imports it.
+
+numba compiles the emitted function itself. The functions of `ieee.py` that its text calls are
+given their machine-code meaning here: the C library's function of the same name.
+"""
+
+import hashlib
+import hmac
+import math
+import pickle
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core.caching import _Cache
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
+from numba.extending import overload
+
+from gradcompile import cache, ieee
+
+SIGNATURE = (numba.float64[::1],)
+"""A kernel takes one contiguous float64 array."""
+
+_registered: list[bool] = []
+
+
+def register_numba() -> None:
+    """Tell numba what the functions of `ieee.py` mean; numba calls this itself when it starts."""
+    if _registered:
+        return
+    _registered.append(True)
+    for name in ieee.TOTAL:
+        _register(getattr(ieee, name), _calling(getattr(math, name)))
+    for name in ieee.CHOICES:
+        _register(getattr(ieee, name), getattr(ieee, name))
+
+
+def _register(function: Callable[..., Any], meaning: Callable[..., Any]) -> None:
+    overload(function, strict=False)(lambda *operands: meaning)
+
+
+def _calling(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda x: function(x)
+
+
+def jit(function: Callable[..., Any], use_cache: bool = True) -> Any:
+    """The numba dispatcher of an emitted function, compiled for flat float64 arrays.
+
+    Args:
+        function: from executing an emitted module.
+        use_cache: keep the machine code beside the function's source file.
+    """
+    register_numba()
+    dispatcher = numba.njit(function, error_model="numpy")
+    path = Path(function.__code__.co_filename)
+    if use_cache and path.is_file():
+        dispatcher._cache = KernelCache(path)
+    dispatcher.compile(SIGNATURE)
+    return dispatcher
+
+
+class KernelCache(_Cache):  # type: ignore[misc]
+    """Machine code beside the source it came from, with a checksum.
+
+    numba's own cache unpickles whatever it finds; a damaged file is an exception or a crash there.
+    Here an entry that does not match its checksum is compiled again.
+    """
+
+    def __init__(self, source: Path) -> None:
+        self.source = source
+        self.enabled = True
+
+    @property
+    def cache_path(self) -> str:
+        return str(self.source.parent)
+
+    def enable(self) -> None:
+        self.enabled = True
+
+    def disable(self) -> None:
+        self.enabled = False
+
+    def flush(self) -> None:
+        for path in self.source.parent.glob(f"{self.source.stem}.*.machine"):
+            path.unlink(missing_ok=True)
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """The compiled function for a signature; None if there is no sound entry."""
+        target_context.refresh()
+        if not self.enabled:
+            return None
+        try:
+            content = self._path(sig, target_context).read_bytes()
+        except OSError:
+            return None
+        digest, payload = content[:32], content[32:]
+        if not hmac.compare_digest(digest, hashlib.sha256(payload).digest()):
+            return None
+        try:
+            return CompileResult._rebuild(target_context, *pickle.loads(payload))  # noqa: S301
+        except Exception:  # noqa: BLE001  (whatever it is, compiling anew is the answer)
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep a compiled function, unless it refers to objects of this process."""
+        if self.enabled and not data.lifted and not data.library.has_dynamic_globals:
+            payload = dumps(data._reduce())
+            content = hashlib.sha256(payload).digest() + payload
+            cache.write(self._path(sig, data.target_context), content)
+
+    def _path(self, sig: Any, target_context: Any) -> Path:
+        versions = (numba.__version__, platform.python_version())
+        key = (str(sig), target_context.codegen().magic_tuple(), versions)
+        digest = hashlib.sha256(repr(key).encode()).hexdigest()[:16]
+        return self.source.with_name(f"{self.source.stem}.{digest}.machine")

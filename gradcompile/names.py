@@ -1,0 +1,49 @@
+"""Names for emitted code: a label is data, and becomes a readable, distinct identifier."""
+
+import builtins
+import keyword
+import re
+import unicodedata
+
+LONGEST = 40
+"""Characters of a label that are kept in a name."""
+
+RESERVED = frozenset(keyword.kwlist) | frozenset(keyword.softkwlist) | frozenset(dir(builtins))
+"""Names that emitted code must not assign."""
+
+
+def identifier(label: str) -> str:
+    """`label` as an identifier, or "" if nothing of it can be kept.
+
+    >>> identifier("x; import os"), identifier("2nd"), identifier("<b>"), identifier("")
+    ('x_import_os', '_2nd', 'b', '')
+    """
+    text = unicodedata.normalize("NFKC", label[: 4 * LONGEST])
+    text = re.sub(r"\W+", "_", text).strip("_")[:LONGEST]
+    if not text:
+        return ""
+    return text if text.isidentifier() else f"_{text}" if f"_{text}".isidentifier() else ""
+
+
+class Names:
+    """Gives out names, each once."""
+
+    def __init__(self, taken: frozenset[str] = RESERVED) -> None:
+        self.reserved = taken
+        self.taken = set(taken)
+
+    def fresh(self, label: str, fallback: str = "v") -> str:
+        """A new name that reads like `label`; numbered if there is none or it is taken."""
+        base = identifier(label)
+        if base and base not in self.taken:
+            self.taken.add(base)
+            return base
+        if base in self.reserved and f"{base}_" not in self.taken:
+            self.taken.add(f"{base}_")
+            return f"{base}_"
+        stem = f"{base}_" if base else fallback
+        number = 2 if base else 1
+        while f"{stem}{number}" in self.taken:
+            number += 1
+        self.taken.add(f"{stem}{number}")
+        return f"{stem}{number}"

@@ -1,0 +1,113 @@
+"""What Python's operators mean on traced things: each applies a row of the op table.
+
+`Operand` is the base of everything that the table's lambdas and users' functions may be run on:
+`Value` (builds an expression graph), `Ref` (appends instructions to a program) and `Symbol`
+(builds a sympy expression). A subclass says in `_apply` what applying an operation does.
+"""
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from gradcompile import ops
+
+
+class Operand:
+    """Operators, numpy's ufuncs and one method an operation, all by the op table."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:  # the methods that the end of this file adds
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def _apply(self, op: ops.Op, operands: tuple[Any, ...]) -> Self:
+        raise NotImplementedError
+
+    def __add__(self, other: Any) -> Self:
+        return _binary(ops.add, self, other)
+
+    def __radd__(self, other: Any) -> Self:
+        return _binary(ops.add, other, self)
+
+    def __sub__(self, other: Any) -> Self:
+        return _binary(ops.sub, self, other)
+
+    def __rsub__(self, other: Any) -> Self:
+        return _binary(ops.sub, other, self)
+
+    def __mul__(self, other: Any) -> Self:
+        return _binary(ops.mul, self, other)
+
+    def __rmul__(self, other: Any) -> Self:
+        return _binary(ops.mul, other, self)
+
+    def __truediv__(self, other: Any) -> Self:
+        return _binary(ops.div, self, other)
+
+    def __rtruediv__(self, other: Any) -> Self:
+        return _binary(ops.div, other, self)
+
+    def __pow__(self, other: Any) -> Self:
+        return _binary(ops.pow_, self, other)
+
+    def __rpow__(self, other: Any) -> Self:
+        return _binary(ops.pow_, other, self)
+
+    def __neg__(self) -> Self:
+        return self._apply(ops.neg, (self,))
+
+    def __pos__(self) -> Self:
+        return self
+
+    def __abs__(self) -> Self:
+        return self._apply(ops.abs_, (self,))
+
+    def __lt__(self, other: Any) -> Self:
+        return _binary(ops.less, self, other)
+
+    def __le__(self, other: Any) -> Self:
+        return _binary(ops.less_equal, self, other)
+
+    def __gt__(self, other: Any) -> Self:
+        return _binary(ops.greater, self, other)
+
+    def __ge__(self, other: Any) -> Self:
+        return _binary(ops.greater_equal, self, other)
+
+    def __eq__(self, other: object) -> Self:  # type: ignore[override]
+        return _binary(ops.equal, self, other)
+
+    def __ne__(self, other: object) -> Self:  # type: ignore[override]
+        return _binary(ops.not_equal, self, other)
+
+    __hash__ = object.__hash__
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        op = ops.UFUNCS.get(ufunc.__name__)
+        if op is None or method != "__call__" or options:
+            return NotImplemented
+        return op(*inputs)
+
+
+def _binary(op: ops.Op, a: Any, b: Any) -> Any:
+    operand = a if isinstance(a, Operand) else b
+    if a is None or b is None or isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        other = b if operand is a else a
+        return op(a, b) if isinstance(other, np.ndarray) else NotImplemented
+    return operand._apply(op, (a, b))
+
+
+def _method(op: ops.Op) -> Any:
+    def method(self: Operand, *others: Any) -> Any:
+        return op(self, *others)
+
+    method.__name__ = op.name
+    method.__doc__ = f"`{op.expression}`, see the op table."
+    return method
+
+
+for _op in ops.TABLE.values():
+    for _name in {_op.name, _op.ufunc} - {""}:
+        if not hasattr(Operand, _name):
+            setattr(Operand, _name, _method(_op))

@@ -1,0 +1,240 @@
+"""The op table: one row an operation, and nothing about an operation anywhere else.
+
+A row says what an operation computes (`expression`, Python text over its operands), how it varies
+(`partials`, one function per operand), and where it is smooth (`domain`, `kinks`). Everything else
+follows from the row: methods and functions, eager evaluation, constant folding, emission, both
+modes of differentiation, the lift to sympy, numpy's ufuncs, the command line, the tests.
+
+A partial is written with overloaded operands, given the result `y`: the same lambda runs on floats
+(eager `backward`), on references into a program (`reverse.py`) and on symbols (the check against
+sympy). It is called only for an operand that is active, so `x**2` never asks for `log(x)`.
+"""
+
+import ast
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from gradcompile import ieee
+
+CONDITIONS = ("c", "d")
+"""The operand names that the table uses for conditions: 0.0 is false, all else is true."""
+
+Partial = Callable[..., Any] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Op:
+    """One operation. Calling it applies it: to numbers, `Value`s, or arrays of either.
+
+    Attributes:
+        name: the operation's name; also the name of its function and its method.
+        operand_names: the names that `expression`, `sympy` and `domain` use.
+        expression: what it computes, as Python text; functions come from `gradcompile.ieee`.
+        partials: the partial derivative by each operand, called with (result, *operands); None where
+            the result does not vary with the operand.
+        symbol: how pictures show it.
+        sympy: the meaning as sympy text, where it is not `expression` read by sympy.
+        domain: the open set where it is smooth, as Python text; kinks are left out of it.
+        kinks: sample points where it is not smooth, each with the slopes chosen there.
+        commutative: its two operands may be exchanged.
+        gate: a partial that is zero blocks: nothing passes, not even inf or nan.
+        ufunc: numpy's name for it, where it differs from `name`.
+    """
+
+    name: str
+    operands: str
+    expression: str
+    partials: tuple[Partial, ...]
+    symbol: str = ""
+    sympy: str | None = None
+    domain: str = "True"
+    kinks: Mapping[tuple[float, ...], tuple[float, ...]] | None = None
+    commutative: bool = False
+    gate: bool = False
+    ufunc: str = ""
+
+    @cached_property
+    def operand_names(self) -> tuple[str, ...]:
+        return tuple(self.operands.split())
+
+    @property
+    def arity(self) -> int:
+        return len(self.partials)
+
+    @cached_property
+    def template(self) -> ast.expr:
+        """The expression as a syntax tree over the operand names."""
+        return ast.parse(self.expression, mode="eval").body
+
+    @cached_property
+    def repeats(self) -> tuple[bool, ...]:
+        """For each operand: does the expression read it more than once?"""
+        names = [node.id for node in ast.walk(self.template) if isinstance(node, ast.Name)]
+        return tuple(names.count(operand) > 1 for operand in self.operand_names)
+
+    @cached_property
+    def _on_floats(self) -> Callable[..., Any]:
+        return self._compiled(self.expression, {**vars(ieee), **vars(math)})
+
+    @cached_property
+    def _on_float64s(self) -> Callable[..., Any]:
+        return self._compiled(self.expression, vars(ieee))
+
+    @cached_property
+    def contains(self) -> Callable[..., bool]:
+        """Tells whether a point lies in the domain."""
+        return self._compiled(self.domain, vars(math))
+
+    def _compiled(self, text: str, names: Mapping[str, Any]) -> Callable[..., Any]:
+        # The text is the table's own, never a user's.
+        arguments = ", ".join(self.operand_names)
+        function: Callable[..., Any] = eval(f"lambda {arguments}: {text}", dict(names))  # noqa: S307
+        return function
+
+    def evaluate(self, *operands: float) -> float:
+        """The result for floats, by IEEE-754; never raises."""
+        try:
+            result = self._on_floats(*operands)
+            if type(result) is not complex:
+                return float(result)
+        except (ArithmeticError, ValueError):
+            pass
+        with np.errstate(all="ignore"):
+            return float(self._on_float64s(*map(np.float64, operands)))
+
+    def __call__(self, *operands: Any) -> Any:
+        if len(operands) != self.arity:
+            raise TypeError(f"{self.name}() takes {self.arity} operands, got {len(operands)}")
+        for operand in operands:
+            apply = getattr(operand, "_apply", None)
+            if apply is not None and not any(isinstance(x, np.ndarray) for x in operands):
+                return apply(self, operands)
+        if any(isinstance(x, np.ndarray | list | tuple) for x in operands):
+            return self._elementwise(operands)
+        return self.evaluate(*map(self.number, operands, self.operand_names))
+
+    def number(self, x: Any, operand_name: str) -> float:
+        """`x` as a float for one of the operands; only a condition may be a bool.
+
+        Raises:
+            TypeError: it is no real number.
+        """
+        if operand_name in CONDITIONS and isinstance(x, bool | np.bool_):
+            return float(x)
+        return number(x, self.name)
+
+    def _elementwise(self, operands: tuple[Any, ...]) -> Any:
+        arrays = [x if isinstance(x, np.ndarray) else _object_array(x) for x in operands]
+        try:
+            result = np.frompyfunc(self, self.arity, 1)(*arrays)
+        except ValueError as error:
+            shapes = " and ".join(str(array.shape) for array in arrays)
+            raise ValueError(f"{self.name}: operands of shapes {shapes} do not match") from error
+        if isinstance(result, np.ndarray) and all(type(x) is float for x in result.flat):
+            return result.astype(np.float64)
+        return result
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}({', '.join(self.operand_names)}) = {self.expression}>"
+
+
+def _object_array(operand: Any) -> np.ndarray[Any, Any]:
+    if isinstance(operand, list | tuple):
+        return np.array(operand, dtype=object)
+    array = np.empty((), dtype=object)
+    array[()] = operand
+    return array
+
+
+def number(x: Any, user: str) -> float:
+    """`x` as a float; a `TypeError` that names `user` if it is no real number."""
+    if isinstance(x, bool | np.bool_) or not isinstance(x, int | float | np.number):
+        raise TypeError(
+            f"{user}: expected a real number or a Value, got {type(x).__name__} {x!r:.60}"
+        )
+    if isinstance(x, np.complexfloating):
+        raise TypeError(f"{user}: expected a real number, got complex {x!r}")
+    try:
+        return float(x)
+    except OverflowError:
+        return math.inf if x > 0 else -math.inf
+
+
+def _one(y: Any, *operands: Any) -> float:
+    return 1.0
+
+
+# fmt: off
+# --- arithmetic --------------------------------------------------------------------------------
+add = Op("add", "a b", "a + b", (_one, _one), symbol="+", commutative=True)
+sub = Op("sub", "a b", "a - b", (_one, lambda y, a, b: -1.0), symbol="-", ufunc="subtract")
+mul = Op("mul", "a b", "a * b", (lambda y, a, b: b, lambda y, a, b: a),
+         symbol="*", commutative=True, ufunc="multiply")
+div = Op("div", "a b", "a / b", (lambda y, a, b: 1.0 / b, lambda y, a, b: -y / b),
+         symbol="/", domain="b != 0", ufunc="divide")
+neg = Op("neg", "x", "-x", (lambda y, x: -1.0,), symbol="-", ufunc="negative")
+copy = Op("copy", "x", "x", (_one,), symbol="=", ufunc="positive")
+# 0**b stays 0 whatever the exponent b > 0 does, so the slope there is 0 and not 0 * log(0).
+pow_ = Op("pow", "a b", "a ** b",
+          (lambda y, a, b: where(b == 0.0, 0.0, b * a ** (b - 1.0)),
+           lambda y, a, b: where(a == 0.0, 0.0, y * log(a))),
+          symbol="**", domain="a > 0", ufunc="power")
+
+square = Op("square", "x", "x * x", (lambda y, x: 2.0 * x,), symbol="**2")
+reciprocal = Op("reciprocal", "x", "1.0 / x", (lambda y, x: -y * y,), symbol="1/", domain="x != 0")
+
+# --- exponentials and roots --------------------------------------------------------------------
+exp = Op("exp", "x", "exp(x)", (lambda y, x: y,))
+log = Op("log", "x", "log(x)", (lambda y, x: 1.0 / x,), domain="x > 0")
+sqrt = Op("sqrt", "x", "sqrt(x)", (lambda y, x: 0.5 / y,), domain="x > 0")
+
+# --- trigonometric and hyperbolic --------------------------------------------------------------
+sin = Op("sin", "x", "sin(x)", (lambda y, x: cos(x),))
+cos = Op("cos", "x", "cos(x)", (lambda y, x: -sin(x),))
+tanh = Op("tanh", "x", "tanh(x)", (lambda y, x: 1.0 - y * y,))
+sigmoid = Op("sigmoid", "x", "1.0 / (1.0 + exp(-x))", (lambda y, x: y * (1.0 - y),))
+
+# --- piecewise ---------------------------------------------------------------------------------
+relu = Op("relu", "x", "max(x, 0.0)", (lambda y, x: where(x > 0.0, 1.0, 0.0),),
+          symbol="ReLU", domain="x != 0", kinks={(0.0,): (0.0,)}, gate=True)
+abs_ = Op("abs", "x", "abs(x)", (lambda y, x: sign(x),),
+          domain="x != 0", kinks={(0.0,): (0.0,)}, ufunc="absolute")
+sign = Op("sign", "x", "sign(x)", (None,), sympy="1 if x > 0 else -1 if x < 0 else 0",
+          domain="x != 0", kinks={(0.0,): (0.0,)})
+maximum = Op("maximum", "a b", "maximum(a, b)",
+             (lambda y, a, b: where(a > b, 1.0, where(a == b, 0.5, 0.0)),
+              lambda y, a, b: where(b > a, 1.0, where(a == b, 0.5, 0.0))),
+             sympy="a if a > b else b", symbol="max",
+             domain="a != b", kinks={(1.5, 1.5): (0.5, 0.5)}, commutative=True, gate=True)
+minimum = Op("minimum", "a b", "minimum(a, b)",
+             (lambda y, a, b: where(a < b, 1.0, where(a == b, 0.5, 0.0)),
+              lambda y, a, b: where(b < a, 1.0, where(a == b, 0.5, 0.0))),
+             sympy="a if a < b else b", symbol="min",
+             domain="a != b", kinks={(1.5, 1.5): (0.5, 0.5)}, commutative=True, gate=True)
+where = Op("where", "c a b", "a if c else b",
+           (None, lambda y, c, a, b: where(c, 1.0, 0.0), lambda y, c, a, b: where(c, 0.0, 1.0)),
+           gate=True)
+
+# --- comparisons: 1.0 where they hold, 0.0 where not -------------------------------------------
+greater = Op("greater", "a b", "float64(a > b)", (None, None), symbol=">", domain="a != b")
+greater_equal = Op("greater_equal", "a b", "float64(a >= b)", (None, None), symbol=">=",
+                   domain="a != b")
+less = Op("less", "a b", "float64(a < b)", (None, None), symbol="<", domain="a != b")
+less_equal = Op("less_equal", "a b", "float64(a <= b)", (None, None), symbol="<=",
+                domain="a != b")
+equal = Op("equal", "a b", "float64(a == b)", (None, None), symbol="==",
+           domain="a != b", commutative=True)
+not_equal = Op("not_equal", "a b", "float64(a != b)", (None, None), symbol="!=",
+               domain="a != b", commutative=True)
+# fmt: on
+
+TABLE: dict[str, Op] = {op.name: op for op in list(vars().values()) if isinstance(op, Op)}
+"""Every operation by its name."""
+
+UFUNCS: dict[str, Op] = {op.ufunc or op.name: op for op in TABLE.values()}
+"""Every operation by numpy's name for it."""

@@ -1,0 +1,59 @@
+"""Rebuild a program instruction by instruction: what the rewriting passes share."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from gradcompile import ops
+from gradcompile.ir import Builder, Instruction, Operand, Output, Program, Var
+
+Step = Callable[[Builder, Instruction], Operand]
+
+
+def rewrite(program: Program, step: Step) -> Program:
+    """`program` with each instruction replaced by what `step` makes of it.
+
+    `step` gets a builder and an instruction whose operands are already the new ones; it returns
+    the operand to use for its result: the result itself, after appending the instruction that
+    assigns it, or another. A result that has a name stays, as a copy, when it becomes another
+    value: the reader who named it will look for it.
+    """
+    builder = Builder()
+    new: dict[Var, Operand] = {}
+
+    def renew(operand: Operand) -> Operand:
+        while isinstance(operand, Var) and operand in new:
+            operand = new[operand]
+        return operand
+
+    for result, op, operands, origin in program.instructions:
+        if origin is not None:
+            renewed = renew(origin)
+            origin = renewed if isinstance(renewed, Var) else origin
+        builder.origin = origin
+        instruction = Instruction(result, op, tuple(map(renew, operands)), origin)
+        value = step(builder, instruction)
+        if value is result:
+            continue
+        last = builder.instructions[-1] if builder.instructions else None
+        if last and last.result is value and _takes_over(result, value):
+            builder.instructions[-1] = last._replace(result=result)
+            new[value] = result
+        elif isinstance(value, Var) and result.full_name:
+            builder.apply(ops.copy, (value,), result)
+        else:
+            new[result] = value
+
+    def renew_output(output: Output) -> Output:
+        return tuple(map(renew, output)) if isinstance(output, tuple) else renew(output)
+
+    return replace(
+        program,
+        instructions=tuple(builder.instructions),
+        outputs=tuple(map(renew_output, program.outputs)),
+    )
+
+
+def _takes_over(result: Var, value: Var) -> bool:
+    """Does `result` say more about what it is than the new `value` that replaces it?"""
+    says_something = bool(result.name) or result.primal is not None
+    return says_something and not value.name and value.primal is None

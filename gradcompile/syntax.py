@@ -1,0 +1,126 @@
+"""Python expression text, read by `ast` and evaluated over any algebra; never by `eval`.
+
+An algebra maps the names of operations to functions: the op table itself (numbers, Values), or
+sympy's or mpmath's functions. Rules, the command line and the check of emitted text all read
+expressions through this one evaluator.
+"""
+
+import ast
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Functions = Mapping[str, Callable[..., Any]]
+
+BINARY: dict[type[ast.AST], str] = {
+    ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Pow: "pow",
+}  # fmt: skip
+COMPARISONS: dict[type[ast.AST], str] = {
+    ast.Gt: "greater", ast.GtE: "greater_equal", ast.Lt: "less", ast.LtE: "less_equal",
+    ast.Eq: "equal", ast.NotEq: "not_equal",
+}  # fmt: skip
+
+
+class ExpressionError(ValueError):
+    """Text that is not an expression over known names and operations."""
+
+
+def parse(text: str) -> ast.expr:
+    """The syntax tree of an expression.
+
+    Raises:
+        ExpressionError: it is no Python expression, or nested too deeply to be read.
+    """
+    try:
+        return ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError) as error:
+        reason = getattr(error, "msg", None) or str(error)
+        raise ExpressionError(f"cannot read {shorten(text)!r}: {reason}") from None
+    except (RecursionError, MemoryError):
+        raise ExpressionError(f"cannot read {shorten(text)!r}: nested too deeply") from None
+
+
+def shorten(text: str, width: int = 60) -> str:
+    """`text` cut to `width` characters."""
+    return text if len(text) <= width else text[: width - 3] + "..."
+
+
+def evaluate(
+    tree: ast.expr,
+    names: Mapping[str, Any],
+    functions: Functions,
+    number: Callable[[float], Any] = float,
+) -> Any:
+    """The value of an expression, iteratively, so that its depth does not matter.
+
+    Args:
+        tree: from `parse`.
+        names: what the names in it stand for.
+        functions: the algebra.
+        number: makes a number of the algebra from a float.
+
+    Raises:
+        ExpressionError: it contains anything but numbers, known names, arithmetic, comparisons,
+            conditional expressions and calls of known functions.
+    """
+    values: dict[int, Any] = {}
+    stack: list[tuple[ast.expr, bool]] = [(tree, False)]
+    while stack:
+        node, ready = stack.pop()
+        if ready:
+            operation, children = _operation(node, functions)
+            values[id(node)] = operation(*[values.pop(id(child)) for child in children])
+        elif isinstance(node, ast.Constant):
+            values[id(node)] = number(_constant(node))
+        elif isinstance(node, ast.Name):
+            if node.id not in names:
+                raise ExpressionError(f"unknown name {shorten(node.id)!r}")
+            values[id(node)] = names[node.id]
+        else:
+            stack.append((node, True))
+            stack.extend((child, False) for child in _operation(node, functions)[1])
+    return values[id(tree)]
+
+
+def free_names(tree: ast.expr) -> list[str]:
+    """The names that an expression reads, functions left out, in order of appearance."""
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    found = [n for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in called]
+    found.sort(key=lambda n: (n.lineno, n.col_offset))
+    return list(dict.fromkeys(n.id for n in found))
+
+
+def _constant(node: ast.Constant) -> float:
+    if type(node.value) not in (int, float):
+        raise ExpressionError(f"{shorten(repr(node.value))} is no real number")
+    try:
+        return float(node.value)  # type: ignore[arg-type]
+    except OverflowError:
+        return float("inf")
+
+
+def _operation(node: ast.expr, functions: Functions) -> tuple[Callable[..., Any], list[ast.expr]]:
+    name, children = _name_and_children(node)
+    if name not in functions:
+        raise ExpressionError(f"unknown function {shorten(name)!r}")
+    return functions[name], children
+
+
+def _name_and_children(node: ast.expr) -> tuple[str, list[ast.expr]]:
+    match node:
+        case ast.BinOp(left, operator, right) if type(operator) in BINARY:
+            return BINARY[type(operator)], [left, right]
+        case ast.UnaryOp(ast.USub(), operand):
+            return "neg", [operand]
+        case ast.UnaryOp(ast.UAdd(), operand):
+            return "copy", [operand]
+        case ast.Compare(left, [comparison], [right]) if type(comparison) in COMPARISONS:
+            return COMPARISONS[type(comparison)], [left, right]
+        case ast.IfExp(test, body, orelse):
+            return "where", [test, body, orelse]
+        case ast.Call(ast.Name(name), arguments, []):
+            return name, arguments
+    text = shorten(ast.unparse(node) if not isinstance(node, ast.Call) else type(node).__name__)
+    raise ExpressionError(
+        f"{type(node).__name__.lower()} `{text}` is not allowed: expressions are made of numbers, "
+        "names, + - * / **, comparisons, `a if c else b` and calls of known functions"
+    )

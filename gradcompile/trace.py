@@ -1,0 +1,151 @@
+"""Python function → program, and Value graph → program: what a call of `compile` starts from."""
+
+import inspect
+import keyword
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gradcompile.ir import Program
+from gradcompile.lower import lower
+from gradcompile.names import Names
+from gradcompile.tree import Structure, flatten, paths, unflatten
+from gradcompile.value import Constant, TracedValue, TraceError, Value, topological
+
+
+@dataclass(frozen=True, eq=False)
+class Traced:
+    """A program, and how the arguments and the result of the function map to it.
+
+    Attributes:
+        program: from flat inputs to flat outputs.
+        arguments: each argument's name and structure, in order.
+        result: the structure of what the function returns.
+    """
+
+    program: Program
+    arguments: Mapping[str, Structure]
+    result: Structure
+
+
+def trace_function(
+    function: Callable[..., Any],
+    name: str,
+    bound: inspect.BoundArguments,
+    structures: Mapping[str, Structure],
+) -> Traced:
+    """Run `function` once on traced values and lower what it builds.
+
+    Args:
+        function: the user's.
+        name: of the program.
+        bound: a call of it; only the shapes of its arguments matter.
+        structures: the structure of each argument.
+
+    Raises:
+        TraceError: the function branches on a traced value, or returns something that is not
+            built from its inputs.
+    """
+    names = [path for argument, s in structures.items() for path in paths(s, argument)]
+    inputs = [TracedValue(None, (), label) for label in names]
+    supply = iter(inputs)
+    arguments = {
+        argument: unflatten(s, [next(supply) for _ in range(s.size)])
+        for argument, s in structures.items()
+    }
+    call = inspect.BoundArguments(bound.signature, arguments)  # type: ignore[arg-type]
+    returned = function(*call.args, **call.kwargs)
+    outputs, result = _outputs(returned, name)
+    return Traced(lower(outputs, inputs, names, name), structures, result)
+
+
+def _outputs(returned: Any, name: str) -> tuple[list[Value], Structure]:
+    try:
+        outputs, structure = flatten(returned, is_leaf=lambda x: isinstance(x, Value))
+    except TypeError:
+        outputs, structure = [returned], Structure("leaf")
+    for output in outputs:
+        if not isinstance(output, TracedValue):
+            kind = "nothing" if output is None else f"{type(output).__name__} {output!r:.60}"
+            raise TraceError(
+                f"{name} returned {kind}, which is not built from its inputs; "
+                "return a value computed from the arguments"
+            )
+    if not outputs:
+        raise TraceError(f"{name} returned {returned!r:.60}, which holds no value")
+    return outputs, structure
+
+
+Inputs = Sequence[Any] | Mapping[str, Any] | None
+
+
+def trace_graph(root: Value, inputs: Inputs, name: str) -> Traced:
+    """Lower a finished graph.
+
+    Args:
+        root: the Value to return.
+        inputs: the arguments of the function: a sequence or a mapping of names to Values, or to
+            nested lists, tuples, dicts or arrays of them; None for every labelled leaf.
+        name: of the program.
+
+    Raises:
+        ValueError: an input is not part of the graph, or is given twice.
+        TypeError: an input is no Value.
+    """
+    arguments = _named_inputs(root, inputs)
+    leaves: list[Value] = []
+    labels: list[str] = []
+    structures: dict[str, Structure] = {}
+    for argument, tree in arguments.items():
+        found, structures[argument] = _values(tree, argument)
+        leaves.extend(found)
+        labels.extend(
+            value.label or path
+            for value, path in zip(found, paths(structures[argument], argument), strict=True)
+        )
+    _require_distinct(leaves, labels)
+    present = {id(v) for v in topological(root, stop_at={id(v) for v in leaves})}
+    for value, label in zip(leaves, labels, strict=True):
+        if id(value) not in present:
+            raise ValueError(f"inputs: {label!r} is not part of the graph of {name}")
+    return Traced(lower([root], leaves, labels, name), structures, Structure("leaf"))
+
+
+def _named_inputs(root: Value, inputs: Inputs) -> dict[str, Any]:
+    """The inputs by argument names: labels made identifiers, each distinct."""
+    names = Names(frozenset(keyword.kwlist))
+    if isinstance(inputs, Mapping):
+        return {names.fresh(str(name), "x"): tree for name, tree in inputs.items()}
+    if isinstance(inputs, Value) or inputs is None:
+        inputs = [inputs] if isinstance(inputs, Value) else _labelled_leaves(root)
+    return {
+        names.fresh(tree.label if isinstance(tree, Value) else "", "x"): tree for tree in inputs
+    }
+
+
+def _labelled_leaves(root: Value) -> list[Value]:
+    leaves = [v for v in topological(root) if v.op is None and not isinstance(v, Constant)]
+    if not any(value.label for value in leaves):
+        raise ValueError("compile: no leaf of the graph has a label; name the inputs with inputs=")
+    return [value for value in leaves if value.label]
+
+
+def _values(tree: Any, argument: str) -> tuple[list[Value], Structure]:
+    try:
+        found, structure = flatten(tree, is_leaf=lambda x: isinstance(x, Value))
+    except TypeError as error:
+        raise TypeError(f"inputs: {argument!r}: {error}") from None
+    for value in found:
+        if not isinstance(value, Value):
+            raise TypeError(
+                f"inputs: {argument!r}: expected Values, got {type(value).__name__} {value!r:.60}"
+            )
+    return found, structure
+
+
+def _require_distinct(values: Sequence[Value], labels: Sequence[str]) -> None:
+    seen: dict[int, str] = {}
+    for value, label in zip(values, labels, strict=True):
+        if id(value) in seen:
+            raise ValueError(f"inputs: {label!r} is given twice")
+        seen[id(value)] = label

@@ -1,0 +1,139 @@
+"""Nested arguments: numbers and arrays in lists, tuples and dicts, to a flat list and back.
+
+The structure of an argument is hashable: it is the key under which a traced function is kept.
+
+    >>> leaves, structure = flatten({"w": [1.0, 2.0], "b": 3})
+    >>> leaves, unflatten(structure, [10.0, 20.0, 30.0])
+    ([1.0, 2.0, 3], {'w': [10.0, 20.0], 'b': 30.0})
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+LEAF = (int, float, np.number)
+
+
+@dataclass(frozen=True)
+class Structure:
+    """The shape of a nested argument: its kind, and the parts it is made of.
+
+    Attributes:
+        kind: "leaf", "array", or the type of the container.
+        keys: the keys of a dict or the fields of a namedtuple; the shape of an array.
+        parts: the structures inside.
+    """
+
+    kind: Any
+    keys: tuple[Any, ...] = ()
+    parts: tuple["Structure", ...] = ()
+
+    @property
+    def size(self) -> int:
+        """How many leaves it has."""
+        if self.kind == "array":
+            return int(np.prod(self.keys, dtype=int))
+        return 1 if self.kind == "leaf" else sum(part.size for part in self.parts)
+
+    def __str__(self) -> str:
+        if self.kind == "leaf":
+            return "a number"
+        if self.kind == "array":
+            return f"an array of shape {self.keys}"
+        inside = f"{len(self.parts)}" if len(set(self.parts)) <= 1 else "mixed"
+        if self.kind is dict:
+            return f"a dict with keys {list(self.keys)}"
+        same = f" each {self.parts[0]}" if len(set(self.parts)) == 1 else ""
+        return f"a {self.kind.__name__} of {inside}{',' + same if same else ''}"
+
+
+NUMBER = Structure("leaf")
+
+
+def flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[list[Any], Structure]:
+    """The leaves of `tree` in order, and its structure.
+
+    Args:
+        tree: a number, a list, a tuple, a dict or an array of numbers, nested in any way.
+        is_leaf: tells what else is a leaf.
+
+    Raises:
+        TypeError: something inside is none of these.
+    """
+    leaves: list[Any] = []
+
+    def walk(node: Any) -> Structure:
+        if isinstance(node, np.ndarray) and node.ndim:
+            if node.dtype == object:
+                for item in node.flat:
+                    walk(item)
+            else:
+                _require_real(node)
+                leaves.extend(node.ravel().tolist())
+            return Structure("array", node.shape)
+        if isinstance(node, np.ndarray):
+            return walk(node[()])
+        if isinstance(node, dict):
+            return Structure(dict, tuple(node), tuple(map(walk, node.values())))
+        if isinstance(node, list | tuple):
+            return Structure(type(node), getattr(node, "_fields", ()), tuple(map(walk, node)))
+        if (is_leaf is not None and is_leaf(node)) or _is_number(node):
+            leaves.append(node)
+            return NUMBER
+        raise TypeError(
+            f"expected numbers in lists, tuples, dicts or arrays, got {type(node).__name__} "
+            f"{node!r:.60}"
+        )
+
+    return leaves, walk(tree)
+
+
+def _is_number(node: Any) -> bool:
+    return isinstance(node, LEAF) and not isinstance(node, bool | np.complexfloating)
+
+
+def _require_real(array: np.ndarray[Any, Any]) -> None:
+    if array.dtype.kind not in "iuf":
+        raise TypeError(f"expected an array of real numbers, got one of dtype {array.dtype}")
+
+
+def unflatten(structure: Structure, leaves: Sequence[Any]) -> Any:
+    """The nested argument of `structure` with these leaves; arrays of floats become float64."""
+    supply = iter(leaves)
+
+    def build(node: Structure) -> Any:
+        if node.kind == "leaf":
+            return next(supply)
+        if node.kind == "array":
+            return _array([next(supply) for _ in range(node.size)], node.keys)
+        parts = [build(part) for part in node.parts]
+        if node.kind is dict:
+            return dict(zip(node.keys, parts, strict=True))
+        return node.kind(*parts) if node.keys else node.kind(parts)
+
+    return build(structure)
+
+
+def _array(items: list[Any], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    numbers = all(type(x) is float for x in items)
+    array = np.empty(len(items), dtype=np.float64 if numbers else object)
+    array[:] = items
+    return array.reshape(shape)
+
+
+def paths(structure: Structure, name: str) -> Iterator[str]:
+    """A name for every leaf: `w` for a number, `w0`, `w1_2` for items, `w_key` for a dict's."""
+    if structure.kind == "leaf":
+        yield name
+    elif structure.kind == "array":
+        for index in np.ndindex(*structure.keys):
+            yield name + "_".join(map(str, index))
+    elif structure.kind is dict or structure.keys:
+        for key, part in zip(structure.keys, structure.parts, strict=True):
+            yield from paths(part, f"{name}_{key}")
+    else:
+        joint = "_" if name[-1:].isdigit() else ""
+        for index, part in enumerate(structure.parts):
+            yield from paths(part, f"{name}{joint}{index}")
