@@ -11,20 +11,21 @@ Every operation of the op table is a function here (`gdc.tanh`, `gdc.where`, ...
 
 from typing import Any
 
-from gradcompile.compiler import CompiledFunction, compile  # noqa: A004
+from gradcompile.compiler import CompiledFunction, compile
 from gradcompile.ops import TABLE as _TABLE
 from gradcompile.value import TraceError, Value
 
 __version__ = "0.1.0"
 
-__all__ = ["CompiledFunction", "TraceError", "Value", "compile", "draw", *_TABLE]
+__all__ = ["CompiledFunction", "TraceError", "Value", "compile", "draw"]
+__all__ += list(_TABLE)
 
 globals().update(_TABLE)
 
 
 def draw(target: Any, **options: Any) -> Any:
     """The picture of a `Value`'s graph or of a compiled function; see `gradcompile.draw.draw`."""
-    from gradcompile import draw as module  # noqa: PLC0415  (graphviz loads on first use)
+    from gradcompile import draw as module  # graphviz loads on first use
 
     return (
         target.draw(**options)

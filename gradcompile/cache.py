@@ -117,5 +117,5 @@ def load(source: str, name: str, use_cache: bool = True) -> ModuleType:
     stem = Path(filename).stem.strip("<>").replace(" ", "_")
     module = ModuleType(f"gradcompile.emitted.{stem}")
     module.__file__ = filename
-    exec(compile(source, filename, "exec"), vars(module))  # noqa: S102  (our own emitted text)
+    exec(compile(source, filename, "exec"), vars(module))  # our own emitted text
     return sys.modules.setdefault(module.__name__, module)

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from gradcompile.ir import Program
 from gradcompile.kernel import GRAD, VALUE, VALUE_AND_GRAD, Kernel, Mode
 from gradcompile.trace import Inputs, Traced, trace_function, trace_graph
 from gradcompile.tree import Structure, flatten
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 Wrt = str | Sequence[str] | None
 
 
-def compile(  # noqa: A001  (as numba's jit and jax's jit, it is meant to be used qualified)
-    target: Callable[..., Any] | Value | None = None,
+def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
+    target: Any = None,
     inputs: Inputs = None,
     *,
     wrt: Wrt = None,
@@ -67,7 +68,7 @@ def compile(  # noqa: A001  (as numba's jit and jax's jit, it is meant to be use
         raise TypeError(f"compile: expected a function or a Value, got {kind} {target!r:.60}")
     if inputs is not None:
         raise TypeError("compile: inputs= is for a Value; a function has its own arguments")
-    label = name or getattr(target, "__name__", type(target).__name__)
+    label = name or str(getattr(target, "__name__", type(target).__name__))
     label = "f" if label == "<lambda>" else label
     return CompiledFunction(target, None, label, wrt, cache)
 
@@ -110,6 +111,7 @@ class CompiledFunction:
         self.__name__ = name
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The value."""
         return self.value(*args, **kwargs)
 
     @property
@@ -118,13 +120,13 @@ class CompiledFunction:
         return self.value_and_grad.source
 
     @property
-    def program(self) -> Any:
+    def program(self) -> Program:
         """The program of `value_and_grad`."""
         return self.value_and_grad.program
 
     def draw(self) -> "Picture":
         """The graph of the function's program, as a picture."""
-        from gradcompile.draw import draw  # noqa: PLC0415  (graphviz loads on first use)
+        from gradcompile.draw import draw  # graphviz loads on first use
 
         return draw(self.value.program)
 
@@ -135,7 +137,7 @@ class CompiledFunction:
             A report with `.ok` and, for each derivative, `.name` and `.verdict`: "proved",
             "confirmed" or "refuted".
         """
-        from gradcompile.symbolic import verify_source  # noqa: PLC0415  (sympy loads on first use)
+        from gradcompile.symbolic import verify_source  # sympy loads on first use
 
         build = self.value_and_grad._build()
         names = [build.program.inputs[slot].name for slot in build.slots]
@@ -239,8 +241,8 @@ def _wrt_names(wrt: Wrt, names: list[str]) -> tuple[str, ...]:
 
 
 def _highlighted(source: str) -> str:
-    from pygments import highlight  # noqa: PLC0415  (only notebooks need it)
-    from pygments.formatters import HtmlFormatter  # noqa: PLC0415
-    from pygments.lexers import PythonLexer  # noqa: PLC0415
+    from pygments import highlight  # only notebooks need it
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers import PythonLexer
 
     return str(highlight(source, PythonLexer(), HtmlFormatter(noclasses=True)))

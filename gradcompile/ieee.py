@@ -45,14 +45,14 @@ exp, log, sqrt, tanh, sin, cos = map(_total, TOTAL)
 
 def maximum(a: float, b: float) -> float:
     """The larger of two numbers; nan if either is nan."""
-    return a if a > b or a != a else b
+    return a if a > b or a != a else b  # noqa: PLR0124
 
 
 def minimum(a: float, b: float) -> float:
     """The smaller of two numbers; nan if either is nan."""
-    return a if a < b or a != a else b
+    return a if a < b or a != a else b  # noqa: PLR0124
 
 
 def sign(x: float) -> float:
     """-1, 0 or 1 with the sign of `x`; nan for nan."""
-    return x if x == 0.0 or x != x else math.copysign(1.0, x)
+    return x if x == 0.0 or x != x else math.copysign(1.0, x)  # noqa: PLR0124

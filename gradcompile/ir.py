@@ -9,7 +9,8 @@
 
 Every operand is a constant, an input or the result of an earlier instruction; `verify_program`
 checks that. An instruction of the reverse sweep carries its `origin`: the primal whose statement
-it differentiates (a pass may have replaced that statement since). `print(program)` shows one instruction a line:
+it differentiates (a pass may have replaced that statement since). `print(program)` shows one
+instruction a line:
 
     inputs  x, w
     %1      = mul x, w
@@ -85,7 +86,7 @@ Output = Operand | tuple[Operand, ...]
 
 
 class Instruction(NamedTuple):
-    """`result = op operands`; `origin` is the primal it differentiates, None in the forward sweep."""
+    """`result = op operands`; `origin` is the primal it differentiates, None if it is a primal."""
 
     result: Var
     op: Op

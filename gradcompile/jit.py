@@ -4,6 +4,7 @@ numba compiles the emitted function itself. The functions of `ieee.py` that its 
 given their machine-code meaning here: the C library's function of the same name.
 """
 
+import functools
 import hashlib
 import hmac
 import math
@@ -43,7 +44,13 @@ def _register(function: Callable[..., Any], meaning: Callable[..., Any]) -> None
 
 
 def _calling(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda x: function(x)
+    return lambda x: function(x)  # noqa: PLW0108  numba overloads by functions, not built-ins
+
+
+@functools.cache
+def _meanings() -> str:
+    """A digest of what emitted code imports: machine code has it compiled in."""
+    return hashlib.sha256(Path(ieee.__file__).read_bytes()).hexdigest()
 
 
 def jit(function: Callable[..., Any], use_cache: bool = True) -> Any:
@@ -62,7 +69,7 @@ def jit(function: Callable[..., Any], use_cache: bool = True) -> Any:
     return dispatcher
 
 
-class KernelCache(_Cache):  # type: ignore[misc]
+class KernelCache(_Cache):
     """Machine code beside the source it came from, with a checksum.
 
     numba's own cache unpickles whatever it finds; a damaged file is an exception or a crash there.
@@ -75,15 +82,19 @@ class KernelCache(_Cache):  # type: ignore[misc]
 
     @property
     def cache_path(self) -> str:
+        """The directory of the entries."""
         return str(self.source.parent)
 
     def enable(self) -> None:
+        """Use the cache."""
         self.enabled = True
 
     def disable(self) -> None:
+        """Neither read nor write entries."""
         self.enabled = False
 
     def flush(self) -> None:
+        """Remove every entry of this source."""
         for path in self.source.parent.glob(f"{self.source.stem}.*.machine"):
             path.unlink(missing_ok=True)
 
@@ -100,8 +111,8 @@ class KernelCache(_Cache):  # type: ignore[misc]
         if not hmac.compare_digest(digest, hashlib.sha256(payload).digest()):
             return None
         try:
-            return CompileResult._rebuild(target_context, *pickle.loads(payload))  # noqa: S301
-        except Exception:  # noqa: BLE001  (whatever it is, compiling anew is the answer)
+            return CompileResult._rebuild(target_context, *pickle.loads(payload))
+        except Exception:  # whatever it is, compiling anew is the answer
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
@@ -112,7 +123,7 @@ class KernelCache(_Cache):  # type: ignore[misc]
             cache.write(self._path(sig, data.target_context), content)
 
     def _path(self, sig: Any, target_context: Any) -> Path:
-        versions = (numba.__version__, platform.python_version())
+        versions = (numba.__version__, platform.python_version(), _meanings())
         key = (str(sig), target_context.codegen().magic_tuple(), versions)
         digest = hashlib.sha256(repr(key).encode()).hexdigest()[:16]
         return self.source.with_name(f"{self.source.stem}.{digest}.machine")

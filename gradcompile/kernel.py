@@ -20,7 +20,7 @@ from gradcompile.names import Names, identifier
 from gradcompile.passes import run_passes
 from gradcompile.reverse import reverse
 from gradcompile.trace import Traced
-from gradcompile.tree import NUMBER, Structure, unflatten
+from gradcompile.tree import NUMBER, unflatten
 
 if TYPE_CHECKING:
     from gradcompile.compiler import CompiledFunction
@@ -67,6 +67,7 @@ class Build:
 
     @cached_property
     def program(self) -> Program:
+        """The linear IR after every pass."""
         program = run_passes(self.traced.program)
         if not self.mode.differentiates:
             if self.traced.result != NUMBER:
@@ -85,11 +86,13 @@ class Build:
 
     @cached_property
     def function_name(self) -> str:
+        """The name of the emitted function."""
         name = identifier(self.traced.program.name) or "f"
         return Names().fresh(f"{name}_{self.mode.name}" if self.mode is not VALUE else name)
 
     @cached_property
     def source(self) -> str:
+        """The emitted module."""
         arguments = ", ".join(self.traced.arguments)
         name = identifier(self.traced.program.name) or "f"
         call = f"{name}({arguments})" if len(arguments) < 60 else f"{name}(...)"
@@ -107,14 +110,16 @@ class Build:
 
     @cached_property
     def dispatcher(self) -> Any:
-        from gradcompile.jit import jit  # noqa: PLC0415  (numba loads on first use)
+        """The machine code, as a numba dispatcher."""
+        from gradcompile.jit import jit  # numba loads on first use
 
         return jit(self.function, self.use_cache)
 
     @cached_property
     def gradient_type(self) -> type[Any]:
+        """The namedtuple of gradients, one field an argument."""
         fields = [name.lstrip("_") for name in self.wrt]
-        return namedtuple("Gradient", fields, rename=True)  # noqa: PYI024
+        return namedtuple("Gradient", fields, rename=True)
 
     def unpack(self, result: Any) -> Any:
         """The kernel's flat result in the structure that the user knows."""
@@ -157,15 +162,9 @@ class Build:
 class Kernel:
     """One derived function, compiled on first use and open to inspection.
 
-    Calling it takes the arguments of the original function.
-
-    Attributes:
-        source: the emitted Python, one runnable module.
-        program: the linear IR; `print` shows it, one instruction a line.
-        dispatcher: numba's compiled function on the flat float64 array of all inputs.
-
-    Before the first call these assume that every argument is a number; after it they show what
-    the latest new structure of arguments led to.
+    Calling it takes the arguments of the original function. What it shows (`source`, `program`,
+    ...) belongs to the latest new structure of arguments that it was called with; before the first
+    call it assumes that every argument is a number.
     """
 
     def __init__(self, owner: "CompiledFunction", mode: Mode) -> None:
@@ -175,6 +174,7 @@ class Kernel:
         self._fast: dict[tuple[type, ...], Callable[[tuple[Any, ...]], Any]] = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """What the kernel computes, for the arguments of the original function."""
         if not kwargs:
             fast = self._fast.get(tuple(map(type, args)))
             if fast is not None:
@@ -202,14 +202,17 @@ class Kernel:
 
     @property
     def source(self) -> str:
+        """The emitted Python, one runnable module."""
         return self._build().source
 
     @property
     def program(self) -> Program:
+        """The linear IR; `print` shows it, one instruction a line."""
         return self._build().program
 
     @property
     def dispatcher(self) -> Any:
+        """Numba's compiled function on the flat float64 array of all inputs."""
         return self._build().dispatcher
 
     @property

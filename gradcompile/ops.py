@@ -33,10 +33,10 @@ class Op:
 
     Attributes:
         name: the operation's name; also the name of its function and its method.
-        operand_names: the names that `expression`, `sympy` and `domain` use.
+        operands: the names that `expression`, `sympy` and `domain` use, in order.
         expression: what it computes, as Python text; functions come from `gradcompile.ieee`.
-        partials: the partial derivative by each operand, called with (result, *operands); None where
-            the result does not vary with the operand.
+        partials: the partial derivative by each operand, called with (result, *operands); None
+            where the result does not vary with the operand.
         symbol: how pictures show it.
         sympy: the meaning as sympy text, where it is not `expression` read by sympy.
         domain: the open set where it is smooth, as Python text; kinks are left out of it.
@@ -60,10 +60,12 @@ class Op:
 
     @cached_property
     def operand_names(self) -> tuple[str, ...]:
+        """The operands' names, one by one."""
         return tuple(self.operands.split())
 
     @property
     def arity(self) -> int:
+        """How many operands it takes."""
         return len(self.partials)
 
     @cached_property
@@ -93,7 +95,7 @@ class Op:
     def _compiled(self, text: str, names: Mapping[str, Any]) -> Callable[..., Any]:
         # The text is the table's own, never a user's.
         arguments = ", ".join(self.operand_names)
-        function: Callable[..., Any] = eval(f"lambda {arguments}: {text}", dict(names))  # noqa: S307
+        function: Callable[..., Any] = eval(f"lambda {arguments}: {text}", dict(names))
         return function
 
     def evaluate(self, *operands: float) -> float:
@@ -108,14 +110,15 @@ class Op:
             return float(self._on_float64s(*map(np.float64, operands)))
 
     def __call__(self, *operands: Any) -> Any:
+        """The result for these operands; elementwise where some are arrays, lists or tuples."""
         if len(operands) != self.arity:
             raise TypeError(f"{self.name}() takes {self.arity} operands, got {len(operands)}")
-        for operand in operands:
-            apply = getattr(operand, "_apply", None)
-            if apply is not None and not any(isinstance(x, np.ndarray) for x in operands):
-                return apply(self, operands)
         if any(isinstance(x, np.ndarray | list | tuple) for x in operands):
             return self._elementwise(operands)
+        for operand in operands:
+            apply = getattr(operand, "_apply", None)
+            if apply is not None:
+                return apply(self, operands)
         return self.evaluate(*map(self.number, operands, self.operand_names))
 
     def number(self, x: Any, operand_name: str) -> float:

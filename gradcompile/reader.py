@@ -25,6 +25,10 @@ class KernelText:
     value: ast.expr | None = None
     gradient: dict[int, ast.expr] = field(default_factory=dict)
 
+    def components(self) -> list[int]:
+        """The indices of the gradient, in order."""
+        return sorted(self.gradient)
+
 
 def read_kernel(source: str) -> KernelText:
     """Read the source of a `value_and_grad` kernel.
@@ -55,8 +59,8 @@ def read_kernel(source: str) -> KernelText:
 
 def _assign(text: KernelText, targets: list[ast.expr], expression: ast.expr) -> None:
     match expression:
-        case ast.Subscript(ast.Name("inputs"), ast.Constant(index)):
-            text.inputs[ast.unparse(targets[0])] = int(index)
+        case ast.Subscript(ast.Name("inputs"), ast.Constant(int(index))):
+            text.inputs[ast.unparse(targets[0])] = index
             return
         case ast.Call(ast.Name("empty")):
             return
@@ -65,8 +69,8 @@ def _assign(text: KernelText, targets: list[ast.expr], expression: ast.expr) -> 
             case ast.Name(name):
                 text.statements.append((name, expression))
                 expression = target
-            case ast.Subscript(ast.Name("gradient"), ast.Constant(index)):
-                text.gradient[int(index)] = expression
+            case ast.Subscript(ast.Name("gradient"), ast.Constant(int(index))):
+                text.gradient[index] = expression
 
 
 def _gradient(text: KernelText, tree: ast.expr) -> None:

@@ -6,7 +6,8 @@ its contributions are known; their sum is its adjoint, assigned once. A value is
 depends on an input of interest and the output depends on it.
 
 The partials come from the op table and are applied to references into the program that is being
-built, so the result is an ordinary program: it can be printed, simplified, and differentiated again.
+built, so the result is an ordinary program: it can be printed, simplified and differentiated
+again.
 """
 
 from collections.abc import Collection, Sequence

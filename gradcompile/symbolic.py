@@ -84,38 +84,34 @@ def verify_source(
         ExpressionError: the text is not of the form that `emit` writes.
     """
     text = read_kernel(source)
-    count = len(text.gradient)
-    slots = list(range(count)) if slots is None else slots
+    slots = text.components() if slots is None else slots
     by_index = {index: name for name, index in text.inputs.items()}
     names = names or [by_index.get(slot, f"inputs[{slot}]") for slot in slots]
     points = list(_points(text))
     provable = sum(_operations(tree) for _, tree in text.statements) <= PROVABLE
     symbols = _Symbolic(text) if provable else None
+    checks = zip(names, slots, text.components(), strict=True)
     return Report(
-        [_check(text, points, symbols, names[i], i, by_index.get(slots[i])) for i in range(count)]
+        [
+            Derivative(name, *_verdict(points, symbols, component, by_index.get(slot)))
+            for name, slot, component in checks
+        ]
     )
 
 
-def _check(
-    text: KernelText,
-    points: list["_Point"],
-    symbols: "_Symbolic | None",
-    name: str,
-    component: int,
-    variable: str | None,
-) -> Derivative:
-    agreement = mpmath.inf
+def _verdict(
+    points: list["_Point"], symbols: "_Symbolic | None", component: int, variable: str | None
+) -> tuple[str, str]:
+    """The verdict on one component of the gradient, and its detail."""
     for point in points:
         given, expected = point.gradient[component], point.slope(variable)
-        digits = _agreeing_digits(given, expected)
-        if digits < DIGITS:
-            return Derivative(name, "refuted", f"{point}: {_short(given)}, not {_short(expected)}")
-        agreement = min(agreement, digits)
+        if _agreeing_digits(given, expected) < DIGITS:
+            return "refuted", f"{point}: {_short(given)}, not {_short(expected)}"
     if symbols is not None and symbols.proves(component, variable):
-        return Derivative(name, "proved")
+        return "proved", ""
     if not points:
-        return Derivative(name, "refuted", "no point found at which the function is finite")
-    return Derivative(name, "confirmed", f"to {DIGITS} digits at {len(points)} points")
+        return "refuted", "no point found at which the function is finite"
+    return "confirmed", f"to {DIGITS} digits at {len(points)} points"
 
 
 def _agreeing_digits(a: Any, b: Any) -> Any:
@@ -231,7 +227,7 @@ class _Point:
 
 def _points(text: KernelText, tries: int = 40) -> Iterator[_Point]:
     """Up to `POINTS` points at which the function is defined; the same ones every time."""
-    rng = random.Random(0)  # noqa: S311  (not for secrets)
+    rng = random.Random(0)  # not for secrets
     found = 0
     for attempt in range(tries):
         low, high = _RANGES[attempt % len(_RANGES)]

@@ -53,7 +53,7 @@ def trace_function(
         argument: unflatten(s, [next(supply) for _ in range(s.size)])
         for argument, s in structures.items()
     }
-    call = inspect.BoundArguments(bound.signature, arguments)  # type: ignore[arg-type]
+    call = inspect.BoundArguments(bound.signature, arguments)
     returned = function(*call.args, **call.kwargs)
     outputs, result = _outputs(returned, name)
     return Traced(lower(outputs, inputs, names, name), structures, result)
@@ -76,7 +76,7 @@ def _outputs(returned: Any, name: str) -> tuple[list[Value], Structure]:
     return outputs, structure
 
 
-Inputs = Sequence[Any] | Mapping[str, Any] | None
+Inputs = Sequence[Any] | Mapping[str, Any] | Value | None
 
 
 def trace_graph(root: Value, inputs: Inputs, name: str) -> Traced:
@@ -118,9 +118,8 @@ def _named_inputs(root: Value, inputs: Inputs) -> dict[str, Any]:
         return {names.fresh(str(name), "x"): tree for name, tree in inputs.items()}
     if isinstance(inputs, Value) or inputs is None:
         inputs = [inputs] if isinstance(inputs, Value) else _labelled_leaves(root)
-    return {
-        names.fresh(tree.label if isinstance(tree, Value) else "", "x"): tree for tree in inputs
-    }
+    labels = [tree.label if isinstance(tree, Value) else "" for tree in inputs]
+    return {names.fresh(label, "x"): tree for label, tree in zip(labels, inputs, strict=True)}
 
 
 def _labelled_leaves(root: Value) -> list[Value]:

@@ -128,8 +128,8 @@ def paths(structure: Structure, name: str) -> Iterator[str]:
     if structure.kind == "leaf":
         yield name
     elif structure.kind == "array":
-        for index in np.ndindex(*structure.keys):
-            yield name + "_".join(map(str, index))
+        for position in np.ndindex(*structure.keys):
+            yield name + "_".join(map(str, position))
     elif structure.kind is dict or structure.keys:
         for key, part in zip(structure.keys, structure.parts, strict=True):
             yield from paths(part, f"{name}_{key}")

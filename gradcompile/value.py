@@ -12,7 +12,7 @@ import linecache
 import sys
 from collections.abc import Container, Iterator
 from pathlib import Path
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn
 
 from gradcompile.operators import Operand
 from gradcompile.ops import Op, number
@@ -112,7 +112,7 @@ class Value(Operand):
         for value in topological(self):
             value.grad = 0.0
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> bool:  # noqa: PLE0304
         stop(
             "a branch on a Value would be frozen in the compiled function",
             "use gdc.where(condition, a, b), gdc.maximum, gdc.minimum or abs, "
@@ -127,7 +127,7 @@ class Value(Operand):
         return f"Value(data={self.data}, grad={self.grad}{label})"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from gradcompile.draw import svg  # noqa: PLC0415  (graphviz loads on first use)
+        from gradcompile.draw import svg  # graphviz loads on first use
 
         return {"text/plain": repr(self), "image/svg+xml": svg(self)}
 
@@ -160,10 +160,12 @@ class TracedValue(Value):
 
     @property
     def data(self) -> NoReturn:  # type: ignore[override]
+        """None yet: the function is being traced."""
         stop("a traced value has no `.data`", "compute with the value itself")
 
     @property
     def grad(self) -> NoReturn:  # type: ignore[override]
+        """None yet: the function is being traced."""
         stop("a traced value has no `.grad`", "call `.grad(...)` on the compiled function")
 
     def backward(self) -> NoReturn:
@@ -175,7 +177,7 @@ class TracedValue(Value):
     def __float__(self) -> NoReturn:
         stop("a traced value has no number yet", "use gradcompile's functions, such as gdc.exp")
 
-    __int__ = __index__ = __round__ = __float__  # type: ignore[assignment]
+    __int__ = __index__ = __round__ = __float__
 
     def __repr__(self) -> str:
         return f"TracedValue({self.label or (self.op.name if self.op else 'input')})"

@@ -6,8 +6,7 @@ from gradcompile.passes.rewrite import rewrite
 
 
 def cse(program: Program) -> Program:
-    """`program` without an instruction that repeats an earlier one, operands of + and * swapped
-    or not."""
+    """`program` without instructions that repeat an earlier one, operands swapped or not."""
     seen: dict[tuple[Op, tuple[Operand, ...]], Var] = {}
 
     def step(builder: Builder, instruction: Instruction) -> Operand:

@@ -26,11 +26,9 @@ def rewrite(program: Program, step: Step) -> Program:
         return operand
 
     for result, op, operands, origin in program.instructions:
-        if origin is not None:
-            renewed = renew(origin)
-            origin = renewed if isinstance(renewed, Var) else origin
-        builder.origin = origin
-        instruction = Instruction(result, op, tuple(map(renew, operands)), origin)
+        renewed = None if origin is None else renew(origin)
+        builder.origin = renewed if isinstance(renewed, Var) else origin
+        instruction = Instruction(result, op, tuple(map(renew, operands)), builder.origin)
         value = step(builder, instruction)
         if value is result:
             continue

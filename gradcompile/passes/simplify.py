@@ -31,7 +31,9 @@ class Rule:
     @cached_property
     def tree(self) -> "Pattern":
         """The pattern as operations over variables and numbers."""
-        return self._read(self.pattern)
+        tree = self._read(self.pattern)
+        assert isinstance(tree, Pattern)
+        return tree
 
     @cached_property
     def result(self) -> Any:
@@ -178,7 +180,7 @@ class _Simplifier:
         orders = [operands, operands[::-1]] if op.commutative else [operands]
         for order in orders:
             trial = dict(bound)
-            if all(map(lambda p, x, t=trial: self._fits(p, x, t), pattern.operands, order)):
+            if all(self._fits(p, x, trial) for p, x in zip(pattern.operands, order, strict=True)):
                 bound.update(trial)
                 return True
         return False
