@@ -207,9 +207,9 @@ def draw(target: Value | Program, *, rankdir: str = "LR") -> Picture:
         >>> from gradcompile import Value
         >>> a = Value(2.0, label="a")
         >>> print(*draw(a * a).source.splitlines()[-4:-1], sep="\\n")
-        	n0 -> n1
-        	n0 -> n1
-        	n1 -> n2
+                n0 -> n1
+                n0 -> n1
+                n1 -> n2
     """
     if rankdir not in DIRECTIONS:
         raise ValueError(f"rankdir is one of {', '.join(DIRECTIONS)}, not {rankdir!r}")

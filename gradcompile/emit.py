@@ -30,8 +30,8 @@ LISTED = 16
 """The longest array that is returned as a list of names; a longer one is filled as it is made."""
 
 _HELPERS = {"array": "numpy", "empty": "numpy", "float64": "numpy", "inf": "math", "nan": "math"}
-_OPERANDS_PASS = ("max", "abs", *ieee.CHOICES)
-"""Functions that return one of their operands, and so perhaps a plain Python float."""
+_OPERANDS_PASS = ("max", "abs", *ieee.WRITTEN)
+"""Functions that may return one of their operands, and so perhaps a plain Python float."""
 
 
 def emit(program: Program, function: str, summary: str = "") -> str:
@@ -235,7 +235,7 @@ class _Emitter:
         for name in sorted(names):
             if name in _HELPERS:
                 modules.setdefault(_HELPERS[name], []).append(name)
-            elif name in (*ieee.TOTAL, *ieee.CHOICES):
+            elif name in ieee.FUNCTIONS:
                 modules.setdefault("gradcompile.ieee", []).append(name)
         lines = [
             f"from {module} import {', '.join(names)}" for module, names in sorted(modules.items())
@@ -298,9 +298,20 @@ class _Substitution(ast.NodeTransformer):
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
         self.generic_visit(node)
-        match node.test:
-            case ast.Call(ast.Name("float64"), [ast.Compare() as comparison]):
-                node.test = comparison
+        node.test = _condition(node.test)
+        return node
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        self.generic_visit(node)
+        if isinstance(node.op, ast.Not):
+            node.operand = _condition(node.operand)
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        self.generic_visit(node)
+        match node:
+            case ast.Call(ast.Name("bool"), [inner]) if _condition(inner) is not inner:
+                return _condition(inner)
         return node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
@@ -309,6 +320,16 @@ class _Substitution(ast.NodeTransformer):
         if isinstance(node.op, ast.Div | ast.Pow) and _is_plain(node, self.plain):
             node.right = ast.Call(ast.Name("float64"), [node.right], [])
         return node
+
+
+def _condition(tree: ast.expr) -> ast.expr:
+    """A condition as one, where it stands as the number 1.0 or 0.0."""
+    match tree:
+        case ast.Call(ast.Name("float64"), [ast.Compare() | ast.BoolOp() as condition]):
+            return condition
+        case ast.Call(ast.Name("float64"), [ast.UnaryOp(ast.Not()) as condition]):
+            return condition
+    return tree
 
 
 def _is_plain(tree: ast.expr, plain: set[str]) -> bool:

@@ -12,20 +12,35 @@ Emitted code imports its functions from here. Under CPython each one computes wi
 
 import math
 from collections.abc import Callable
+from math import inf, nan, pi
 
 import numpy as np
 from numpy import float64
 
-TOTAL = ("exp", "log", "sqrt", "tanh", "sin", "cos")
-"""Functions that `math` has and that need an answer where it raises."""
+MATH = (
+    "exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "cbrt",
+    "sin", "cos", "tan", "asin", "acos", "atan", "atan2",
+    "sinh", "cosh", "tanh", "asinh", "acosh", "atanh",
+    "erf", "erfc", "lgamma", "copysign",
+)  # fmt: skip
+"""Functions taken from `math`, made total."""
 
-CHOICES = ("maximum", "minimum", "sign")
+NUMPY = ("floor", "ceil", "fmod", "hypot")
+"""Functions taken from numpy: `math` gives integers for some, and has its own hypot."""
+
+WRITTEN = (
+    "maximum", "minimum", "sign", "stop_gradient", "logaddexp", "softplus", "digamma", "polygamma",
+)  # fmt: skip
 """Functions written out below; numba compiles the very same text."""
+
+FUNCTIONS = MATH + NUMPY + WRITTEN
+"""Every function that emitted code may import from here."""
 
 
 def _total(name: str) -> Callable[..., float64]:
-    direct = getattr(math, name)
-    ieee = getattr(np, name)
+    direct = getattr(math if name in MATH else np, name)
+    # numpy has no erf, erfc and lgamma; the first two never raise, the last one only where it is inf.
+    ieee = getattr(np, name, lambda *operands: inf)
 
     def function(*operands: float) -> float64:
         try:
@@ -36,11 +51,21 @@ def _total(name: str) -> Callable[..., float64]:
                 return float64(ieee(*operands))
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"`math.{name}`, with the IEEE-754 result where that raises."
+    function.__doc__ = f"`{name}` of the C library, with the IEEE-754 result for every operand."
     return function
 
 
-exp, log, sqrt, tanh, sin, cos = map(_total, TOTAL)
+exp, exp2, expm1, log, log1p, log2, log10, sqrt, cbrt = map(_total, MATH[:9])
+sin, cos, tan, asin, acos, atan, atan2 = map(_total, MATH[9:16])
+sinh, cosh, tanh, asinh, acosh, atanh = map(_total, MATH[16:22])
+erf, erfc, lgamma, copysign = map(_total, MATH[22:])
+floor, ceil, _fmod, hypot = map(_total, NUMPY)
+
+
+def fmod(a: float, b: float) -> float64:
+    """The remainder of a / b with the sign of `a`, exactly; nan for b = 0."""
+    with np.errstate(invalid="ignore"):
+        return _fmod(a, b)
 
 
 def maximum(a: float, b: float) -> float:
@@ -55,4 +80,73 @@ def minimum(a: float, b: float) -> float:
 
 def sign(x: float) -> float:
     """-1, 0 or 1 with the sign of `x`; nan for nan."""
-    return x if x == 0.0 or x != x else math.copysign(1.0, x)  # noqa: PLR0124
+    return x if x == 0.0 or x != x else copysign(1.0, x)  # noqa: PLR0124
+
+
+def stop_gradient(x: float) -> float:
+    """`x`; derivatives take it for a constant."""
+    return x
+
+
+def logaddexp(a: float, b: float) -> float:
+    """log(exp(a) + exp(b)) without overflow."""
+    high = maximum(a, b)
+    if not -inf < high < inf:
+        return high
+    return high + log1p(exp(-abs(a - b)))
+
+
+def softplus(x: float) -> float:
+    """log(1 + exp(x)) without overflow."""
+    return maximum(x, 0.0) + log1p(exp(-abs(x)))
+
+
+def digamma(x: float) -> float:
+    """The derivative of log(gamma(x)); nan at the poles 0, -1, -2, ...
+
+    Asymptotic series (Abramowitz and Stegun, 6.3.18) from x = 10 on, reached by the recurrence
+    6.3.5, with the reflection 6.3.7 for negative x. The error is below 5e-16 * max(1, |result|)
+    for x > 0.
+    """
+    result = 0.0 * x
+    if x <= 0.0:
+        if x == floor(x):
+            return nan
+        result = -pi / tan(pi * (x - floor(x)))
+        x = 1.0 - x
+    while x < 10.0:
+        result -= 1.0 / x
+        x += 1.0
+    r = 1.0 / (x * x)
+    series = 1 / 132 - r * (691 / 32760 - r / 12)
+    series = 1 / 12 - r * (1 / 120 - r * (1 / 252 - r * (1 / 240 - r * series)))
+    return result + log(x) - 0.5 / x - r * series
+
+
+BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
+"""The Bernoulli numbers B2, B4, ..., B16."""
+
+
+def polygamma(n: float, x: float) -> float:
+    """The n-th derivative of digamma, n = 0, 1, 2, ...; nan at its poles and below x = -1000.
+
+    Asymptotic series (Abramowitz and Stegun, 6.4.11) from x = 10 + n on, reached by the recurrence
+    6.4.6. The relative error is below 2e-15 for x > 0 and n <= 4.
+    """
+    if n == 0.0:
+        return digamma(x)
+    if x < -1000.0 or (x <= 0.0 and x == floor(x)):
+        return nan
+    factorial = 1.0  # (n - 1)!
+    for i in range(1, int(n)):
+        factorial *= i
+    shifted = 0.0
+    while x < 10.0 + n:
+        shifted += x ** -(n + 1.0)
+        x += 1.0
+    term = factorial / x**n
+    total = term + 0.5 * term * n / x + factorial * n * shifted
+    for k in range(len(BERNOULLI)):
+        term *= (2 * k + n) * (2 * k + 1 + n) / ((2 * k + 1) * (2 * k + 2)) / (x * x)
+        total += BERNOULLI[k] * term
+    return total if n % 2.0 == 1.0 else -total

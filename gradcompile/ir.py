@@ -230,3 +230,8 @@ class Ref(OperatorOperand):
             for x, name in zip(operands, op.operand_names, strict=True)
         )
         return Ref(self.builder, self.builder.apply(op, reads))
+
+
+def operand_of(x: Ref | float) -> Operand:
+    """The operand that a `Ref` or a number stands for."""
+    return x.var if isinstance(x, Ref) else Const(float(x))

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
+from numba import types
 from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
@@ -25,6 +27,9 @@ from gradcompile import cache, ieee
 SIGNATURE = (numba.float64[::1],)
 """A kernel takes one contiguous float64 array."""
 
+_UNKNOWN = {"cbrt": types.ExternalFunction("cbrt", numba.float64(numba.float64))}
+"""Functions of the C library that numba does not know by their name in `math`."""
+
 _registered: list[bool] = []
 
 
@@ -33,9 +38,11 @@ def register_numba() -> None:
     if _registered:
         return
     _registered.append(True)
-    for name in ieee.TOTAL:
-        _register(getattr(ieee, name), _calling(getattr(math, name)))
-    for name in ieee.CHOICES:
+    for name in ieee.MATH:
+        _register(getattr(ieee, name), _calling(_UNKNOWN.get(name) or getattr(math, name)))
+    for name in ieee.NUMPY:
+        _register(getattr(ieee, name), _calling(getattr(np, name)))
+    for name in ieee.WRITTEN:
         _register(getattr(ieee, name), getattr(ieee, name))
 
 
@@ -44,7 +51,8 @@ def _register(function: Callable[..., Any], meaning: Callable[..., Any]) -> None
 
 
 def _calling(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda x: function(x)  # noqa: PLW0108  numba overloads by functions, not built-ins
+    # numba overloads by functions, not by built-ins; it reads how many operands there are.
+    return lambda *operands: function(*operands)
 
 
 @functools.cache

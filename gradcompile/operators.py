@@ -81,6 +81,21 @@ class Operand:
     def __ne__(self, other: object) -> Self:  # type: ignore[override]
         return _binary(ops.not_equal, self, other)
 
+    def __and__(self, other: Any) -> Self:
+        return _binary(ops.logical_and, self, other)
+
+    def __rand__(self, other: Any) -> Self:
+        return _binary(ops.logical_and, other, self)
+
+    def __or__(self, other: Any) -> Self:
+        return _binary(ops.logical_or, self, other)
+
+    def __ror__(self, other: Any) -> Self:
+        return _binary(ops.logical_or, other, self)
+
+    def __invert__(self) -> Self:
+        return self._apply(ops.logical_not, (self,))
+
     __hash__ = object.__hash__
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:

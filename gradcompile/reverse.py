@@ -11,9 +11,10 @@ again.
 """
 
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 from gradcompile import ops
-from gradcompile.ir import Builder, Const, Instruction, Operand, Program, Ref, Var
+from gradcompile.ir import Builder, Const, Instruction, Operand, Program, Ref, Var, operand_of
 
 
 def reverse(program: Program, wrt: Sequence[int], keep_value: bool = True) -> Program:
@@ -34,7 +35,7 @@ def reverse(program: Program, wrt: Sequence[int], keep_value: bool = True) -> Pr
     active = _depends_on(program, sources)
     for instruction in reversed(program.instructions):
         adjoints.differentiate(instruction, active)
-    gradient = tuple(adjoints.accumulate(source) for source in sources)
+    gradient = tuple(adjoints.accumulate(source)[0] for source in sources)
     return Program(
         program.name,
         program.inputs,
@@ -54,43 +55,68 @@ def _depends_on(program: Program, sources: Collection[Var]) -> set[Var]:
 
 
 class _Adjoints:
-    """The contributions collected so far, and the instructions of both sweeps."""
+    """The contributions collected so far, and the instructions of both sweeps.
+
+    What a branch of `where` leads to counts only where that branch is taken. So a contribution may
+    carry a guard: the condition without which it is zero, whatever inf or nan its partials are.
+    """
 
     def __init__(self, program: Program) -> None:
         self.builder = Builder(list(program.instructions))
-        self.contributions: dict[Var, list[tuple[Operand, Var | None]]] = {}
+        self.contributions: dict[Var, list[_Contribution]] = {}
 
-    def contribute(self, to: Operand, contribution: Operand) -> None:
+    def contribute(self, to: Operand, value: Operand, guard: Operand | None = None) -> None:
         if isinstance(to, Var):
-            origin = self.builder.origin
-            self.contributions.setdefault(to, []).append((contribution, origin))
+            contribution = _Contribution(value, self.builder.origin, guard)
+            self.contributions.setdefault(to, []).append(contribution)
 
-    def accumulate(self, var: Var) -> Operand:
-        """The sum of the contributions to `var`: its adjoint."""
+    def accumulate(self, var: Var) -> tuple[Operand, Operand | None]:
+        """The sum of the contributions to `var`, its adjoint; and the guard of all of them."""
         contributions = self.contributions.pop(var, [])
         if not contributions:
-            return Const(0.0)
-        total, self.builder.origin = contributions[0]
-        for contribution, origin in contributions[1:]:
+            return Const(0.0), None
+        total, self.builder.origin, guard = contributions[0]
+        for value, origin, other in contributions[1:]:
             self.builder.origin = origin
-            total = self.builder.apply(ops.add, (total, contribution))
+            total = self.builder.apply(ops.add, (total, value))
+            if guard is None or other is None:
+                guard = None
+            elif guard is not other:
+                guard = self.builder.apply(ops.logical_or, (guard, other))
         if isinstance(total, Var):
             total.primal = var
-        return total
+        return total, guard
 
     def differentiate(self, instruction: Instruction, active: set[Var]) -> None:
         """Pass the contributions of one instruction to its active operands."""
         result, op, operands, _ = instruction
         if result not in active or result not in self.contributions:
             return
-        adjoint = self.builder.ref(self.accumulate(result))
+        total, guard = self.accumulate(result)
+        adjoint = self.builder.ref(total)
         self.builder.origin = result
         y = self.builder.ref(result)
         inputs = [self.builder.ref(operand) for operand in operands]
-        for operand, partial in zip(operands, op.partials, strict=True):
-            if partial is not None and operand in active:
-                self.contribute(operand, self._product(adjoint, partial(y, *inputs)))
+        for index, (operand, partial) in enumerate(zip(operands, op.partials, strict=True)):
+            if partial is None or operand not in active:
+                continue
+            slope = partial(y, *inputs)
+            contribution = ops.mul(adjoint, slope)
+            if guard is not None and isinstance(slope, Ref):
+                contribution = ops.where(self.builder.ref(guard), contribution, 0.0)
+            condition = op.selects[index] if op.selects else None
+            inner = guard if condition is None else self._both(guard, condition(y, *inputs))
+            self.contribute(operand, operand_of(contribution), inner)
 
-    def _product(self, adjoint: Ref | float, slope: Ref | float) -> Operand:
-        contribution = ops.mul(adjoint, slope)
-        return contribution.var if isinstance(contribution, Ref) else Const(contribution)
+    def _both(self, guard: Operand | None, condition: Ref | float) -> Operand:
+        if guard is None:
+            return operand_of(condition)
+        return operand_of(ops.logical_and(self.builder.ref(guard), condition))
+
+
+class _Contribution(NamedTuple):
+    """What one use of a value adds to its adjoint."""
+
+    value: Operand
+    origin: Var | None
+    guard: Operand | None

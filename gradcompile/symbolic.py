@@ -16,7 +16,7 @@ from typing import Any
 import mpmath
 import sympy
 
-from gradcompile import ieee, ops
+from gradcompile import ops
 from gradcompile.reader import KernelText, read_kernel
 from gradcompile.syntax import evaluate, parse
 
@@ -172,7 +172,22 @@ _ARITHMETIC: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
+_SHARED = (
+    "exp", "log", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "atan2",
+    "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "loggamma",
+)  # fmt: skip
+"""Functions of the same name and meaning in sympy and mpmath; the table defines the rest by them."""
+
+
 # --- numbers of many digits ------------------------------------------------------------------
+
+
+def _precise(x: float) -> Any:
+    """A number of the text: what the constant stands for that it is the nearest float to."""
+    if x in ops.CONSTANTS:
+        return evaluate(parse(ops.CONSTANTS[x]), {"pi": +mpmath.pi}, _NUMBERS, mpmath.mpf)
+    return mpmath.mpf(x)
+
 
 _NUMBERS = _lifted(
     {
@@ -181,10 +196,12 @@ _NUMBERS = _lifted(
         "less": operator.lt, "less_equal": operator.le,
         "equal": operator.eq, "not_equal": operator.ne,
         "where": lambda c, a, b: a if c else b,
-        "float64": mpmath.mpf, "max": max, "abs": abs,
-        **{name: getattr(mpmath, name) for name in ieee.TOTAL if hasattr(mpmath, name)},
+        "float64": mpmath.mpf, "max": max, "abs": abs, "bool": bool,
+        "logical_and": lambda c, d: bool(c and d), "logical_or": lambda c, d: bool(c or d),
+        "logical_not": operator.not_, "polygamma": mpmath.psi, "stop_gradient": lambda x: x,
+        **{name: getattr(mpmath, name) for name in _SHARED},
     },
-    mpmath.mpf,
+    _precise,
 )  # fmt: skip
 
 _WORKING_DIGITS = 120
@@ -199,7 +216,7 @@ class _Point:
     def __init__(self, text: KernelText, at: dict[str, Any]) -> None:
         self.text = text
         self.at = at
-        self.value, self.gradient = _run(text, at, _NUMBERS, mpmath.mpf)
+        self.value, self.gradient = _run(text, at, _NUMBERS, _precise)
 
     def slope(self, variable: str | None) -> Any:
         """The central difference of the value, exact to about 60 digits."""
@@ -247,6 +264,25 @@ def _points(text: KernelText, tries: int = 40) -> Iterator[_Point]:
 # --- symbols ---------------------------------------------------------------------------------
 
 
+class _Flat(sympy.Function):  # type: ignore[misc]
+    """A function that sympy must not differentiate: its slope is 0 where it is smooth."""
+
+    def fdiff(self, argindex: int = 1) -> Any:
+        return sympy.Integer(0)
+
+
+class _Floor(_Flat):
+    pass
+
+
+class _Ceil(_Flat):
+    pass
+
+
+class _Stopped(_Flat):
+    pass
+
+
 def _condition(c: Any) -> Any:
     if isinstance(c, sympy.logic.boolalg.Boolean):
         return c
@@ -263,6 +299,13 @@ def _as_number(x: Any) -> Any:
     return _where(x, 1, 0) if isinstance(x, sympy.logic.boolalg.Boolean) else x
 
 
+def _exact(x: float) -> Any:
+    """A number of the text, exactly, or what the constant stands for that it is nearest to."""
+    if x in ops.CONSTANTS:
+        return evaluate(parse(ops.CONSTANTS[x]), {"pi": sympy.pi}, _SYMBOLS, sympy.Rational)
+    return sympy.Rational(x)
+
+
 _SYMBOLS = _lifted(
     {
         **_ARITHMETIC,
@@ -274,9 +317,13 @@ _SYMBOLS = _lifted(
         "float64": _as_number,
         "max": lambda a, b: _where(sympy.Gt(a, b), a, b),
         "abs": lambda x: _where(sympy.Gt(x, 0), x, -x),
-        **{name: getattr(sympy, name) for name in ieee.TOTAL if hasattr(sympy, name)},
+        "bool": _condition, "logical_not": lambda c: sympy.Not(_condition(c)),
+        "logical_and": lambda c, d: sympy.And(_condition(c), _condition(d)),
+        "logical_or": lambda c, d: sympy.Or(_condition(c), _condition(d)),
+        "floor": _Floor, "ceil": _Ceil, "polygamma": sympy.polygamma, "stop_gradient": _Stopped,
+        **{name: getattr(sympy, name) for name in _SHARED},
     },
-    sympy.Rational,
+    _exact,
 )  # fmt: skip
 
 
@@ -285,7 +332,7 @@ class _Symbolic:
 
     def __init__(self, text: KernelText) -> None:
         self.symbols = {name: sympy.Symbol(name, real=True) for name in text.inputs}
-        self.value, self.gradient = _run(text, dict(self.symbols), _SYMBOLS, sympy.Rational)
+        self.value, self.gradient = _run(text, dict(self.symbols), _SYMBOLS, _exact)
 
     def proves(self, component: int, variable: str | None) -> bool:
         """Does the difference from sympy's derivative simplify to zero?"""

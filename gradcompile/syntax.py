@@ -6,6 +6,7 @@ expressions through this one evaluator.
 """
 
 import ast
+import difflib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -28,15 +29,19 @@ def parse(text: str) -> ast.expr:
     """The syntax tree of an expression.
 
     Raises:
-        ExpressionError: it is no Python expression, or nested too deeply to be read.
+        ExpressionError: it is no Python expression, or too long or nested too deeply to be read.
     """
+    if not text.strip():
+        raise ExpressionError("the expression is empty")
     try:
         return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError) as error:
         reason = getattr(error, "msg", None) or str(error)
         raise ExpressionError(f"cannot read {shorten(text)!r}: {reason}") from None
     except (RecursionError, MemoryError):
-        raise ExpressionError(f"cannot read {shorten(text)!r}: nested too deeply") from None
+        raise ExpressionError(
+            f"cannot read {shorten(text)!r}: it is too long or nested too deeply"
+        ) from None
 
 
 def shorten(text: str, width: int = 60) -> str:
@@ -101,7 +106,9 @@ def _constant(node: ast.Constant) -> float:
 def _operation(node: ast.expr, functions: Functions) -> tuple[Callable[..., Any], list[ast.expr]]:
     name, children = _name_and_children(node)
     if name not in functions:
-        raise ExpressionError(f"unknown function {shorten(name)!r}")
+        similar = difflib.get_close_matches(name[:40], functions, 1)
+        hint = f"; is {similar[0]!r} meant?" if similar else ""
+        raise ExpressionError(f"unknown function {shorten(name)!r}{hint}")
     return functions[name], children
 
 
@@ -115,12 +122,22 @@ def _name_and_children(node: ast.expr) -> tuple[str, list[ast.expr]]:
             return "copy", [operand]
         case ast.Compare(left, [comparison], [right]) if type(comparison) in COMPARISONS:
             return COMPARISONS[type(comparison)], [left, right]
+        case ast.BoolOp(operator, [left, right]):
+            return "logical_and" if isinstance(operator, ast.And) else "logical_or", [left, right]
+        case ast.UnaryOp(ast.Not(), operand):
+            return "logical_not", [operand]
         case ast.IfExp(test, body, orelse):
             return "where", [test, body, orelse]
         case ast.Call(ast.Name(name), arguments, []):
             return name, arguments
-    text = shorten(ast.unparse(node) if not isinstance(node, ast.Call) else type(node).__name__)
     raise ExpressionError(
-        f"{type(node).__name__.lower()} `{text}` is not allowed: expressions are made of numbers, "
-        "names, + - * / **, comparisons, `a if c else b` and calls of known functions"
+        f"`{_text(node)}` is not allowed: expressions are made of numbers, names, + - * / **, "
+        "single comparisons, `a if c else b` and calls of known functions by position"
     )
+
+
+def _text(node: ast.expr) -> str:
+    try:
+        return shorten(ast.unparse(node))
+    except (RecursionError, ValueError):  # what `parse` just manages may be too deep to be printed
+        return type(node).__name__

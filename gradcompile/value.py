@@ -98,13 +98,18 @@ class Value(Operand):
         if self.op is None:
             return reached
         inputs = [x.data for x in self.operands]
-        for operand, partial in zip(self.operands, self.op.partials, strict=True):
+        for index, (operand, partial) in enumerate(
+            zip(self.operands, self.op.partials, strict=True)
+        ):
             if partial is None or isinstance(operand, Constant):
+                continue
+            selects = self.op.selects[index] if self.op.selects else None
+            if selects is not None and not selects(self.data, *inputs):
                 continue
             slope = partial(self.data, *inputs)
             if slope != 0.0 or not self.op.gate:
                 operand.grad += self.grad * slope
-                reached.append(operand)
+            reached.append(operand)
         return reached
 
     def zero_grad(self) -> None:

@@ -1,0 +1,7 @@
+"""`python -m gradcompile` is the command `gradcompile`."""
+
+import sys
+
+from gradcompile.cli import main
+
+sys.exit(main())

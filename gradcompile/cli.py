@@ -1,0 +1,292 @@
+"""The command line: `gradcompile demo`, `gradcompile show` and `gradcompile verify`.
+
+Expressions are Python text, read by `syntax.py` and never executed. Whatever is wrong with a
+command is one line on stderr and exit code 2.
+"""
+
+import argparse
+import ast
+import contextlib
+import inspect
+import math
+import os
+import re
+import sys
+import unicodedata
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from gradcompile import __version__, compiler, demo
+from gradcompile.compiler import CompiledFunction
+from gradcompile.interpret import interpret
+from gradcompile.ops import TABLE
+from gradcompile.syntax import evaluate, free_names, parse, shorten
+from gradcompile.terminal import console, print_code, print_derivative
+from gradcompile.value import Value
+
+if TYPE_CHECKING:
+    from gradcompile.draw import Picture
+
+NUMBERS = {"pi": math.pi, "inf": math.inf, "nan": math.nan}
+"""The names that are numbers; every other name is an input."""
+
+Point = dict[str, float]
+
+
+class UsageError(ValueError):
+    """A command that cannot be understood."""
+
+
+# --- expressions -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Expression:
+    """An expression as the function of its names, in the order in which they appear.
+
+    Raises:
+        ValueError: it is no expression over known operations, or has no inputs.
+
+    Example:
+        >>> Expression("a*b + 1")(2.0, 3.0)
+        7.0
+    """
+
+    text: str
+
+    def __post_init__(self) -> None:
+        try:
+            self.graph(dict.fromkeys(self.names, 1.0))
+        except TypeError as error:
+            raise UsageError(str(error)) from None
+        if not self.names:
+            raise UsageError(f"{shorten(self.text)!r} has no inputs to differentiate by")
+
+    @cached_property
+    def tree(self) -> ast.expr:
+        """Its syntax tree."""
+        return parse(self.text)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The inputs."""
+        return [name for name in free_names(self.tree) if name not in NUMBERS]
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        return inspect.Signature([inspect.Parameter(name, kind) for name in self.names])
+
+    def __call__(self, *operands: Any) -> Any:
+        """The value for numbers, a graph for Values."""
+        names = {**NUMBERS, **dict(zip(self.names, operands, strict=True))}
+        return evaluate(self.tree, names, TABLE)
+
+    def graph(self, at: Point) -> Any:
+        """The expression graph with its numbers at a point."""
+        return self(*[Value(at[name], name) for name in self.names])
+
+    def compiled(self, wrt: list[str] | None = None) -> CompiledFunction:
+        """The compiled function; not cached, as an expression is typed to be looked at once."""
+        function: CompiledFunction = compiler.compile(self, wrt=wrt, cache=False, name="f")
+        return function
+
+
+def _point(expression: Expression, at: Point) -> Point:
+    """`at`, if it has a number for each input and for nothing else."""
+    inputs = ", ".join(expression.names)
+    for name in at:
+        if name not in expression.names:
+            raise UsageError(f"--at: {shorten(name)!r} is not an input; the inputs are {inputs}")
+    missing = [name for name in expression.names if name not in at]
+    if missing:
+        raise UsageError(f"--at: no number for {', '.join(missing)}")
+    return at
+
+
+# --- commands ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What `show` has to show: an expression, compiled, and perhaps a point."""
+
+    expression: Expression
+    function: CompiledFunction
+    point: Point | None
+
+    @property
+    def picture(self) -> "Picture":
+        """The program; at a point, the graph with its numbers."""
+        from gradcompile.draw import draw  # graphviz loads on first use
+
+        if self.point is None:
+            return self.function.draw()
+        root = self.expression.graph(self.point)
+        root.backward()
+        return draw(root)
+
+
+VIEWS: Mapping[str, tuple[str, Callable[[Shown], str]]] = {
+    "python": ("python", lambda shown: shown.function.source),
+    "ir": ("text", lambda shown: str(shown.function.program)),
+    "llvm": ("llvm", lambda shown: shown.function.value_and_grad.llvm()),
+    "asm": ("gas", lambda shown: shown.function.value_and_grad.asm()),
+    "dot": ("dot", lambda shown: shown.picture.source),
+    "svg": ("xml", lambda shown: shown.picture.svg()),
+}
+"""What `show --as` offers: the language to highlight, and how to make the text."""
+
+
+def show(options: argparse.Namespace) -> int:
+    """Print a view of an expression; the numbers at a point go to stderr."""
+    expression = Expression(options.expression)
+    point = None if options.at is None else _point(expression, options.at)
+    function = expression.compiled(options.wrt)
+    language, text = VIEWS[options.view]
+    print_code(console(), text(Shown(expression, function, point)), language)
+    if point is not None:
+        sys.stdout.flush()
+        _print_numbers(function, point, expression.names)
+    return 0
+
+
+def _print_numbers(function: CompiledFunction, point: Point, names: list[str]) -> None:
+    value, gradient = interpret(function.program, [point[name] for name in names])
+    assert isinstance(gradient, list)
+    slopes = {f"d/d{name}": x for name, x in zip(function.wrt, gradient, strict=True)}
+    rows = {"value": value, **slopes}
+    out = console(stderr=True)
+    at = ", ".join(f"{name}={point[name]!r}" for name in names)
+    out.print(f"at {at}", style="dim", markup=False, soft_wrap=True)
+    for title, number in rows.items():
+        width = max(map(len, rows))
+        out.print(f"{title:{width}}  {number!r}", markup=False, soft_wrap=True)
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Print the verification report of an expression; exit code 1 if a derivative is refuted."""
+    report = Expression(options.expression).compiled().verify()
+    for derivative in report:
+        print_derivative(console(), derivative)
+    return 0 if report.ok else 1
+
+
+def run_demo(options: argparse.Namespace) -> int:
+    """Tell the story of one of the demos."""
+    demo.DEMOS[options.demo](console(), options.output)
+    return 0
+
+
+# --- arguments ---------------------------------------------------------------------------------
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message)
+
+
+def _names(text: str) -> list[str]:
+    # Normalized as Python's parser does with the names in an expression.
+    return [unicodedata.normalize("NFKC", name.strip()) for name in text.split(",")]
+
+
+def _numbers(text: str) -> Point:
+    point: Point = {}
+    for item in _names(text):
+        name, equals, number = (part.strip() for part in item.partition("="))
+        try:
+            value = float(number)
+        except ValueError:
+            value = None
+        if not (name and equals) or value is None:
+            raise argparse.ArgumentTypeError(f"expected name=number, got {shorten(item)!r}")
+        if name in point:
+            raise argparse.ArgumentTypeError(f"{shorten(name)!r} is given twice")
+        point[name] = value
+    return point
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="gradcompile",
+        description="A compiler for scalar expression graphs.",
+        epilog=f"An expression is Python: numbers, names, + - * / **, comparisons, `a if c else b` "
+        f"and the functions {', '.join(TABLE)}. The names {', '.join(NUMBERS)} are numbers; "
+        "every other name is an input.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    command = commands.add_parser(
+        "demo", help="see the whole way from an expression to machine code"
+    )
+    command.add_argument("demo", metavar="DEMO", choices=demo.DEMOS, help=" or ".join(demo.DEMOS))
+    command.add_argument(
+        "--output", metavar="PATH", help="where to save the picture (.svg or .png)"
+    )
+    command.set_defaults(run=run_demo)
+
+    command = commands.add_parser("show", help="print the code of an expression and its gradient")
+    command.add_argument("expression", metavar="EXPR", help='such as "tanh(x*w + b)"')
+    command.add_argument(
+        "--at", type=_numbers, metavar="a=1,b=2", help="print value and gradient there, on stderr"
+    )
+    command.add_argument(
+        "--wrt", type=_names, metavar="a,b", help="differentiate by these inputs only"
+    )
+    command.add_argument(
+        "--as", dest="view", choices=VIEWS, default="python", help="what to print (%(default)s)"
+    )
+    command.set_defaults(run=show)
+
+    command = commands.add_parser(
+        "verify", help="check each derivative in the code of an expression"
+    )
+    command.add_argument("expression", metavar="EXPR", help='such as "tanh(x*w + b)"')
+    command.set_defaults(run=verify)
+    return parser
+
+
+def _protected(arguments: Sequence[str]) -> list[str]:
+    """The arguments with a space before `-x**2`, so that argparse takes it for no option."""
+    return [f" {text}" if re.match(r"-[^-]", text) and text != "-h" else text for text in arguments]
+
+
+@contextlib.contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Warnings as one line without the place in the code, which says nothing to a user."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_: print(
+            f"gradcompile: warning: {message}", file=sys.stderr
+        )
+        yield
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: the arguments; those of the process, if not given.
+
+    Returns:
+        The exit code: 0; 1 if `verify` refutes a derivative; 2 after an error.
+    """
+    try:
+        with _plain_warnings():
+            options = _parser().parse_args(_protected(sys.argv[1:] if argv is None else argv))
+            code: int = options.run(options)
+            sys.stdout.flush()
+            return code
+    except BrokenPipeError:
+        # The reader has enough; without this, Python would report the pipe once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except (ValueError, OSError, RuntimeError) as error:
+        print(f"gradcompile: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
