@@ -325,10 +325,21 @@ class _Substitution(ast.NodeTransformer):
 def _condition(tree: ast.expr) -> ast.expr:
     """A condition as one, where it stands as the number 1.0 or 0.0."""
     match tree:
-        case ast.Call(ast.Name("float64"), [ast.Compare() | ast.BoolOp() as condition]):
+        case ast.Call(ast.Name("float64"), [ast.BoolOp() as condition]):
+            condition.values = [_truth(value) for value in condition.values]
+            return condition
+        case ast.Call(ast.Name("float64"), [ast.Compare() as condition]):
             return condition
         case ast.Call(ast.Name("float64"), [ast.UnaryOp(ast.Not()) as condition]):
             return condition
+    return tree
+
+
+def _truth(tree: ast.expr) -> ast.expr:
+    """What is as true as `bool(...)` of it."""
+    match tree:
+        case ast.Call(ast.Name("bool"), [inner]):
+            return inner
     return tree
 
 

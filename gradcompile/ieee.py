@@ -39,7 +39,7 @@ FUNCTIONS = MATH + NUMPY + WRITTEN
 
 def _total(name: str) -> Callable[..., float64]:
     direct = getattr(math if name in MATH else np, name)
-    # numpy has no erf, erfc and lgamma; the first two never raise, the last one only where it is inf.
+    # numpy has no erf, erfc, lgamma; the first two never raise, the last only where it is inf.
     ieee = getattr(np, name, lambda *operands: inf)
 
     def function(*operands: float) -> float64:

@@ -198,17 +198,33 @@ def print_program(program: Program) -> str:
 
 
 class Builder:
-    """Collects instructions; `apply` appends one and gives its result."""
+    """Collects instructions; `apply` appends one and gives its result.
+
+    Attributes:
+        instructions: in order.
+        definitions: the instruction that assigns each value.
+        origin: what the instructions to come differentiate.
+    """
 
     def __init__(self, instructions: "list[Instruction] | None" = None) -> None:
         self.instructions: list[Instruction] = [] if instructions is None else instructions
+        self.definitions: dict[Var, Instruction] = {}
         self.origin: Var | None = None
 
     def apply(self, op: Op, operands: tuple[Operand, ...], result: Var | None = None) -> Var:
         """Append `op operands`, assigned to `result` or to a value made for it."""
         result = result or Var()
-        self.instructions.append(Instruction(result, op, operands, self.origin))
+        instruction = Instruction(result, op, operands, self.origin)
+        self.instructions.append(instruction)
+        self.definitions[result] = instruction
         return result
+
+    def rename_last(self, result: Var) -> None:
+        """Let the last instruction assign `result` instead."""
+        last = self.instructions.pop()
+        del self.definitions[last.result]
+        self.origin = last.origin
+        self.apply(last.op, last.operands, result)
 
     def ref(self, operand: Operand) -> "Ref | float":
         """`operand` as the table's lambdas take it: a `Ref`, or the number of a constant."""

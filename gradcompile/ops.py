@@ -12,7 +12,7 @@ sympy). It is called only for an operand that is active, so `x**2` never asks fo
 
 import ast
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -127,7 +127,22 @@ class Op:
             apply = getattr(operand, "_apply", None)
             if apply is not None:
                 return apply(self, operands)
-        return self.evaluate(*map(self.number, operands, self.operand_names))
+        result = self.evaluate(*map(self.number, operands, self.operand_names))
+        return np.float64(result) if any(isinstance(x, np.float64) for x in operands) else result
+
+    def slope(self, index: int, result: float, operands: Sequence[float]) -> float:
+        """The partial by one operand, as a float, by IEEE-754; never raises."""
+        partial = self.partials[index]
+        if partial is None:
+            return 0.0
+        try:
+            slope = partial(result, *operands)
+            if type(slope) is not complex:
+                return float(slope)
+        except ArithmeticError:
+            pass
+        with np.errstate(all="ignore"):
+            return float(partial(np.float64(result), *map(np.float64, operands)))
 
     def number(self, x: Any, operand_name: str) -> float:
         """`x` as a float for one of the operands; only a condition may be a bool.

@@ -106,7 +106,7 @@ class Value(Operand):
             selects = self.op.selects[index] if self.op.selects else None
             if selects is not None and not selects(self.data, *inputs):
                 continue
-            slope = partial(self.data, *inputs)
+            slope = self.op.slope(index, self.data, inputs)
             if slope != 0.0 or not self.op.gate:
                 operand.grad += self.grad * slope
             reached.append(operand)

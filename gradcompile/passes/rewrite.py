@@ -34,7 +34,7 @@ def rewrite(program: Program, step: Step) -> Program:
             continue
         last = builder.instructions[-1] if builder.instructions else None
         if last and last.result is value and _takes_over(result, value):
-            builder.instructions[-1] = last._replace(result=result)
+            builder.rename_last(result)
             new[value] = result
         elif isinstance(value, Var) and result.full_name:
             builder.apply(ops.copy, (value,), result)

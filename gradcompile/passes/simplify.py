@@ -143,7 +143,6 @@ def _index() -> dict[Key, list[Rule]]:
 
 class _Simplifier:
     def __init__(self) -> None:
-        self.definitions: dict[Var, Instruction] = {}
         self.fired: Counter[Rule] = Counter()
         self.index = _index()
 
@@ -162,45 +161,22 @@ class _Simplifier:
         constant = folded(op, operands)
         if constant is not None:
             return constant
-        for rule in self._candidates(op, operands) if depth < DEPTH else ():
+        for rule in self._candidates(builder, op, operands) if depth < DEPTH else ():
             bound: dict[str, Operand] = {}
-            if self._match(rule.tree, op, operands, bound):
+            if _match(builder, rule.tree, op, operands, bound):
                 self.fired[rule] += 1
                 return self._build(builder, rule.result, bound, result, depth + 1)
-        var = builder.apply(op, operands, result)
-        self.definitions[var] = builder.instructions[-1]
-        return var
+        return builder.apply(op, operands, result)
 
-    def _candidates(self, op: Op, operands: tuple[Operand, ...]) -> Iterator[Rule]:
+    def _candidates(
+        self, builder: Builder, op: Op, operands: tuple[Operand, ...]
+    ) -> Iterator[Rule]:
         yield from self.index.get((op, None), ())
         for operand in operands:
             if isinstance(operand, Const):
                 yield from self.index.get((op, operand.value), ())
-            elif operand in self.definitions:
-                yield from self.index.get((op, self.definitions[operand].op), ())
-
-    def _match(
-        self, pattern: Pattern, op: Op, operands: tuple[Operand, ...], bound: dict[str, Operand]
-    ) -> bool:
-        if pattern.op is not op:
-            return False
-        orders = [operands, operands[::-1]] if op.commutative else [operands]
-        for order in orders:
-            trial = dict(bound)
-            if all(self._fits(p, x, trial) for p, x in zip(pattern.operands, order, strict=True)):
-                bound.update(trial)
-                return True
-        return False
-
-    def _fits(self, pattern: Any, operand: Operand, bound: dict[str, Operand]) -> bool:
-        if isinstance(pattern, Variable):
-            return bound.setdefault(pattern.name, operand) == operand
-        if isinstance(pattern, Pattern):
-            definition = self.definitions.get(operand) if isinstance(operand, Var) else None
-            return definition is not None and self._match(
-                pattern, definition.op, definition.operands, bound
-            )
-        return isinstance(operand, Const) and operand.value == pattern
+            elif operand in builder.definitions:
+                yield from self.index.get((op, builder.definitions[operand].op), ())
 
     def _build(
         self,
@@ -216,3 +192,33 @@ class _Simplifier:
             operands = tuple(self._build(builder, x, bound, None, depth) for x in tree.operands)
             return self.apply(builder, tree.op, operands, result, depth)
         return Const(tree)
+
+
+def _match(
+    builder: Builder,
+    pattern: Pattern,
+    op: Op,
+    operands: tuple[Operand, ...],
+    bound: dict[str, Operand],
+) -> bool:
+    """Is `op operands` an instance of the pattern? Binds the variables if so."""
+    if pattern.op is not op:
+        return False
+    for order in (operands, operands[::-1]) if op.commutative else (operands,):
+        trial = dict(bound)
+        pairs = zip(pattern.operands, order, strict=True)
+        if all(_fits(builder, part, operand, trial) for part, operand in pairs):
+            bound.update(trial)
+            return True
+    return False
+
+
+def _fits(builder: Builder, pattern: Any, operand: Operand, bound: dict[str, Operand]) -> bool:
+    if isinstance(pattern, Variable):
+        return bound.setdefault(pattern.name, operand) == operand
+    if isinstance(pattern, Pattern):
+        definition = builder.definitions.get(operand) if isinstance(operand, Var) else None
+        return definition is not None and _match(
+            builder, pattern, definition.op, definition.operands, bound
+        )
+    return isinstance(operand, Const) and operand.value == pattern
