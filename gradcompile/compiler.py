@@ -124,6 +124,17 @@ class CompiledFunction:
         """The program of `value_and_grad`."""
         return self.value_and_grad.program
 
+    def explain(self) -> str:
+        """What the passes did to the program of `value_and_grad`: each rule that fired, and why.
+
+        Example:
+            >>> import gradcompile as gdc
+            >>> print(gdc.compile(lambda x: gdc.log(1 + x)).explain())
+            log(1.0 + x) → log1p(x) (1 + x drops the digits of a small x): 1×
+            x * 1.0 → x (a factor of one): 1×
+        """
+        return "\n".join(self.program.notes)
+
     def draw(self) -> "Picture":
         """The graph of the function's program, as a picture."""
         from gradcompile.draw import draw  # graphviz loads on first use

@@ -8,9 +8,12 @@ expressions through this one evaluator.
 import ast
 import difflib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 Functions = Mapping[str, Callable[..., Any]]
+_Step = tuple[Callable[..., Any], list[ast.expr]]
 
 BINARY: dict[type[ast.AST], str] = {
     ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Pow: "pow",
@@ -49,41 +52,74 @@ def shorten(text: str, width: int = 60) -> str:
     return text if len(text) <= width else text[: width - 3] + "..."
 
 
+@dataclass(frozen=True)
+class Code:
+    """An expression in postfix order, ready to be evaluated again and again.
+
+    Attributes:
+        steps: (None, number), (Name, identifier) or (function, number of arguments).
+    """
+
+    steps: list[tuple[Any, Any]]
+
+    def __call__(self, names: Mapping[str, Any]) -> Any:
+        """The value, where the names stand for these."""
+        stack: list[Any] = []
+        for kind, payload in self.steps:
+            if kind is None:
+                stack.append(payload)
+            elif kind is ast.Name:
+                if payload not in names:
+                    raise ExpressionError(f"unknown name {shorten(payload)!r}")
+                stack.append(names[payload])
+            else:
+                start = len(stack) - payload
+                stack[start:] = [kind(*stack[start:])]
+        return stack[0]
+
+    @cached_property
+    def reads(self) -> list[str]:
+        """The names it reads, in order of appearance."""
+        return list(dict.fromkeys(name for kind, name in self.steps if kind is ast.Name))
+
+
+def code(tree: ast.expr, functions: Functions, number: Callable[[float], Any] = float) -> Code:
+    """An expression over an algebra, read iteratively, so that its depth does not matter.
+
+    Args:
+        tree: from `parse`.
+        functions: the algebra.
+        number: makes a number of the algebra from a float.
+
+    Raises:
+        ExpressionError: it contains anything but numbers, known names, arithmetic, comparisons,
+            and, or, not, conditional expressions and calls of known functions.
+    """
+    steps: list[tuple[Any, Any]] = []
+    stack: list[tuple[ast.expr, tuple[Any, int] | None]] = [(tree, None)]
+    while stack:
+        node, step = stack.pop()
+        if step is not None:
+            steps.append(step)
+        elif isinstance(node, ast.Constant):
+            steps.append((None, number(_constant(node))))
+        elif isinstance(node, ast.Name):
+            steps.append((ast.Name, node.id))
+        else:
+            operation, children = _operation(node, functions)
+            stack.append((node, (operation, len(children))))
+            stack.extend((child, None) for child in reversed(children))
+    return Code(steps)
+
+
 def evaluate(
     tree: ast.expr,
     names: Mapping[str, Any],
     functions: Functions,
     number: Callable[[float], Any] = float,
 ) -> Any:
-    """The value of an expression, iteratively, so that its depth does not matter.
-
-    Args:
-        tree: from `parse`.
-        names: what the names in it stand for.
-        functions: the algebra.
-        number: makes a number of the algebra from a float.
-
-    Raises:
-        ExpressionError: it contains anything but numbers, known names, arithmetic, comparisons,
-            conditional expressions and calls of known functions.
-    """
-    values: dict[int, Any] = {}
-    stack: list[tuple[ast.expr, bool]] = [(tree, False)]
-    while stack:
-        node, ready = stack.pop()
-        if ready:
-            operation, children = _operation(node, functions)
-            values[id(node)] = operation(*[values.pop(id(child)) for child in children])
-        elif isinstance(node, ast.Constant):
-            values[id(node)] = number(_constant(node))
-        elif isinstance(node, ast.Name):
-            if node.id not in names:
-                raise ExpressionError(f"unknown name {shorten(node.id)!r}")
-            values[id(node)] = names[node.id]
-        else:
-            stack.append((node, True))
-            stack.extend((child, False) for child in _operation(node, functions)[1])
-    return values[id(tree)]
+    """The value of an expression over an algebra; arguments and errors as for `code`."""
+    return code(tree, functions, number)(names)
 
 
 def free_names(tree: ast.expr) -> list[str]:
@@ -103,7 +139,7 @@ def _constant(node: ast.Constant) -> float:
         return float("inf")
 
 
-def _operation(node: ast.expr, functions: Functions) -> tuple[Callable[..., Any], list[ast.expr]]:
+def _operation(node: ast.expr, functions: Functions) -> _Step:
     name, children = _name_and_children(node)
     if name not in functions:
         similar = difflib.get_close_matches(name[:40], functions, 1)
@@ -122,8 +158,10 @@ def _name_and_children(node: ast.expr) -> tuple[str, list[ast.expr]]:
             return "copy", [operand]
         case ast.Compare(left, [comparison], [right]) if type(comparison) in COMPARISONS:
             return COMPARISONS[type(comparison)], [left, right]
-        case ast.BoolOp(operator, [left, right]):
-            return "logical_and" if isinstance(operator, ast.And) else "logical_or", [left, right]
+        case ast.BoolOp(operator, values):
+            name = "logical_and" if isinstance(operator, ast.And) else "logical_or"
+            middle = len(values) // 2
+            return name, [_joined(operator, values[:middle]), _joined(operator, values[middle:])]
         case ast.UnaryOp(ast.Not(), operand):
             return "logical_not", [operand]
         case ast.IfExp(test, body, orelse):
@@ -131,9 +169,13 @@ def _name_and_children(node: ast.expr) -> tuple[str, list[ast.expr]]:
         case ast.Call(ast.Name(name), arguments, []):
             return name, arguments
     raise ExpressionError(
-        f"`{_text(node)}` is not allowed: expressions are made of numbers, names, + - * / **, "
-        "single comparisons, `a if c else b` and calls of known functions by position"
+        f"`{_text(node)}` is not allowed: expressions are made of numbers, names, + - * / **, and "
+        "or not, single comparisons, `a if c else b` and calls of known functions by position"
     )
+
+
+def _joined(operator: ast.boolop, values: list[ast.expr]) -> ast.expr:
+    return values[0] if len(values) == 1 else ast.BoolOp(operator, values)
 
 
 def _text(node: ast.expr) -> str:

@@ -1,123 +1,29 @@
-"""Simplify: named identities that relate several operations.
+"""Simplify: wherever a program computes one side of a rule, it computes the other instead.
 
-A rule is two expressions over the same variables. Wherever a program computes the first, it
-computes the second instead. Rules preserve values up to the sign of zero, or round better;
-`0 * x` stays, because of inf and nan. A test proves every rule with sympy.
+Rules preserve values up to the sign of zero, or round better; `0 * x` stays, because of inf and
+nan. `program.notes` say which rules fired, and why.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
+from functools import cache
+from math import inf
 from typing import Any
 
 from gradcompile import ops
-from gradcompile.ir import Builder, Const, Instruction, Operand, Program, Var
-from gradcompile.operators import Operand as OperatorOperand
+from gradcompile.ir import Builder, Const, Instruction, Operand, Program, Var, operand_of
 from gradcompile.ops import Op
 from gradcompile.passes.fold import folded
 from gradcompile.passes.rewrite import rewrite
-from gradcompile.syntax import evaluate, free_names, parse
-
-
-@dataclass(frozen=True)
-class Rule:
-    """`pattern` becomes `replacement`, both Python text over the op table."""
-
-    pattern: str
-    replacement: str
-    reason: str
-
-    @cached_property
-    def tree(self) -> "Pattern":
-        """The pattern as operations over variables and numbers."""
-        tree = self._read(self.pattern)
-        assert isinstance(tree, Pattern)
-        return tree
-
-    @cached_property
-    def result(self) -> Any:
-        """The replacement: a `Pattern`, a `Variable` or a number."""
-        return self._read(self.replacement)
-
-    def _read(self, text: str) -> Any:
-        tree = parse(text)
-        variables = {name: Variable(name) for name in free_names(tree)}
-        return evaluate(tree, variables, ops.TABLE)
-
-
-class Variable(OperatorOperand):
-    """Stands for any operand."""
-
-    __slots__ = ("name",)
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def _apply(self, op: Op, operands: tuple[Any, ...]) -> "Pattern":  # type: ignore[override]
-        return Pattern(op, operands)
-
-
-class Pattern(OperatorOperand):
-    """An operation over patterns, variables and numbers."""
-
-    __slots__ = ("op", "operands")
-
-    def __init__(self, op: Op, operands: tuple[Any, ...]) -> None:
-        self.op = op
-        self.operands = operands
-
-    def _apply(self, op: Op, operands: tuple[Any, ...]) -> "Pattern":
-        return Pattern(op, operands)
-
-
-# fmt: off
-RULES: tuple[Rule, ...] = (
-    Rule("x + 0.0",  "x",         "adding nothing"),
-    Rule("x - 0.0",  "x",         "subtracting nothing"),
-    Rule("0.0 - x",  "-x",        "negation says it directly"),
-    Rule("x * 1.0",  "x",         "a factor of one"),
-    Rule("x / 1.0",  "x",         "a divisor of one"),
-    Rule("x * -1.0", "-x",        "negation says it directly"),
-    Rule("x / -1.0", "-x",        "negation says it directly"),
-    Rule("-(-x)",    "x",         "two negations cancel"),
-    Rule("x + -y",   "x - y",     "subtraction says it directly"),
-    Rule("x - -y",   "x + y",     "addition says it directly"),
-    Rule("-x * -y",  "x * y",     "two negations cancel"),
-    Rule("x * -y",   "-(x * y)",  "the sign outside, where a sum can take it up"),
-    Rule("-x / y",   "-(x / y)",  "the sign outside, where a sum can take it up"),
-    Rule("x + x",    "2.0 * x",   "exact, and read once"),
-    Rule("x * x",    "square(x)", "one operand, whose derivative is 2 * x"),
-    Rule("x * (1.0 / y)", "x / y", "one rounding instead of two"),
-    Rule("x ** 0.0", "1.0",       "by IEEE-754 also for nan"),
-    Rule("x ** 1.0", "x",         "the first power"),
-    Rule("x ** 2.0", "square(x)", "exactly rounded, and much faster than a power"),
-    Rule("x ** -1.0", "reciprocal(x)", "exactly rounded, and much faster than a power"),
-    Rule("where(1.0, x, y)", "x", "the condition holds"),
-    Rule("where(0.0, x, y)", "y", "the condition does not hold"),
-    Rule("where(c, x, x)", "x",   "both branches agree"),
-    Rule("where(logical_not(c), x, y)", "where(c, y, x)", "the same choice"),
-    Rule("where(c, where(c, x, y), z)", "where(c, x, z)", "chosen already"),
-    Rule("where(c, x, where(c, y, z))", "where(c, x, z)", "chosen already"),
-    Rule("where(c, where(c, x, y) * z, w)", "where(c, x * z, w)", "chosen already"),
-    Rule("where(c, where(c, x, y) / z, w)", "where(c, x / z, w)", "chosen already"),
-    Rule("where(c, -where(c, x, y), w)", "where(c, -x, w)", "chosen already"),
-    Rule("where(c, x, 0.0) + where(c, y, 0.0)", "where(c, x + y, 0.0)", "the same choice"),
-    Rule("x * where(c, 0.0, y)", "where(c, 0.0, x * y)", "the branch not taken stays out"),
-    Rule("x * where(c, y, 0.0)", "where(c, x * y, 0.0)", "the branch not taken stays out"),
-    Rule("x * where(c, 1.0, y)", "where(c, x, x * y)", "a choice of factors is a choice"),
-)
-# fmt: on
+from gradcompile.passes.rules import IDENTITIES, STABILITY, Pattern, Rule, Variable
 
 
 def simplify(program: Program) -> Program:
     """`program` with every rule applied wherever it matches; `notes` say how often each was."""
     simplifier = _Simplifier()
     result = rewrite(program, simplifier.step)
-    notes = tuple(
-        f"{rule.pattern} → {rule.replacement} ({rule.reason}): {count}×"
-        for rule, count in simplifier.fired.items()
-    )
+    notes = tuple(f"{text}: {count}×" for text, count in simplifier.fired.items())
     return replace(result, notes=program.notes + notes)
 
 
@@ -127,24 +33,20 @@ DEPTH = 8
 Key = tuple[Op, "Op | float | None"]
 """The root's operation, and the operation or the number that one of its operands must be."""
 
-_INDEX: dict[Key, list[Rule]] = {}
 
-
-def _index() -> dict[Key, list[Rule]]:
-    if not _INDEX:
-        found: defaultdict[Key, list[Rule]] = defaultdict(list)
-        for rule in RULES:
-            fixed = [x for x in rule.tree.operands if not isinstance(x, Variable)]
-            first = fixed[0] if fixed else None
-            found[rule.tree.op, first.op if isinstance(first, Pattern) else first].append(rule)
-        _INDEX.update(found)
-    return _INDEX
+@cache
+def _index(stability: bool) -> dict[Key, list[Rule]]:
+    found: defaultdict[Key, list[Rule]] = defaultdict(list)
+    for rule in (*STABILITY, *IDENTITIES) if stability else IDENTITIES:
+        fixed = [x for x in rule.tree.operands if not isinstance(x, Variable)]
+        first = fixed[0] if fixed else None
+        found[rule.tree.op, first.op if isinstance(first, Pattern) else first].append(rule)
+    return dict(found)
 
 
 class _Simplifier:
     def __init__(self) -> None:
-        self.fired: Counter[Rule] = Counter()
-        self.index = _index()
+        self.fired: Counter[str] = Counter()
 
     def step(self, builder: Builder, instruction: Instruction) -> Operand:
         return self.apply(builder, instruction.op, instruction.operands, instruction.result)
@@ -164,19 +66,26 @@ class _Simplifier:
         for rule in self._candidates(builder, op, operands) if depth < DEPTH else ():
             bound: dict[str, Operand] = {}
             if _match(builder, rule.tree, op, operands, bound):
-                self.fired[rule] += 1
+                self.fired[f"{rule.pattern} → {rule.replacement} ({rule.reason})"] += 1
                 return self._build(builder, rule.result, bound, result, depth + 1)
+        if op is ops.log and builder.origin is None:
+            for name, rewritten in _LOGARITHMS.items():
+                value = rewritten(builder, operands[0])
+                if value is not None:
+                    self.fired[name] += 1
+                    return value
         return builder.apply(op, operands, result)
 
     def _candidates(
         self, builder: Builder, op: Op, operands: tuple[Operand, ...]
     ) -> Iterator[Rule]:
-        yield from self.index.get((op, None), ())
+        index = _index(builder.origin is None)
+        yield from index.get((op, None), ())
         for operand in operands:
             if isinstance(operand, Const):
-                yield from self.index.get((op, operand.value), ())
+                yield from index.get((op, operand.value), ())
             elif operand in builder.definitions:
-                yield from self.index.get((op, builder.definitions[operand].op), ())
+                yield from index.get((op, builder.definitions[operand].op), ())
 
     def _build(
         self,
@@ -222,3 +131,79 @@ def _fits(builder: Builder, pattern: Any, operand: Operand, bound: dict[str, Ope
             builder, pattern, definition.op, definition.operands, bound
         )
     return isinstance(operand, Const) and operand.value == pattern
+
+
+# --- sums of any length, which no pattern can show ---------------------------------------------
+
+
+def _exponents(builder: Builder, total: Operand) -> list[Operand]:
+    """The x1, x2, ... of a sum of exponentials; none of another sum."""
+    found: list[Operand] = []
+    stack = [total]
+    while stack:
+        operand = stack.pop()
+        definition = builder.definitions.get(operand) if isinstance(operand, Var) else None
+        if definition is None or definition.op not in (ops.add, ops.exp):
+            return []
+        if definition.op is ops.exp:
+            if _is_shifted(builder, definition.operands[0]):
+                return []
+            found.append(definition.operands[0])
+        else:
+            stack.extend(reversed(definition.operands))
+    return found
+
+
+def _is_shifted(builder: Builder, exponent: Operand) -> bool:
+    """Has the largest exponent been taken out already?"""
+    definition = builder.definitions.get(exponent) if isinstance(exponent, Var) else None
+    shift = definition.operands[-1] if definition else None
+    source = builder.definitions.get(shift) if isinstance(shift, Var) else None
+    return source is not None and source.op is ops.stop_gradient
+
+
+def _log_of_exps(builder: Builder, argument: Operand) -> Operand | None:
+    exponents = _exponents(builder, argument)
+    if len(exponents) < MANY:
+        return None
+    return operand_of(_logsumexp([builder.ref(x) for x in exponents]))
+
+
+def _log_of_softmax(builder: Builder, argument: Operand) -> Operand | None:
+    quotient = builder.definitions.get(argument) if isinstance(argument, Var) else None
+    if quotient is None or quotient.op is not ops.div:
+        return None
+    above, below = (_exponents(builder, operand) for operand in quotient.operands)
+    if len(above) != 1 or len(below) < 2:
+        return None
+    chosen = builder.ref(above[0])
+    # The chosen exponent's own difference is 0 exactly: with it alone the logarithm would be 0.
+    others = [builder.ref(x) - chosen for x in below if x != above[0]]
+    return operand_of(-_logsumexp([0.0] * (len(below) - len(others)) + others))
+
+
+def _logsumexp(terms: list[Any]) -> Any:
+    if len(terms) < MANY:
+        first, second = terms
+        return ops.softplus(second) if isinstance(first, float) else ops.logaddexp(first, second)
+    largest = terms[0]
+    for term in terms[1:]:
+        largest = ops.maximum(largest, term)
+    # The slope by the maximum is 0, whatever the maximum is: it is subtracted and added again.
+    shift = ops.stop_gradient(ops.where(ops.less(ops.abs_(largest), inf), largest, 0.0))
+    total = ops.exp(ops.sub(terms[0], shift))
+    for term in terms[1:]:
+        total = total + ops.exp(ops.sub(term, shift))
+    return shift + ops.log(total)
+
+
+MANY = 3
+"""From this length on a sum of exponentials has its largest term taken out; two have a row."""
+
+_LOGARITHMS = {
+    "log(exp(x1) + exp(x2) + ...) → m + log(exp(x1 - m) + exp(x2 - m) + ...), m the largest x "
+    "(exp overflows from 710 on)": _log_of_exps,
+    "log(exp(x1) / (exp(x1) + exp(x2) + ...)) → -log(1.0 + exp(x2 - x1) + ...), m taken out "
+    "(exp overflows from 710 on)": _log_of_softmax,
+}
+"""Rules for the logarithm of a sum of any length."""
