@@ -8,6 +8,7 @@ import argparse
 import ast
 import contextlib
 import inspect
+import io
 import math
 import os
 import re
@@ -19,9 +20,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import numpy as np
+
 from gradcompile import __version__, compiler, demo
 from gradcompile.compiler import CompiledFunction
-from gradcompile.interpret import interpret
 from gradcompile.ops import TABLE
 from gradcompile.syntax import evaluate, free_names, parse, shorten
 from gradcompile.terminal import console, print_code, print_derivative
@@ -155,10 +157,11 @@ def show(options: argparse.Namespace) -> int:
 
 
 def _print_numbers(function: CompiledFunction, point: Point, names: list[str]) -> None:
-    value, gradient = interpret(function.program, [point[name] for name in names])
-    assert isinstance(gradient, list)
-    slopes = {f"d/d{name}": x for name, x in zip(function.wrt, gradient, strict=True)}
-    rows = {"value": value, **slopes}
+    """Run the emitted text at a point, and print what it returns."""
+    with np.errstate(all="ignore"):
+        value, gradient = function.value_and_grad.python(np.array([point[name] for name in names]))
+    slopes = {f"d/d{name}": x for name, x in zip(function.wrt, gradient.tolist(), strict=True)}
+    rows = {"value": float(value), **slopes}
     out = console(stderr=True)
     at = ", ".join(f"{name}={point[name]!r}" for name in names)
     out.print(f"at {at}", style="dim", markup=False, soft_wrap=True)
@@ -214,9 +217,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="gradcompile",
         description="A compiler for scalar expression graphs.",
-        epilog=f"An expression is Python: numbers, names, + - * / **, comparisons, `a if c else b` "
-        f"and the functions {', '.join(TABLE)}. The names {', '.join(NUMBERS)} are numbers; "
-        "every other name is an input.",
+        epilog="An expression is Python: numbers, names, + - * / **, and or not, comparisons, "
+        f"`a if c else b` and the functions {', '.join(TABLE)}. "
+        f"The names {', '.join(NUMBERS)} are numbers; every other name is an input.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -239,7 +242,11 @@ def _parser() -> argparse.ArgumentParser:
         "--wrt", type=_names, metavar="a,b", help="differentiate by these inputs only"
     )
     command.add_argument(
-        "--as", dest="view", choices=VIEWS, default="python", help="what to print (%(default)s)"
+        "--as",
+        dest="view",
+        choices=VIEWS,
+        default="python",
+        help="what to print (default: %(default)s)",
     )
     command.set_defaults(run=show)
 
@@ -275,6 +282,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0; 1 if `verify` refutes a derivative; 2 after an error.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that knows no µ
     try:
         with _plain_warnings():
             options = _parser().parse_args(_protected(sys.argv[1:] if argv is None else argv))

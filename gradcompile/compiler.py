@@ -3,7 +3,8 @@
 import functools
 import html
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gradcompile.ir import Program
@@ -14,7 +15,7 @@ from gradcompile.value import TraceError, Value
 
 if TYPE_CHECKING:
     from gradcompile.draw import Picture
-    from gradcompile.symbolic import Report
+    from gradcompile.report import Report
 
 Wrt = str | Sequence[str] | None
 
@@ -26,6 +27,7 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
     wrt: Wrt = None,
     cache: bool = True,
     name: str | None = None,
+    check_domain: bool = False,
 ) -> Any:
     """Compile a function or a finished expression graph.
 
@@ -39,6 +41,8 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
         wrt: the names of the arguments to differentiate by; all of them, if not given.
         cache: keep source and machine code on disk, for the next process.
         name: the function's name in emitted code and messages.
+        check_domain: run by the interpreter, slowly, and raise `FloatingPointError` where an
+            operation makes nan or inf from finite numbers; it names the operation and your line.
 
     Returns:
         A `CompiledFunction`.
@@ -59,10 +63,13 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
         (20.0, Gradient(x=14.0))
     """
     if target is None:
-        return functools.partial(compile, inputs=inputs, wrt=wrt, cache=cache, name=name)
+        return functools.partial(
+            compile, inputs=inputs, wrt=wrt, cache=cache, name=name, check_domain=check_domain
+        )
+    options = Options(wrt, cache, check_domain)
     if isinstance(target, Value):
         label = name or target.label or "f"
-        return CompiledFunction(None, trace_graph(target, inputs, label), label, wrt, cache)
+        return CompiledFunction(None, trace_graph(target, inputs, label), label, options)
     if not callable(target):
         kind = type(target).__name__
         raise TypeError(f"compile: expected a function or a Value, got {kind} {target!r:.60}")
@@ -70,7 +77,16 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
         raise TypeError("compile: inputs= is for a Value; a function has its own arguments")
     label = name or str(getattr(target, "__name__", type(target).__name__))
     label = "f" if label == "<lambda>" else label
-    return CompiledFunction(target, None, label, wrt, cache)
+    return CompiledFunction(target, None, label, options)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `compile` was asked for; see there."""
+
+    wrt: Wrt = None
+    cache: bool = True
+    check_domain: bool = False
 
 
 class CompiledFunction:
@@ -93,16 +109,16 @@ class CompiledFunction:
         function: Callable[..., Any] | None,
         graph: Traced | None,
         name: str,
-        wrt: Wrt,
-        use_cache: bool,
+        options: "Options",
     ) -> None:
         self.name = name
-        self.use_cache = use_cache
+        self.use_cache = options.cache
+        self.check_domain = options.check_domain
         self._function = function
         self._graph = graph
         self._signature = _signature(function, graph)
         self._traces: dict[tuple[tuple[str, Structure], ...], Traced] = {}
-        self.wrt = _wrt_names(wrt, list(self._signature.parameters))
+        self.wrt = _wrt_names(options.wrt, list(self._signature.parameters))
         self.value = Kernel(self, VALUE)
         self.grad = Kernel(self, GRAD)
         self.value_and_grad = Kernel(self, VALUE_AND_GRAD)
@@ -148,11 +164,16 @@ class CompiledFunction:
             A report with `.ok` and, for each derivative, `.name` and `.verdict`: "proved",
             "confirmed" or "refuted".
         """
-        from gradcompile.symbolic import verify_source  # sympy loads on first use
+        from tqdm import tqdm  # loads on first use, as sympy does
+
+        from gradcompile.verify import verify_source
+
+        def progress(values: Iterable[str]) -> Iterable[str]:
+            return tqdm(list(values), "verify", disable=None, delay=1.0, leave=False)
 
         build = self.value_and_grad._build()
         names = [build.program.inputs[slot].name for slot in build.slots]
-        return verify_source(build.source, names, build.slots)
+        return verify_source(build.source, names, build.slots, progress)
 
     def __repr__(self) -> str:
         return f"<CompiledFunction {self.name}{self._signature}>"
@@ -185,7 +206,9 @@ class CompiledFunction:
         key = tuple(structures.items())
         if key not in self._traces:
             assert self._function is not None
-            self._traces[key] = trace_function(self._function, self.name, bound, structures)
+            self._traces[key] = trace_function(
+                self._function, self.name, bound, structures, self.check_domain
+            )
         return leaves, self._traces[key]
 
     def _bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> inspect.BoundArguments:

@@ -1,103 +1,71 @@
 """Pictures of expression graphs and programs; the only importer of graphviz.
 
 A value is a box `{ label | data | grad }`, an operation a small ellipse between its operands and
-its result, a number in an expression only the number. What nothing was computed for is blue, the
-reverse sweep of a program orange, and what is returned has a strong border.
-
-    >>> from gradcompile import Value
-    >>> a = Value(2.0, label="a")
-    >>> draw(a * a + 1.0).svg().startswith("<?xml")
-    True
+its result, a number in an expression just the number. Inputs are blue, the reverse sweep of a
+program is orange, and what is returned has a strong border.
 """
 
 import os
 import shutil
 import subprocess
-import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 import graphviz
 
-from gradcompile.ir import Const, Operand, Program, Var
+from gradcompile.ir import Const, Operand, Program
 from gradcompile.ops import Op
 from gradcompile.value import Constant, TracedValue, Value, topological
 
 LIMIT = 2_000
-"""The most nodes (values, numbers and operations) that are laid out: beyond it takes minutes."""
+"""The most nodes (values, numbers and operations) that are laid out, in ten seconds at worst."""
 
 LONGEST = 32
 """Characters of a label that are shown."""
 
-DIRECTIONS = ("LR", "TB", "RL", "BT")
-"""Where a graph may grow to: from left to right, from top to bottom, …"""
+DIRECTIONS = {"LR": ("e", "w"), "TB": ("s", "n"), "RL": ("w", "e"), "BT": ("n", "s")}
+"""Where a graph may grow to, and on which sides of a node edges then leave and enter."""
 
-# graphviz-pure measures and paints Helvetica as its Arimo, and both engines write it to SVG with
-# a sans-serif to fall back on; "Arimo" would become a serif in a browser that lacks it.
-_FONT = {"fontname": "Helvetica", "fontsize": "11", "fontcolor": "#1f2933"}
-# Operands from top to bottom in their order: a - b does not look like b - a.
-_GRAPH = {"nodesep": "0.2", "ranksep": "0.3", "ordering": "in", "pad": "0.1"}
-_EDGE = {"color": "#8896a5", "arrowsize": "0.55", "penwidth": "0.9"}
+# fmt: off
+_GRAPH = {
+    "ordering": "in",  # operands in order from the top: a - b does not look like b - a
+    "nslimit": "1",  # without it a polynomial of degree 100 in Horner's form takes minutes
+    "nodesep": "0.2", "ranksep": "0.45", "pad": "0.1",
+}
 _NODE = {
-    **_FONT,
-    "shape": "record",
-    "style": "rounded,filled",
-    "width": "0.5",
-    "height": "0.32",
-    "margin": "0.1,0.04",
-    "color": "#8896a5",
-    "fillcolor": "#f7f8fa",
+    # graphviz-pure has Helvetica's metrics (its Arimo), and an SVG falls back to a sans-serif.
+    "fontname": "Helvetica", "fontsize": "11", "fontcolor": "#1f2933",
+    "shape": "record", "style": "rounded,filled", "color": "#8896a5", "fillcolor": "#f7f8fa",
+    "width": "0.5", "height": "0.32", "margin": "0.1,0.04",
 }
+_EDGE = {"color": "#8896a5", "arrowsize": "0.55", "penwidth": "0.9"}
+# fmt: on
 
-Style = dict[str, str]
-_FORWARD: Style = {}
-_REVERSE: Style = {"color": "#d9822b", "fillcolor": "#fff1e0"}
-_INPUT: Style = {"color": "#3d7eb8", "fillcolor": "#e3f0fb"}
-_OUTPUT: Style = {"penwidth": "2"}
-_OPERATION: Style = {
-    "shape": "ellipse",
-    "style": "filled",
-    "fontsize": "12",
-    "width": "0.34",
-    "height": "0.34",
-    "margin": "0.04,0.02",
-}
-_CONSTANT: Style = {
-    "shape": "plaintext",
-    "width": "0",
-    "height": "0",
-    "margin": "0.04,0.03",
-    "fillcolor": "transparent",
-    "fontcolor": "#7b8794",
-}
+# DOT text; of two values of an attribute the later one holds.
+_INPUT = ' color="#3d7eb8" fillcolor="#e3f0fb"'
+_REVERSE = ' color="#d9822b" fillcolor="#fff1e0"'
+_OUTPUT = " penwidth=2"
+_OPERATION = ' shape=ellipse style=filled fontsize=12 width=0.34 height=0.34 margin="0.04,0.02"'
+_CONSTANT = ' shape=plaintext style="" width=0 height=0 margin="0.04,0.03" fontcolor="#7b8794"'
 
-_ESCAPES = str.maketrans(
-    {
-        # Entities are decoded after the record's syntax is read and before backslashes are.
-        "\\": r"\\",
-        "&": "&amp;",
-        "<": "&lt;",
-        ">": "&gt;",
-        '"': "&quot;",
-        "{": "&#123;",
-        "|": "&#124;",
-        "}": "&#125;",
-    }
-)
+_ESCAPES = str.maketrans({c: f"\\{c}" for c in '\\"{|}<>'} | {"&": "&amp;"})
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawing of a graph, which notebooks show.
+    """A drawing of a graph; notebooks show it.
 
-    Args:
-        digraph: the `graphviz.Digraph`, free to be restyled.
+    Attributes:
+        digraph: the `graphviz.Digraph`.
         nodes: how many nodes it has.
 
+    Raises:
+        ValueError: by what renders it, if it has more than `LIMIT` nodes.
+        RuntimeError: by what renders it, if there is neither a `dot` nor a `graphviz-pure`.
+
     Example:
-        >>> from gradcompile import Value
         >>> picture = draw(Value(2.0, label="a").exp())
         >>> picture.nodes, picture.png()[1:4]
         (3, b'PNG')
@@ -108,44 +76,25 @@ class Picture:
 
     @property
     def source(self) -> str:
-        """The DOT text; there is no limit to its size.
-
-        >>> print(draw(Value(2.0)).source.splitlines()[-2].strip())
-        n0 [label="{ data 2.0000 | grad 0.0000 }" color="#3d7eb8" fillcolor="#e3f0fb"]
-        """
-        text: str = self.digraph.source
-        return text
+        """The DOT text, however large the graph."""
+        return str(self.digraph.source)
 
     def svg(self) -> str:
-        """The picture as an SVG document.
-
-        Raises:
-            ValueError: it has more than `LIMIT` nodes.
-            RuntimeError: there is neither a `dot` nor a `graphviz-pure`.
-        """
+        """The picture as an SVG document."""
         return self._render("svg", dpi=72).decode()
 
     def png(self) -> bytes:
-        """The picture as the bytes of a PNG file, sharp on screens of high resolution.
-
-        Raises:
-            ValueError: it has more than `LIMIT` nodes.
-            RuntimeError: there is neither a `dot` nor a `graphviz-pure`.
-        """
+        """The picture as a PNG file, sharp on screens of high resolution."""
         return self._render("png", dpi=192)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the picture to a file.
+        """Write the picture to a file and return its path.
 
         Args:
-            path: the file; its suffix, .svg, .png, .dot or .gv, says the format.
-
-        Returns:
-            The path.
+            path: its suffix says the format: .svg, .png, or .dot or .gv for the DOT text.
 
         Raises:
-            ValueError: another suffix; or more than `LIMIT` nodes, except for .dot and .gv.
-            RuntimeError: there is neither a `dot` nor a `graphviz-pure`.
+            ValueError: it has another suffix, or the graph is too large to render.
             OSError: the file cannot be written.
 
         Example:
@@ -167,33 +116,31 @@ class Picture:
         path.write_bytes(content)
         return path
 
-    def _repr_svg_(self) -> str:
-        return self.svg()
+    _repr_svg_ = svg
 
     def _render(self, format_: str, dpi: int) -> bytes:
         if self.nodes > LIMIT:
             raise ValueError(
-                f"the graph has {self.nodes:,} nodes, and more than {LIMIT:,} are not laid out; "
+                f"a graph of {self.nodes:,} nodes is too large to lay out, the limit is {LIMIT:,}; "
                 "`.source` has its DOT text"
             )
         digraph = self.digraph.copy()
         digraph.graph_attr["dpi"] = str(dpi)
         if shutil.which("dot"):
-            content: bytes = digraph.pipe(format=format_, quiet=True)
-            return content
-        # The graphviz package runs nothing but `dot`.
-        command = [_graphviz_pure(), f"-T{format_}"]
-        source = digraph.source.encode()
-        return subprocess.run(command, input=source, capture_output=True, check=True).stdout
+            return bytes(digraph.pipe(format=format_, quiet=True))
+        # The graphviz package runs nothing that is not called `dot`.
+        command, source = [_graphviz_pure(), f"-T{format_}"], digraph.source.encode()
+        return bytes(subprocess.run(command, input=source, capture_output=True, check=True).stdout)
 
 
 def draw(target: Value | Program, *, rankdir: str = "LR") -> Picture:
-    """A picture of an expression graph or of a program, at any depth.
+    """A picture of an expression graph or of a program, of any depth.
+
+    An inner value that has neither a name nor a number to show is left out: its operation stands
+    for it.
 
     Args:
-        target: a `Value`, drawn with what it was made from; or a `Program`, drawn with its names
-            and operations. An inner value that has neither a name nor a number is not drawn:
-            its operation stands for it.
+        target: a `Value`, drawn with all it was made from; or a `Program`.
         rankdir: where the graph grows to: "LR" (left to right), "TB" (top to bottom), "RL", "BT".
 
     Returns:
@@ -204,29 +151,32 @@ def draw(target: Value | Program, *, rankdir: str = "LR") -> Picture:
         ValueError: `rankdir` is none of the four.
 
     Example:
-        >>> from gradcompile import Value
         >>> a = Value(2.0, label="a")
-        >>> print(*draw(a * a).source.splitlines()[-4:-1], sep="\\n")
-                n0 -> n1
-                n0 -> n1
-                n1 -> n2
+        >>> [line.strip() for line in draw(a * a).source.splitlines() if "->" in line]
+        ['n0 -> n1', 'n0 -> n1', 'n1 -> n2:w']
     """
     if rankdir not in DIRECTIONS:
         raise ValueError(f"rankdir is one of {', '.join(DIRECTIONS)}, not {rankdir!r}")
-    sketch = _Sketch(rankdir)
+    leave, enter = DIRECTIONS[rankdir]
+    sketch = _Sketch(enter)
     if isinstance(target, Value):
-        _draw_values(sketch, target)
+        _draw_value(sketch, target)
     elif isinstance(target, Program):
         _draw_program(sketch, target)
     else:
         raise TypeError(f"draw: expected a Value or a Program, got {type(target).__name__}")
-    return Picture(sketch.digraph, sketch.nodes)
+    digraph = graphviz.Digraph(
+        graph_attr={**_GRAPH, "rankdir": rankdir},
+        node_attr=_NODE,
+        edge_attr={**_EDGE, "tailport": leave},
+        body=sketch.body,
+    )
+    return Picture(digraph, sketch.nodes)
 
 
 def svg(target: Value | Program) -> str:
-    """The SVG document of `draw(target)`; raises what `draw` and `Picture.svg` raise.
+    """`draw(target).svg()`, with the errors of both.
 
-    >>> from gradcompile import Value
     >>> "data 2.0000" in svg(Value(2.0))
     True
     """
@@ -234,85 +184,70 @@ def svg(target: Value | Program) -> str:
 
 
 class _Sketch:
-    """A graph under construction. Names of nodes are numbers, never made from labels."""
+    """The body of a graph under construction. Nodes are named by number, never by their labels."""
 
-    def __init__(self, rankdir: str) -> None:
+    def __init__(self, enter: str) -> None:
         self.nodes = 0
-        self.digraph = graphviz.Digraph(
-            graph_attr={**_GRAPH, "rankdir": rankdir}, node_attr=_NODE, edge_attr=_EDGE
-        )
+        self.body: list[str] = []
+        self.enter = enter
 
-    def node(self, label: str, *styles: Style) -> str:
+    def node(self, label: str, style: str) -> str:
         name = f"n{self.nodes}"
         self.nodes += 1
-        attributes = {key: value for style in styles for key, value in style.items()}
-        self.digraph.node(name, label, **attributes)
+        self.body.append(f'\t{name} [label="{label}"{style}]\n')
         return name
 
-    def value(self, fields: Iterable[str], *styles: Style) -> str:
-        return self.node(f"{{ {' | '.join(map(_escaped, fields))} }}", *styles)
+    def constant(self, value: float, style: str = "") -> str:
+        return self.node(f"{value:.6g}", _CONSTANT + style)
 
-    def constant(self, value: float, *styles: Style) -> str:
-        return self.node(f"{value:.6g}", _CONSTANT, *styles)
+    def value(self, fields: Iterable[str], style: str) -> str:
+        return self.node(f"{{ {' | '.join(map(_escaped, fields))} }}", style)
 
-    def operation(self, op: Op, operands: Iterable[str], *styles: Style) -> str:
-        name = self.node(_escaped(op.symbol or op.name), *styles, _OPERATION)
-        for operand in operands:
-            self.digraph.edge(operand, name)
-        return name
+    def result(
+        self, op: Op, operands: Iterable[str], fields: list[str], sweep: str, output: str
+    ) -> str:
+        """An operation and its result; the operation alone if the result has nothing to show."""
+        style = sweep + _OPERATION + (output if not fields else "")
+        operation = self.node(_escaped(op.symbol or op.name), style)
+        self.body.extend(f"\t{operand} -> {operation}\n" for operand in operands)
+        if not fields:
+            return operation
+        result = self.value(fields, sweep + output)
+        self.body.append(f"\t{operation} -> {result}:{self.enter}\n")
+        return result
 
 
-def _draw_values(sketch: _Sketch, root: Value) -> None:
+def _draw_value(sketch: _Sketch, root: Value) -> None:
     names: dict[int, str] = {}
     for value in topological(root):
-        output = _OUTPUT if value is root else {}
+        output = _OUTPUT if value is root else ""
         if isinstance(value, Constant):
             names[id(value)] = sketch.constant(value.data, output)
-            continue
-        fields = _fields(value)
-        if value.op is None:
-            names[id(value)] = sketch.value(fields or ["input"], _INPUT, output)
-            continue
-        operands = [names[id(operand)] for operand in value.operands]
-        names[id(value)] = _result(sketch, value.op, operands, fields, _FORWARD, output)
+        elif value.op is None:
+            names[id(value)] = sketch.value(_fields(value) or ["input"], _INPUT + output)
+        else:
+            operands = [names[id(operand)] for operand in value.operands]
+            names[id(value)] = sketch.result(value.op, operands, _fields(value), "", output)
 
 
 def _draw_program(sketch: _Sketch, program: Program) -> None:
-    outputs = set(program.flat_outputs)
+    outputs = dict.fromkeys(program.flat_outputs, _OUTPUT)
     names: dict[Operand, str] = {}
 
     def read(operand: Operand) -> str:
         return sketch.constant(operand.value) if isinstance(operand, Const) else names[operand]
 
     for number, var in enumerate(program.inputs, start=1):
-        output = _OUTPUT if var in outputs else {}
         # Without a name it is called as in the printed program.
-        names[var] = sketch.value([var.full_name or f"%{number}"], _INPUT, output)
+        names[var] = sketch.value([var.full_name or f"%{number}"], _INPUT + outputs.get(var, ""))
     for result, op, operands, origin in program.instructions:
-        sweep = _FORWARD if origin is None and result.primal is None else _REVERSE
-        output = _OUTPUT if result in outputs else {}
+        sweep = _REVERSE if origin is not None or result.primal is not None else ""
         fields = [result.full_name] if result.full_name else []
-        names[result] = _result(sketch, op, map(read, operands), fields, sweep, output)
-    for operand in program.flat_outputs:
+        reads = [read(operand) for operand in operands]
+        names[result] = sketch.result(op, reads, fields, sweep, outputs.get(result, ""))
+    for operand in outputs:
         if isinstance(operand, Const):
-            sketch.constant(operand.value, _OUTPUT)
-
-
-def _result(
-    sketch: _Sketch,
-    op: Op,
-    operands: Iterable[str],
-    fields: list[str],
-    sweep: Style,
-    output: Style,
-) -> str:
-    """Draw an operation and its result; the operation alone if the result has nothing to show."""
-    if not fields:
-        return sketch.operation(op, operands, sweep, output)
-    operation = sketch.operation(op, operands, sweep)
-    result = sketch.value(fields, sweep, output)
-    sketch.digraph.edge(operation, result)
-    return result
+            sketch.constant(operand.value)
 
 
 def _fields(value: Value) -> list[str]:
@@ -323,39 +258,30 @@ def _fields(value: Value) -> list[str]:
 
 
 def _number(x: float) -> str:
-    """Four decimals as in micrograd, unless that hides a small number or drags out a large one."""
-    return f"{x:.4g}" if 0.0 < abs(x) < 1e-3 or 1e6 <= abs(x) else f"{x:.4f}"
+    """Four decimals as in micrograd, unless they hide a small number or drag out a large one."""
+    return f"{x:.4g}" if 0.0 < abs(x) < 1e-3 or abs(x) >= 1e6 else f"{x:.4f}"
 
 
 def _escaped(label: str) -> str:
-    """A label as DOT that shows as it is: one line, shortened, and without any syntax."""
+    """A label as DOT text that shows as it is: one line, shortened, and without any syntax."""
     text = " ".join(label[: 4 * LONGEST].split())
     if len(text) > LONGEST or len(label) > 4 * LONGEST:
         text = f"{text[: LONGEST - 1]}…"
-    # Control characters are no XML, and a lone surrogate is no UTF-8.
+    # A control character is no XML and a lone surrogate no UTF-8.
     text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return text.translate(_ESCAPES)
+    text = text.translate(_ESCAPES)
+    # Graphviz loses the plain spaces of a record after a character that is not ASCII.
+    return text if text.isascii() else text.replace(" ", "&#32;")
 
 
 def _graphviz_pure() -> str:
-    """The executable that the package graphviz-pure installs, often not on PATH."""
-    folders = [*_script_folders(), os.environ.get("PATH", "")]
-    found = shutil.which("graphviz-pure", path=os.pathsep.join(folders))
+    """The executable that the package graphviz-pure installed: often not on PATH."""
+    files = [file for x in metadata.distributions(name="graphviz-pure") for file in x.files or ()]
+    folders = [str(Path(str(x.locate())).parent) for x in files if x.stem == "graphviz-pure"]
+    path = os.pathsep.join([*folders, os.environ.get("PATH", "")])
+    found = shutil.which("graphviz-pure", path=path)
     if found is None:
         raise RuntimeError(
-            "pictures need Graphviz: `pip install graphviz-pure`, "
-            "or install Graphviz so that `dot` is on PATH"
+            "pictures need Graphviz: `pip install graphviz-pure` or put `dot` on PATH"
         )
     return found
-
-
-def _script_folders() -> Iterator[str]:
-    """Where the scripts of this environment are, and where graphviz-pure says it put its own."""
-    yield sysconfig.get_path("scripts")
-    try:
-        files = metadata.files("graphviz-pure") or []
-    except metadata.PackageNotFoundError:
-        return
-    for file in files:
-        if file.stem == "graphviz-pure":
-            yield str(Path(str(file.locate())).parent)

@@ -298,13 +298,13 @@ class _Substitution(ast.NodeTransformer):
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
         self.generic_visit(node)
-        node.test = _condition(node.test)
+        node.test = _test(node.test)
         return node
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
         self.generic_visit(node)
         if isinstance(node.op, ast.Not):
-            node.operand = _condition(node.operand)
+            node.operand = _test(node.operand)
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
@@ -323,24 +323,24 @@ class _Substitution(ast.NodeTransformer):
 
 
 def _condition(tree: ast.expr) -> ast.expr:
-    """A condition as one, where it stands as the number 1.0 or 0.0."""
+    """A condition as True or False, where it stands as the number 1.0 or 0.0."""
     match tree:
-        case ast.Call(ast.Name("float64"), [ast.BoolOp() as condition]):
-            condition.values = [_truth(value) for value in condition.values]
-            return condition
-        case ast.Call(ast.Name("float64"), [ast.Compare() as condition]):
+        case ast.Call(ast.Name("float64"), [ast.Compare() | ast.BoolOp() as condition]):
             return condition
         case ast.Call(ast.Name("float64"), [ast.UnaryOp(ast.Not()) as condition]):
             return condition
     return tree
 
 
-def _truth(tree: ast.expr) -> ast.expr:
-    """What is as true as `bool(...)` of it."""
-    match tree:
+def _test(tree: ast.expr) -> ast.expr:
+    """What is as true as a condition, where only that matters."""
+    match _condition(tree):
         case ast.Call(ast.Name("bool"), [inner]):
-            return inner
-    return tree
+            return _test(inner)
+        case ast.BoolOp(operator, values):
+            return ast.BoolOp(operator, [_test(value) for value in values])
+        case condition:
+            return condition
 
 
 def _is_plain(tree: ast.expr, plain: set[str]) -> bool:

@@ -80,7 +80,7 @@ def minimum(a: float, b: float) -> float:
 
 def sign(x: float) -> float:
     """-1, 0 or 1 with the sign of `x`; nan for nan."""
-    return x if x == 0.0 or x != x else copysign(1.0, x)  # noqa: PLR0124
+    return x if x == 0.0 or x != x else 1.0 if x > 0.0 else -1.0  # noqa: PLR0124
 
 
 def stop_gradient(x: float) -> float:
@@ -149,4 +149,4 @@ def polygamma(n: float, x: float) -> float:
     for k in range(len(BERNOULLI)):
         term *= (2 * k + n) * (2 * k + 1 + n) / ((2 * k + 1) * (2 * k + 2)) / (x * x)
         total += BERNOULLI[k] * term
-    return total if n % 2.0 == 1.0 else -total
+    return float64(total if n % 2.0 == 1.0 else -total)

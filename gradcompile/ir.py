@@ -33,13 +33,15 @@ class Var:
     Attributes:
         name: the user's name for it, or "".
         primal: for an adjoint, the value it is the adjoint of.
+        line: where the user's code computes it ("file, line 3: `code`"), if that was recorded.
     """
 
-    __slots__ = ("name", "primal")
+    __slots__ = ("line", "name", "primal")
 
-    def __init__(self, name: str = "", primal: "Var | None" = None) -> None:
+    def __init__(self, name: str = "", primal: "Var | None" = None, line: str = "") -> None:
         self.name = name
         self.primal = primal
+        self.line = line
 
     @property
     def full_name(self) -> str:

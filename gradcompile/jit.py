@@ -52,7 +52,7 @@ def _register(function: Callable[..., Any], meaning: Callable[..., Any]) -> None
 
 def _calling(function: Callable[..., Any]) -> Callable[..., Any]:
     # numba overloads by functions, not by built-ins; it reads how many operands there are.
-    return lambda *operands: function(*operands)
+    return lambda *operands: function(*operands)  # noqa: PLW0108
 
 
 @functools.cache

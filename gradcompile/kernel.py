@@ -6,7 +6,7 @@ unpacks the result; it does nothing else, so that a small function stays fast.
 """
 
 from collections import namedtuple
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ import numpy as np
 
 from gradcompile import cache
 from gradcompile.emit import emit
+from gradcompile.interpret import interpret, require_finite
 from gradcompile.ir import Program
 from gradcompile.names import Names, identifier
 from gradcompile.passes import run_passes
@@ -116,6 +117,13 @@ class Build:
         return jit(self.function, self.use_cache)
 
     @cached_property
+    def inspectable(self) -> Any:
+        """The machine code compiled anew: numba keeps no LLVM IR of what comes from a cache."""
+        from gradcompile.jit import jit
+
+        return jit(self.function, use_cache=False)
+
+    @cached_property
     def gradient_type(self) -> type[Any]:
         """The namedtuple of gradients, one field an argument."""
         fields = [name.lstrip("_") for name in self.wrt]
@@ -139,6 +147,16 @@ class Build:
             structure = self.traced.arguments[name]
             parts.append(unflatten(structure, [next(numbers) for _ in range(structure.size)]))
         return self.gradient_type(*parts)
+
+    def interpret(self, inputs: Sequence[float]) -> Any:
+        """The flat result by the interpreter; an error at the first nan or inf.
+
+        Raises:
+            FloatingPointError: an operation made nan or inf from finite operands.
+        """
+        outputs = interpret(self.program, inputs, require_finite)
+        flat = [np.array(x) if isinstance(x, list) else x for x in outputs]
+        return flat[0] if len(flat) == 1 else tuple(flat)
 
     def fast_call(self) -> Callable[[tuple[Any, ...]], Any] | None:
         """A function of the arguments' tuple, if all of them are numbers; else None."""
@@ -186,6 +204,8 @@ class Kernel:
         if traced is None:
             return self._owner._on_values(self._mode, args, kwargs)
         build = self._build(traced)
+        if self._owner.check_domain:
+            return build.unpack(build.interpret(leaves))
         types = tuple(map(type, args))
         if not kwargs and len(args) == len(traced.arguments) and set(types) <= {float, np.float64}:
             fast = build.fast_call()
@@ -225,12 +245,12 @@ class Kernel:
 
     def llvm(self) -> str:
         """The LLVM IR that numba made of the source."""
-        dispatcher = self.dispatcher
+        dispatcher = self._build().inspectable
         return str(dispatcher.inspect_llvm(dispatcher.signatures[0]))
 
     def asm(self) -> str:
         """The assembly code of this machine that LLVM made of it."""
-        dispatcher = self.dispatcher
+        dispatcher = self._build().inspectable
         return str(dispatcher.inspect_asm(dispatcher.signatures[0]))
 
     def flat(self, x: Any, **others: Any) -> Any:

@@ -1,13 +1,17 @@
 """Value graph → Program: one instruction a Value, in topological order, at any depth."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from gradcompile.ir import Const, Instruction, Operand, Program, Var
 from gradcompile.value import Value, topological
 
 
 def lower(
-    roots: Sequence[Value], inputs: Sequence[Value], names: Sequence[str], name: str
+    roots: Sequence[Value],
+    inputs: Sequence[Value],
+    names: Sequence[str],
+    name: str,
+    lines: Mapping[int, str] | None = None,
 ) -> Program:
     """The program that computes `roots` from `inputs`.
 
@@ -17,7 +21,9 @@ def lower(
             them. Every other leaf becomes a constant.
         names: one a Value in `inputs`.
         name: of the program.
+        lines: where the user's code made a Value, by its id.
     """
+    lines = lines or {}
     operands: dict[int, Operand] = {
         id(value): Var(text) for value, text in zip(inputs, names, strict=True)
     }
@@ -29,7 +35,7 @@ def lower(
         if value.op is None:
             operands[id(value)] = Const(value.data)
             continue
-        result = Var(value.label)
+        result = Var(value.label, line=lines.get(id(value), ""))
         reads = tuple(operands[id(operand)] for operand in value.operands)
         instructions.append(Instruction(result, value.op, reads))
         operands[id(value)] = result

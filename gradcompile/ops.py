@@ -120,7 +120,8 @@ class Op:
         if 0 < missing <= len(self.defaults):
             operands += self.defaults[-missing:]
         elif missing:
-            raise TypeError(f"{self.name}() takes {self.arity} operands, got {len(operands)}")
+            operand = "operand" if self.arity == 1 else "operands"
+            raise TypeError(f"{self.name}() takes {self.arity} {operand}, got {len(operands)}")
         if any(isinstance(x, np.ndarray | list | tuple) for x in operands):
             return self._elementwise(operands)
         for operand in operands:
@@ -311,7 +312,8 @@ leaky_relu = Op("leaky_relu", "x a", "x if x > 0.0 else a * x",
                 (lambda y, x, a: where(x > 0.0, 1.0, a), lambda y, x, a: where(x > 0.0, 0.0, x)),
                 domain="x != 0", kinks={(0.0, 0.25): (0.25, 0.0)}, defaults=(0.01,))
 elu = Op("elu", "x a", "x if x > 0.0 else a * expm1(x)",
-         (lambda y, x, a: where(x > 0.0, 1.0, y + a), lambda y, x, a: where(x > 0.0, 0.0, expm1(x))),
+         (lambda y, x, a: where(x > 0.0, 1.0, y + a),
+          lambda y, x, a: where(x > 0.0, 0.0, expm1(x))),
          domain="x != 0", kinks={(0.0, 0.25): (0.25, 0.0)}, defaults=(1.0,))
 
 # --- piecewise ---------------------------------------------------------------------------------

@@ -8,22 +8,31 @@ from dataclasses import dataclass, field
 
 from gradcompile.syntax import ExpressionError
 
+REVERSE = "# reverse sweep"
+"""The comment that the reverse sweep begins with."""
+
 
 @dataclass
 class KernelText:
-    """An emitted function as its text has it.
+    """An emitted `value_and_grad` function as its text has it.
 
     Attributes:
         inputs: for each name that is read from `inputs`, the index.
-        statements: the assignments in order: a name and the expression it is assigned.
+        forward: the assignments of the forward sweep in order: a name and its expression.
+        reverse: those of the reverse sweep.
         value: the expression returned as the value.
         gradient: the expressions returned as the gradient, by index.
     """
 
     inputs: dict[str, int] = field(default_factory=dict)
-    statements: list[tuple[str, ast.expr]] = field(default_factory=list)
-    value: ast.expr | None = None
+    forward: dict[str, ast.expr] = field(default_factory=dict)
+    reverse: dict[str, ast.expr] = field(default_factory=dict)
+    value: ast.expr = field(default_factory=lambda: ast.Constant(0.0))
     gradient: dict[int, ast.expr] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """How many statements it has."""
+        return len(self.forward) + len(self.reverse)
 
     def components(self) -> list[int]:
         """The indices of the gradient, in order."""
@@ -40,15 +49,20 @@ def read_kernel(source: str) -> KernelText:
         module = ast.parse(source)
     except SyntaxError as error:
         raise ExpressionError(f"the emitted text is not Python: {error}") from None
+    functions = [node for node in module.body if isinstance(node, ast.FunctionDef)]
+    if len(functions) != 1:
+        raise ExpressionError(f"expected one function in the text, found {len(functions)}")
+    lines = [line.strip() for line in source.splitlines()]
+    first = lines.index(REVERSE) + 1 if REVERSE in lines else len(lines) + 1
     text = KernelText()
-    (function,) = [node for node in module.body if isinstance(node, ast.FunctionDef)]
-    for statement in function.body:
+    for statement in functions[0].body:
+        sweep = text.reverse if statement.lineno > first else text.forward
         match statement:
-            case ast.Assign([ast.Tuple(left)], ast.Tuple(right)):
+            case ast.Assign([ast.Tuple(left)], ast.Tuple(right)) if len(left) == len(right):
                 for name, item in zip(left, right, strict=True):
-                    _assign(text, [name], item)
+                    _assign(text, sweep, [name], item)
             case ast.Assign(targets, expression):
-                _assign(text, targets, expression)
+                _assign(text, sweep, targets, expression)
             case ast.Return(ast.Tuple([value, gradient])):
                 text.value = value
                 _gradient(text, gradient)
@@ -57,7 +71,9 @@ def read_kernel(source: str) -> KernelText:
     return text
 
 
-def _assign(text: KernelText, targets: list[ast.expr], expression: ast.expr) -> None:
+def _assign(
+    text: KernelText, sweep: dict[str, ast.expr], targets: list[ast.expr], expression: ast.expr
+) -> None:
     match expression:
         case ast.Subscript(ast.Name("inputs"), ast.Constant(int(index))):
             text.inputs[ast.unparse(targets[0])] = index
@@ -67,10 +83,14 @@ def _assign(text: KernelText, targets: list[ast.expr], expression: ast.expr) -> 
     for target in targets:
         match target:
             case ast.Name(name):
-                text.statements.append((name, expression))
+                if name in text.forward or name in text.reverse or name in text.inputs:
+                    raise ExpressionError(f"{name} is assigned twice")
+                sweep[name] = expression
                 expression = target
             case ast.Subscript(ast.Name("gradient"), ast.Constant(int(index))):
                 text.gradient[index] = expression
+            case _:
+                raise ExpressionError(f"unexpected target `{ast.unparse(target)}`")
 
 
 def _gradient(text: KernelText, tree: ast.expr) -> None:

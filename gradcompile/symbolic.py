@@ -1,138 +1,33 @@
-"""Emitted source → sympy: every derivative is checked against `sympy.diff`.
+"""Expressions of emitted text over sympy and over numbers of many digits.
 
-The text itself is executed, first on numbers of 60 digits at random points, where one difference
-refutes a derivative; then on sympy symbols, where a difference that simplifies to zero proves it.
-What sympy cannot decide stays confirmed to the digits in which the numbers agree. sympy's `diff`
-knows nothing of the op table, so it is an independent oracle.
+The only module that imports sympy and mpmath. The op table says what each operation means to them
+(`Op.sympy`, or the expression itself); how they are differentiated is sympy's own knowledge, which
+makes it an independent oracle.
 """
 
 import ast
+import itertools
 import operator
-import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import mpmath
 import sympy
 
 from gradcompile import ops
-from gradcompile.reader import KernelText, read_kernel
-from gradcompile.syntax import evaluate, parse
+from gradcompile.syntax import Code, code, evaluate, parse
 
 DIGITS = 50
 """Digits to which a derivative that is not proved is confirmed."""
 
-POINTS = 3
-"""Random points at which every derivative is compared."""
+WORKING_DIGITS = 200
+STEP = mpmath.mpf(10) ** -30
+"""The relative step of the central differences: with 200 digits they are right to about 60."""
 
-PROVABLE = 120
-"""The largest function, in operations of its forward and reverse text, that goes to sympy."""
-
-
-@dataclass(frozen=True)
-class Derivative:
-    """The check of one derivative.
-
-    Attributes:
-        name: what it is differentiated by.
-        verdict: "proved" (the difference from sympy's derivative simplifies to 0), "confirmed"
-            (equal at random points) or "refuted" (different at a point).
-        detail: the digits that agree, or the point and the two numbers that differ.
-    """
-
-    name: str
-    verdict: str
-    detail: str = ""
-
-    def __str__(self) -> str:
-        return f"d/d{self.name}: {self.verdict}{' ' + self.detail if self.detail else ''}"
+Functions = dict[str, Callable[..., Any]]
 
 
-@dataclass(frozen=True)
-class Report:
-    """What `verify()` found: one `Derivative` for each input. Prints one line for each."""
-
-    derivatives: list[Derivative] = field(default_factory=list)
-
-    @property
-    def ok(self) -> bool:
-        """No derivative is refuted."""
-        return all(derivative.verdict != "refuted" for derivative in self.derivatives)
-
-    def __iter__(self) -> Iterator[Derivative]:
-        return iter(self.derivatives)
-
-    def __len__(self) -> int:
-        return len(self.derivatives)
-
-    def __str__(self) -> str:
-        return "\n".join(map(str, self.derivatives))
-
-
-def verify_source(
-    source: str, names: Sequence[str] | None = None, slots: Sequence[int] | None = None
-) -> Report:
-    """Check the gradient in the source of a `value_and_grad` kernel.
-
-    Args:
-        source: the emitted text.
-        names: a name for each component of the gradient.
-        slots: for each component, the index of the input it differentiates by.
-
-    Raises:
-        ExpressionError: the text is not of the form that `emit` writes.
-    """
-    text = read_kernel(source)
-    slots = text.components() if slots is None else slots
-    by_index = {index: name for name, index in text.inputs.items()}
-    names = names or [by_index.get(slot, f"inputs[{slot}]") for slot in slots]
-    points = list(_points(text))
-    provable = sum(_operations(tree) for _, tree in text.statements) <= PROVABLE
-    symbols = _Symbolic(text) if provable else None
-    checks = zip(names, slots, text.components(), strict=True)
-    return Report(
-        [
-            Derivative(name, *_verdict(points, symbols, component, by_index.get(slot)))
-            for name, slot, component in checks
-        ]
-    )
-
-
-def _verdict(
-    points: list["_Point"], symbols: "_Symbolic | None", component: int, variable: str | None
-) -> tuple[str, str]:
-    """The verdict on one component of the gradient, and its detail."""
-    for point in points:
-        given, expected = point.gradient[component], point.slope(variable)
-        if _agreeing_digits(given, expected) < DIGITS:
-            return "refuted", f"{point}: {_short(given)}, not {_short(expected)}"
-    if symbols is not None and symbols.proves(component, variable):
-        return "proved", ""
-    if not points:
-        return "refuted", "no point found at which the function is finite"
-    return "confirmed", f"to {DIGITS} digits at {len(points)} points"
-
-
-def _agreeing_digits(a: Any, b: Any) -> Any:
-    scale = max(abs(a), abs(b), mpmath.mpf(1))
-    difference = abs(a - b) / scale if a != b else mpmath.mpf(0)
-    return mpmath.inf if difference == 0 else -mpmath.log10(difference)
-
-
-def _short(number: Any) -> str:
-    return str(mpmath.nstr(number, 8))
-
-
-def _operations(tree: ast.expr) -> int:
-    kinds = (ast.BinOp, ast.UnaryOp, ast.Call, ast.IfExp, ast.Compare)
-    return sum(isinstance(node, kinds) for node in ast.walk(tree))
-
-
-# --- executing the text over an algebra ------------------------------------------------------
-
-
-def _lifted(base: dict[str, Callable[..., Any]], number: Callable[[float], Any]) -> Any:
+def _lifted(base: Functions, number: Callable[[float], Any]) -> Functions:
     """The functions of the table over an algebra, from those it has."""
     functions = dict(base)
 
@@ -148,48 +43,48 @@ def _lifted(base: dict[str, Callable[..., Any]], number: Callable[[float], Any])
     return functions
 
 
-def _run(
-    text: KernelText,
-    names: dict[str, Any],
-    functions: Mapping[str, Any],
-    number: Callable[[float], Any],
-) -> tuple[Any, dict[int, Any]]:
-    """Execute the statements in order; the value and the gradient by index."""
-    names = {"inf": number(float("inf")), "nan": number(float("nan")), **names}
-
-    def result(tree: ast.expr) -> Any:
-        return evaluate(tree, names, functions, number)
-
-    for name, tree in text.statements:
-        names[name] = result(tree)
-    assert text.value is not None
-    return result(text.value), {i: result(tree) for i, tree in text.gradient.items()}
-
-
-_ARITHMETIC: dict[str, Callable[..., Any]] = {
+_ARITHMETIC: Functions = {
     "add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv,
     "pow": operator.pow, "neg": operator.neg, "copy": lambda x: x,
 }  # fmt: skip
-
 
 _SHARED = (
     "exp", "log", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "atan2",
     "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "loggamma",
 )  # fmt: skip
-"""Functions of the same name and meaning in sympy and mpmath; the table defines the rest by them."""
+"""Functions of the same name and meaning in both; the table defines the rest by them."""
 
 
 # --- numbers of many digits ------------------------------------------------------------------
 
 
-def _precise(x: float) -> Any:
-    """A number of the text: what the constant stands for that it is the nearest float to."""
+class _Frozen:
+    """`stop_gradient` on numbers: while inputs are varied, it keeps the values it had before."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+        self.recording = True
+        self.next = 0
+
+    def __call__(self, x: Any) -> Any:
+        if self.recording:
+            self.values.append(x)
+            return x
+        self.next += 1
+        return self.values[self.next - 1]
+
+
+_frozen = _Frozen()
+
+
+def precise(x: float) -> Any:
+    """A number of the text: exactly, or what the constant stands for that it is nearest to."""
     if x in ops.CONSTANTS:
-        return evaluate(parse(ops.CONSTANTS[x]), {"pi": +mpmath.pi}, _NUMBERS, mpmath.mpf)
+        return evaluate(parse(ops.CONSTANTS[x]), {"pi": +mpmath.pi}, NUMBERS, mpmath.mpf)
     return mpmath.mpf(x)
 
 
-_NUMBERS = _lifted(
+NUMBERS = _lifted(
     {
         **_ARITHMETIC,
         "greater": operator.gt, "greater_equal": operator.ge,
@@ -198,67 +93,55 @@ _NUMBERS = _lifted(
         "where": lambda c, a, b: a if c else b,
         "float64": mpmath.mpf, "max": max, "abs": abs, "bool": bool,
         "logical_and": lambda c, d: bool(c and d), "logical_or": lambda c, d: bool(c or d),
-        "logical_not": operator.not_, "polygamma": mpmath.psi, "stop_gradient": lambda x: x,
+        "logical_not": operator.not_, "polygamma": mpmath.psi, "stop_gradient": _frozen,
         **{name: getattr(mpmath, name) for name in _SHARED},
     },
-    _precise,
+    precise,
 )  # fmt: skip
-
-_WORKING_DIGITS = 120
-_STEP_DIGITS = 30
-_RANGES = ((-2.0, 2.0), (0.1, 2.0), (-0.9, 0.9), (1.0, 20.0))
-"""Where to look for points: many functions are defined in one of these only."""
+"""The operations on mpmath's numbers."""
 
 
-class _Point:
-    """A random point, what the text computes there, and the slopes of its forward sweep."""
-
-    def __init__(self, text: KernelText, at: dict[str, Any]) -> None:
-        self.text = text
-        self.at = at
-        self.value, self.gradient = _run(text, at, _NUMBERS, _precise)
-
-    def slope(self, variable: str | None) -> Any:
-        """The central difference of the value, exact to about 60 digits."""
-        if variable is None:
-            return mpmath.mpf(0)
-        with mpmath.workdps(_WORKING_DIGITS):
-            step = mpmath.mpf(10) ** -_STEP_DIGITS
-            above = _run(
-                self.text, {**self.at, variable: self.at[variable] + step}, _NUMBERS, mpmath.mpf
-            )
-            below = _run(
-                self.text, {**self.at, variable: self.at[variable] - step}, _NUMBERS, mpmath.mpf
-            )
-            return (above[0] - below[0]) / (2 * step)
-
-    def __str__(self) -> str:
-        return "at " + ", ".join(f"{name}={_short(x)}" for name, x in list(self.at.items())[:6])
-
-    @property
-    def sound(self) -> bool:
-        """Is everything here a finite real number?"""
-        numbers = (self.value, *self.gradient.values())
-        return all(isinstance(x, mpmath.mpf) and mpmath.isfinite(x) for x in numbers)
+def numeric(tree: ast.expr) -> Code:
+    """An expression of the text, to be evaluated on mpmath's numbers."""
+    with mpmath.workdps(WORKING_DIGITS):
+        return code(tree, NUMBERS, precise)
 
 
-def _points(text: KernelText, tries: int = 40) -> Iterator[_Point]:
-    """Up to `POINTS` points at which the function is defined; the same ones every time."""
-    rng = random.Random(0)  # not for secrets
-    found = 0
-    for attempt in range(tries):
-        low, high = _RANGES[attempt % len(_RANGES)]
-        with mpmath.workdps(_WORKING_DIGITS):
-            at = {name: mpmath.mpf(rng.uniform(low, high)) for name in text.inputs}
-            try:
-                point = _Point(text, at)
-            except (ArithmeticError, ValueError, TypeError):
-                continue
-        if point.sound:
-            yield point
-            found += 1
-        if found == POINTS:
-            return
+def central_difference(expression: Code, at: Mapping[str, Any], variable: str) -> Any:
+    """The slope of an expression at a point, by one of its names."""
+    _frozen.values.clear()
+    _frozen.recording = True
+    around = {read: at[read] for read in expression.reads}
+    middle = around[variable]
+    expression(around)
+    _frozen.recording = False
+    step = STEP * max(abs(middle), STEP) if middle else STEP
+    slopes = []
+    try:
+        for sign in (1, -1):
+            _frozen.next = 0
+            around[variable] = middle + sign * step
+            slopes.append(expression(around))
+    finally:
+        _frozen.recording = True
+    return (slopes[0] - slopes[1]) / (2 * step)
+
+
+def is_sound(x: Any) -> bool:
+    """Is it a finite real number?"""
+    return isinstance(x, int | mpmath.mpf) and bool(mpmath.isfinite(x))
+
+
+def agreeing_digits(a: Any, b: Any, scale: Any = 1) -> float:
+    """In how many digits two numbers agree, the leading one being that of the largest of all."""
+    if a == b:
+        return float("inf")
+    return float(-mpmath.log10(abs(a - b) / max(abs(a), abs(b), scale)))
+
+
+def short(x: Any) -> str:
+    """A number in eight digits."""
+    return str(mpmath.nstr(mpmath.mpf(x), 8))
 
 
 # --- symbols ---------------------------------------------------------------------------------
@@ -283,8 +166,13 @@ class _Stopped(_Flat):
     pass
 
 
+def _is_condition(x: Any) -> bool:
+    # sympy's symbols are both numbers and truth values; here they are numbers.
+    return isinstance(x, sympy.logic.boolalg.Boolean) and not isinstance(x, sympy.Symbol)
+
+
 def _condition(c: Any) -> Any:
-    if isinstance(c, sympy.logic.boolalg.Boolean):
+    if _is_condition(c):
         return c
     if isinstance(c, sympy.Piecewise) and c.args[0][0] == 1 and c.args[-1][0] == 0:
         return c.args[0][1]
@@ -296,55 +184,101 @@ def _where(c: Any, a: Any, b: Any) -> Any:
 
 
 def _as_number(x: Any) -> Any:
-    return _where(x, 1, 0) if isinstance(x, sympy.logic.boolalg.Boolean) else x
+    return _where(x, 1, 0) if _is_condition(x) else x
 
 
-def _exact(x: float) -> Any:
-    """A number of the text, exactly, or what the constant stands for that it is nearest to."""
+def exact(x: float) -> Any:
+    """A number of the text: exactly, or what the constant stands for that it is nearest to."""
     if x in ops.CONSTANTS:
-        return evaluate(parse(ops.CONSTANTS[x]), {"pi": sympy.pi}, _SYMBOLS, sympy.Rational)
-    return sympy.Rational(x)
+        return evaluate(parse(ops.CONSTANTS[x]), {"pi": sympy.pi}, SYMBOLS, sympy.Rational)
+    return sympy.oo if x == float("inf") else sympy.Rational(x)
 
 
-_SYMBOLS = _lifted(
+SYMBOLS = _lifted(
     {
         **_ARITHMETIC,
         "greater": sympy.Gt, "greater_equal": sympy.Ge, "less": sympy.Lt, "less_equal": sympy.Le,
         # Two different expressions are equal almost nowhere; the table's kinks have their own test.
         "equal": lambda a, b: sympy.true if a == b else sympy.false,
         "not_equal": lambda a, b: sympy.false if a == b else sympy.true,
-        "where": _where,
-        "float64": _as_number,
+        "where": _where, "float64": _as_number, "bool": _condition,
         "max": lambda a, b: _where(sympy.Gt(a, b), a, b),
         "abs": lambda x: _where(sympy.Gt(x, 0), x, -x),
-        "bool": _condition, "logical_not": lambda c: sympy.Not(_condition(c)),
+        "logical_not": lambda c: sympy.Not(_condition(c)),
         "logical_and": lambda c, d: sympy.And(_condition(c), _condition(d)),
         "logical_or": lambda c, d: sympy.Or(_condition(c), _condition(d)),
         "floor": _Floor, "ceil": _Ceil, "polygamma": sympy.polygamma, "stop_gradient": _Stopped,
         **{name: getattr(sympy, name) for name in _SHARED},
     },
-    _exact,
+    exact,
 )  # fmt: skip
+"""The operations on sympy's expressions."""
 
 
-class _Symbolic:
-    """The text executed on symbols, and the derivatives of what its forward sweep computes."""
-
-    def __init__(self, text: KernelText) -> None:
-        self.symbols = {name: sympy.Symbol(name, real=True) for name in text.inputs}
-        self.value, self.gradient = _run(text, dict(self.symbols), _SYMBOLS, _exact)
-
-    def proves(self, component: int, variable: str | None) -> bool:
-        """Does the difference from sympy's derivative simplify to zero?"""
-        given = self.gradient[component]
-        expected = sympy.diff(self.value, self.symbols[variable]) if variable else 0
-        return bool(simplifies_to_zero(given - expected))
+ZERO = sympy.Integer(0)
+ONE = sympy.Integer(1)
 
 
-def simplifies_to_zero(difference: Any) -> bool:
-    """Can sympy tell that an expression is zero?"""
-    for attempt in (sympy.sympify, sympy.expand, sympy.cancel, sympy.simplify):
-        difference = attempt(difference)
-        if difference == 0:
-            return True
-    return False
+def symbol(name: str) -> Any:
+    """The real number that a name stands for."""
+    return sympy.Symbol(name, real=True)
+
+
+def symbolic(tree: ast.expr, names: Mapping[str, Any]) -> Any:
+    """An expression of the text over sympy, where the names stand for these."""
+    constants = {"inf": sympy.oo, "nan": sympy.nan}
+    return sympy.sympify(code(tree, SYMBOLS, exact)({**constants, **names}))
+
+
+def derivative(expression: Any, by: Any) -> Any:
+    """The derivative, by sympy, of an expression by a symbol."""
+    return sympy.diff(expression, by)
+
+
+def substitute(expression: Any, definitions: Mapping[Any, Any]) -> Any:
+    """An expression with what its symbols stand for put in, in conditions too."""
+    replaced = dict(definitions)
+    for name, definition in definitions.items():
+        if isinstance(definition, sympy.Piecewise):
+            condition = _condition(definition)
+            replaced[sympy.Ne(name, 0)] = condition
+            replaced[sympy.Eq(name, 0)] = sympy.Not(condition)
+    return expression.xreplace(replaced)
+
+
+def latex(expression: Any) -> str:
+    """An expression as LaTeX."""
+    return str(sympy.latex(expression))
+
+
+CASES = 5
+"""The most conditions whose cases are looked at one by one."""
+
+SIMPLIFIABLE = 200
+"""The largest expression, in operations, that is given to sympy's `simplify`."""
+
+
+def is_zero(difference: Any, thorough: bool = True) -> bool:
+    """Can sympy tell that an expression is zero, in each case of its conditions?"""
+    if difference == 0:
+        return True
+    conditions = sorted(difference.atoms(sympy.core.relational.Relational), key=str)
+    if len(conditions) > CASES:
+        return False
+    for truths in itertools.product((sympy.true, sympy.false), repeat=len(conditions)):
+        case = difference.xreplace(dict(zip(conditions, truths, strict=True)))
+        if not _simplifies_to_zero(case, thorough):
+            return False
+    return True
+
+
+def _simplifies_to_zero(difference: Any, thorough: bool) -> bool:
+    if difference == 0:
+        return True
+    if difference.count_ops() > SIMPLIFIABLE:
+        return False
+    attempts = (sympy.expand, sympy.cancel, sympy.simplify) if thorough else (sympy.expand,)
+    return any(attempt(difference) == 0 for attempt in attempts)
+
+
+_SYMBOLS, _NUMBERS, _exact, _precise, simplifies_to_zero = SYMBOLS, NUMBERS, exact, precise, is_zero

@@ -7,7 +7,7 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from gradcompile.symbolic import Derivative
+    from gradcompile.report import Derivative
 
 THEME = "ansi_dark"
 """Colours of the terminal's own palette, readable on whatever background it has."""

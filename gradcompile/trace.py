@@ -33,6 +33,7 @@ def trace_function(
     name: str,
     bound: inspect.BoundArguments,
     structures: Mapping[str, Structure],
+    record_lines: bool = False,
 ) -> Traced:
     """Run `function` once on traced values and lower what it builds.
 
@@ -41,6 +42,7 @@ def trace_function(
         name: of the program.
         bound: a call of it; only the shapes of its arguments matter.
         structures: the structure of each argument.
+        record_lines: remember the user's line of every operation.
 
     Raises:
         TraceError: the function branches on a traced value, or returns something that is not
@@ -54,9 +56,14 @@ def trace_function(
         for argument, s in structures.items()
     }
     call = inspect.BoundArguments(bound.signature, arguments)
-    returned = function(*call.args, **call.kwargs)
+    lines: dict[int, str] | None = {} if record_lines else None
+    TracedValue.lines = lines
+    try:
+        returned = function(*call.args, **call.kwargs)
+    finally:
+        TracedValue.lines = None
     outputs, result = _outputs(returned, name)
-    return Traced(lower(outputs, inputs, names, name), structures, result)
+    return Traced(lower(outputs, inputs, names, name, lines), structures, result)
 
 
 def _outputs(returned: Any, name: str) -> tuple[list[Value], Structure]:

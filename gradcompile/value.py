@@ -12,7 +12,7 @@ import linecache
 import sys
 from collections.abc import Container, Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from gradcompile.operators import Operand
 from gradcompile.ops import Op, number
@@ -158,10 +158,15 @@ class TracedValue(Value):
 
     __slots__ = ()
 
+    lines: ClassVar[dict[int, str] | None] = None
+    """Where each traced value was made, by its id, while someone asks for it."""
+
     def __init__(self, op: Op | None, operands: tuple[Value, ...], label: str = "") -> None:
         self.op = op
         self.operands = operands
         self.label = label
+        if TracedValue.lines is not None:
+            TracedValue.lines[id(self)] = user_line()
 
     @property
     def data(self) -> NoReturn:  # type: ignore[override]
@@ -230,11 +235,15 @@ def topological(*roots: Value, stop_at: Container[int] = ()) -> list[Value]:
     return order
 
 
-def stop(problem: str, advice: str) -> NoReturn:
-    """Raise a `TraceError` that names the user's line."""
+def user_line() -> str:
+    """The line of the user's code that is running: file, number and text."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
     file, line = frame.f_code.co_filename, frame.f_lineno
-    text = linecache.getline(file, line).strip()
-    raise TraceError(f"{file}, line {line}: `{text}`: {problem}; {advice}.")
+    return f"{file}, line {line}: `{linecache.getline(file, line).strip()}`"
+
+
+def stop(problem: str, advice: str) -> NoReturn:
+    """Raise a `TraceError` that names the user's line."""
+    raise TraceError(f"{user_line()}: {problem}; {advice}.")

@@ -1,0 +1,323 @@
+"""Verification: every adjoint in emitted text is checked against the forward text.
+
+For each value of the forward sweep the chain rule says what its adjoint is: the sum, over the
+statements that read it, of the statement's adjoint times the derivative of its expression. Each
+adjoint statement of the text is compared with that sum: first on numbers of 120 digits at random
+points, with derivatives by central differences, where one difference refutes it; then on sympy's
+symbols, with derivatives by `sympy.diff`, where a difference that simplifies to zero proves it.
+Only the text is read, so a wrong rule and a wrong emitter are both found.
+"""
+
+import ast
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import mpmath
+
+from gradcompile import symbolic
+from gradcompile.reader import KernelText, read_kernel
+from gradcompile.report import VERDICTS, Check, Derivative, Report
+from gradcompile.symbolic import DIGITS, WORKING_DIGITS
+
+POINTS = 3
+"""Random points at which every adjoint is compared."""
+
+BRANCH_POINTS = 24
+"""Points for a text with conditions: each side of each of them should be seen."""
+
+WHOLE = 60
+"""The most statements for which sympy does all it can, also with the whole derivative."""
+
+SYMBOLIC = 200
+"""The most statements for which sympy is asked at all; beyond, the numbers have to do."""
+
+VALUE = "return"
+"""The name of the returned value among the forward statements; no Python name can be equal."""
+
+Progress = Callable[[Iterable[str]], Iterable[str]]
+
+
+def verify_source(
+    source: str,
+    names: Sequence[str] | None = None,
+    slots: Sequence[int] | None = None,
+    progress: Progress = iter,
+) -> Report:
+    """Check the gradient in the source of a `value_and_grad` kernel.
+
+    Args:
+        source: the emitted text.
+        names: a name for each component of the gradient.
+        slots: for each component, the index of the input it differentiates by.
+        progress: is handed the statements to check, and hands them on, as `tqdm.tqdm` does.
+
+    Raises:
+        ExpressionError: the text is not of the form that `emit` writes.
+    """
+    text = read_kernel(source)
+    slots = text.components() if slots is None else slots
+    by_index = {index: name for name, index in text.inputs.items()}
+    inputs = [by_index.get(slot, f"inputs[{slot}]") for slot in slots]
+    checker = _Checker(text, dict(zip(inputs, text.components(), strict=True)))
+    with mpmath.workdps(WORKING_DIGITS):
+        checks = {name: checker.check(name) for name in progress(checker.order())}
+    worst = checker.worst(checks)
+    derivatives = []
+    for label, name in zip(names or inputs, inputs, strict=True):
+        derivatives.append(_derivative(text, label, name, worst[name], checker))
+    statements = [check for name, check in checks.items() if check.adjoint]
+    return Report(derivatives, statements)
+
+
+def _derivative(
+    text: KernelText, label: str, name: str, worst: Check, checker: "_Checker"
+) -> Derivative:
+    verdict, detail = worst.verdict, worst.detail
+    if verdict == "confirmed" and len(text) <= WHOLE and checker.proves_whole(name):
+        verdict, detail = "proved", ""
+    return Derivative(label, verdict, detail)
+
+
+class _Checker:
+    """The text as expressions: over numbers at some points, and over symbols.
+
+    Attributes:
+        text: what the source says.
+        components: the component of the gradient that belongs to each input.
+        primals: every forward statement, the returned value last.
+        users: for each input and forward value, the statements that read it.
+        adjoints: the name of the adjoint of each value, where the text gives it one.
+    """
+
+    def __init__(self, text: KernelText, components: dict[str, int]) -> None:
+        self.text = text
+        self.components = components
+        self.primals = {**text.forward, VALUE: text.value}
+        self.codes = {name: symbolic.numeric(tree) for name, tree in self.primals.items()}
+        self.reverse = {name: symbolic.numeric(tree) for name, tree in text.reverse.items()}
+        self.users: dict[str, list[str]] = {name: [] for name in (*text.inputs, *text.forward)}
+        for name, code in self.codes.items():
+            for read in code.reads:
+                if read in self.users:
+                    self.users[read].append(name)
+        self.adjoints = self._named_adjoints()
+        self.points = list(_points(self))
+        self.symbols = {name: symbolic.symbol(name) for name in self.users}
+        self.definitions: dict[str, Any] = {}
+        self.expected: dict[str, Any] = {VALUE: symbolic.ONE}
+        self.claimed = self._claimed() if len(text) <= SYMBOLIC else {}
+
+    def _named_adjoints(self) -> dict[str, str]:
+        adjoints: dict[str, str] = {}
+        for name in self.text.forward:
+            adjoint = f"{name.rstrip('_')}_bar"
+            if adjoint in self.text.reverse and adjoint not in adjoints.values():
+                adjoints[name] = adjoint
+        taken = set(adjoints.values())
+        for name, component in self.components.items():
+            tree = self.text.gradient[component]
+            if isinstance(tree, ast.Name) and tree.id in self.text.reverse and tree.id not in taken:
+                adjoints[name] = tree.id
+                taken.add(tree.id)
+        return adjoints
+
+    def _claimed(self) -> dict[str, Any]:
+        """What each name stands for in an adjoint statement.
+
+        What has a check of its own is a symbol; the other names of the reverse sweep stand for
+        what they are assigned.
+        """
+        claimed = dict(self.symbols)
+        own = set(self.adjoints.values())
+        for name, tree in self.text.reverse.items():
+            reads = self.reverse[name].reads
+            known = {read: claimed[read] for read in reads if read in claimed}
+            claimed[name] = symbolic.symbol(name) if name in own else symbolic.symbolic(tree, known)
+        return claimed
+
+    def order(self) -> list[str]:
+        """The values whose adjoints are to be checked: users first."""
+        known = [*self.text.inputs, *self.text.forward]
+        unread = [name for name in self.components if name not in self.users]
+        return [*reversed(known), *unread]
+
+    def claim(self, name: str) -> ast.expr | None:
+        """What the text says the adjoint of a value is; None if it has no statement of its own."""
+        if name in self.adjoints:
+            return self.text.reverse[self.adjoints[name]]
+        if name in self.components:
+            return self.text.gradient[self.components[name]]
+        return None
+
+    # --- one adjoint -------------------------------------------------------------------------
+
+    def check(self, name: str) -> Check:
+        """Compare what the text says an adjoint is with the sum of its contributions."""
+        users = self.users.get(name, [])
+        total = self._total(name, users) if len(self.text) <= SYMBOLIC else None
+        adjoints = [point.adjoint(name) for point in self.points]
+        forward = tuple(self._statement(user) for user in users)
+        claim = self.claim(name)
+        if claim is None:
+            return Check(name, forward, "", total, "proved")
+        label = self.adjoints.get(name, f"{name}_bar")
+        verdict, detail = self._compare(claim, adjoints, total)
+        return Check(name, forward, f"{label} = {ast.unparse(claim)}", total, verdict, detail)
+
+    def _total(self, name: str, users: Sequence[str]) -> Any:
+        """The sum of the contributions, over symbols."""
+        terms = (self.expected[user] * self._slope(user, name) for user in users)
+        total = sum(terms, symbolic.ZERO)
+        named = name in self.adjoints
+        self.expected[name] = symbolic.symbol(self.adjoints[name]) if named else total
+        return total
+
+    def _statement(self, name: str) -> str:
+        tree = ast.unparse(self.primals[name])
+        return f"return {tree}" if name == VALUE else f"{name} = {tree}"
+
+    def _compare(
+        self, claim: ast.expr, adjoints: Sequence[tuple[Any, Any]], total: Any
+    ) -> tuple[str, str]:
+        code = symbolic.numeric(claim)
+        for point, (expected, scale) in zip(self.points, adjoints, strict=True):
+            given = mpmath.mpf(code(point.names))
+            if symbolic.agreeing_digits(given, expected, scale) < DIGITS:
+                found = f"{symbolic.short(given)}, not {symbolic.short(expected)}"
+                return "refuted", f"{point}: {found}"
+        if not self.points:
+            return "refuted", "no point found at which the function is finite"
+        if total is not None and self._proves(code.reads, claim, total):
+            return "proved", ""
+        return "confirmed", f"to {DIGITS} digits at {len(self.points)} points"
+
+    def _proves(self, reads: list[str], claim: ast.expr, total: Any) -> bool:
+        names = {read: self.claimed[read] for read in reads if read in self.claimed}
+        difference = symbolic.symbolic(claim, names) - total
+        for _ in range(3):
+            if symbolic.is_zero(difference, thorough=len(self.text) <= WHOLE):
+                return True
+            # A partial may reuse results (1 - y * y for tanh): put in what they were computed by.
+            known = {s.name: s for s in difference.free_symbols if s.name in self.text.forward}
+            if not known:
+                return False
+            definitions = {s: self._definition(name) for name, s in known.items()}
+            difference = symbolic.substitute(difference, definitions)
+        return False
+
+    def _definition(self, name: str) -> Any:
+        if name not in self.definitions:
+            reads = [read for read in self.codes[name].reads if read in self.symbols]
+            known = {read: self.symbols[read] for read in reads}
+            self.definitions[name] = symbolic.symbolic(self.primals[name], known)
+        return self.definitions[name]
+
+    def _slope(self, user: str, name: str) -> Any:
+        return symbolic.derivative(self._definition(user), self.symbols[name])
+
+    def proves_whole(self, name: str) -> bool:
+        """Does the whole derivative simplify to sympy's of the whole function?"""
+        names = {name: self.symbols[name] for name in self.text.inputs}
+        for sweep in (self.text.forward, self.text.reverse):
+            for assigned, tree in sweep.items():
+                names[assigned] = symbolic.symbolic(tree, names)
+        value = symbolic.symbolic(self.text.value, names)
+        given = symbolic.symbolic(self.text.gradient[self.components[name]], names)
+        return symbolic.is_zero(given - symbolic.derivative(value, symbolic.symbol(name)))
+
+    # --- verdicts ----------------------------------------------------------------------------
+
+    def worst(self, checks: dict[str, Check]) -> dict[str, Check]:
+        """For each value, the worst check among those that its adjoint depends on."""
+        primal = {adjoint: name for name, adjoint in self.adjoints.items()}
+        reached: dict[str, Check] = {}
+        for assigned, code in self.reverse.items():
+            own = [checks[primal[assigned]]] if assigned in primal else []
+            parts = [reached[read] for read in code.reads if read in reached]
+            reached[assigned] = _worst([*own, *parts])
+        worst: dict[str, Check] = {}
+        for name, check in checks.items():
+            claim = self.claim(name)
+            reads = [] if claim is None else symbolic.numeric(claim).reads
+            worst[name] = _worst([check, *(reached[read] for read in reads if read in reached)])
+        return worst
+
+
+def _worst(checks: Sequence[Check]) -> Check:
+    if not checks:
+        return Check("", (), "", symbolic.ZERO, "proved")
+    return max(checks, key=lambda check: VERDICTS.index(check.verdict))
+
+
+# --- points ----------------------------------------------------------------------------------
+
+_RANGES = ((-2.0, 2.0), (0.1, 2.0), (-0.9, 0.9), (1.0, 20.0))
+"""Where to look for points: many functions are defined in one of these only."""
+
+_TRIES_A_POINT = 20
+
+
+def _points(checker: _Checker) -> Iterator["_Point"]:
+    """Some points at which the function is defined; the same ones every time."""
+    rng = random.Random(0)
+    found = 0
+    branches = len(checker.text) <= SYMBOLIC and _branches(checker.text)
+    wanted = BRANCH_POINTS if branches else POINTS
+    for attempt in range(_TRIES_A_POINT * wanted):
+        low, high = _RANGES[attempt % len(_RANGES)]
+        with mpmath.workdps(WORKING_DIGITS):
+            at = {name: mpmath.mpf(rng.uniform(low, high)) for name in checker.text.inputs}
+            try:
+                point = _Point(checker, at)
+            except (ArithmeticError, ValueError, TypeError):
+                continue
+        if point.sound:
+            yield point
+            found += 1
+        if found == wanted:
+            return
+
+
+def _branches(text: KernelText) -> bool:
+    """Does the text choose by a condition anywhere?"""
+    trees = (*text.forward.values(), *text.reverse.values(), text.value, *text.gradient.values())
+    return any(
+        isinstance(node, ast.IfExp | ast.Compare)
+        or (isinstance(node, ast.Call) and ast.unparse(node.func) in ("max", "maximum", "minimum"))
+        for tree in trees
+        for node in ast.walk(tree)
+    )
+
+
+class _Point:
+    """A random point, what the text computes there, and what the adjoints should be."""
+
+    def __init__(self, checker: _Checker, at: dict[str, Any]) -> None:
+        self.checker = checker
+        self.at = at
+        self.names = {"inf": mpmath.inf, "nan": mpmath.nan, **at}
+        for codes in (checker.codes, checker.reverse):
+            for name, code in codes.items():
+                self.names[name] = code(self.names)
+        self.sound = all(symbolic.is_sound(self.names[name]) for name in checker.codes)
+        self.adjoints: dict[str, Any] = {VALUE: mpmath.mpf(1)}
+
+    def adjoint(self, name: str) -> tuple[Any, Any]:
+        """The sum of the contributions to a value, and the sum of their sizes.
+
+        Called for users first; where the text names the adjoint of a user, the text's is taken.
+        """
+        terms = []
+        for user in self.checker.users.get(name, ()):
+            slope = symbolic.central_difference(self.checker.codes[user], self.names, name)
+            terms.append(self._adjoint_of(user) * slope)
+        self.adjoints[name] = sum(terms, mpmath.mpf(0))
+        return self.adjoints[name], max(1, sum(map(abs, terms)))
+
+    def _adjoint_of(self, user: str) -> Any:
+        named = self.checker.adjoints.get(user)
+        return self.adjoints[user] if named is None else self.names[named]
+
+    def __str__(self) -> str:
+        return "at " + ", ".join(f"{n}={symbolic.short(x)}" for n, x in list(self.at.items())[:6])
