@@ -169,7 +169,8 @@ class CompiledFunction:
         from gradcompile.verify import verify_source
 
         def progress(values: Iterable[str]) -> Iterable[str]:
-            return tqdm(list(values), "verify", disable=None, delay=1.0, leave=False)
+            bar: Iterable[str] = tqdm(list(values), "verify", disable=None, delay=1, leave=False)
+            return bar
 
         build = self.value_and_grad._build()
         names = [build.program.inputs[slot].name for slot in build.slots]

@@ -20,7 +20,7 @@ from gradcompile.ops import Op
 from gradcompile.value import Constant, TracedValue, Value, topological
 
 LIMIT = 2_000
-"""The most nodes (values, numbers and operations) that are laid out, in ten seconds at worst."""
+"""The most nodes (values, numbers and operations) that are laid out, mostly in a second."""
 
 LONGEST = 32
 """Characters of a label that are shown."""
@@ -31,9 +31,14 @@ DIRECTIONS = {"LR": ("e", "w"), "TB": ("s", "n"), "RL": ("w", "e"), "BT": ("n", 
 # fmt: off
 _GRAPH = {
     "ordering": "in",  # operands in order from the top: a - b does not look like b - a
-    "nslimit": "1",  # without it a polynomial of degree 100 in Horner's form takes minutes
+    "nslimit": "1",  # without it a polynomial of degree 100 in Horner's form takes a minute
     "nodesep": "0.2", "ranksep": "0.45", "pad": "0.1",
 }
+# From this many nodes on; the reverse sweep of such a polynomial takes minutes otherwise.
+_COARSE_FROM = 300
+_COARSE = {"splines": "line", "nslimit": "0.2", "mclimit": "0.1"}
+# A bitmap of 15,360 pixels at most: graphviz-pure runs out of memory far beyond.
+_FORMATS: dict[str, dict[str, str]] = {"svg": {}, "png": {"dpi": "192", "size": "80"}}
 _NODE = {
     # graphviz-pure has Helvetica's metrics (its Arimo), and an SVG falls back to a sans-serif.
     "fontname": "Helvetica", "fontsize": "11", "fontcolor": "#1f2933",
@@ -81,11 +86,11 @@ class Picture:
 
     def svg(self) -> str:
         """The picture as an SVG document."""
-        return self._render("svg", dpi=72).decode()
+        return self._render("svg").decode()
 
     def png(self) -> bytes:
         """The picture as a PNG file, sharp on screens of high resolution."""
-        return self._render("png", dpi=192)
+        return self._render("png")
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture to a file and return its path.
@@ -104,28 +109,23 @@ class Picture:
             'graph.svg'
         """
         path = Path(path)
-        match path.suffix.lower():
-            case ".svg":
-                content = self.svg().encode()
-            case ".png":
-                content = self.png()
-            case ".dot" | ".gv":
-                content = self.source.encode()
-            case suffix:
-                raise ValueError(f"a picture is saved as .svg, .png, .dot or .gv, not {suffix!r}")
-        path.write_bytes(content)
+        suffix = path.suffix.lower()
+        if suffix not in (".svg", ".png", ".dot", ".gv"):
+            raise ValueError(f"a picture is saved as .svg, .png, .dot or .gv, not {suffix!r}")
+        format_ = suffix[1:]
+        path.write_bytes(self._render(format_) if format_ in _FORMATS else self.source.encode())
         return path
 
     _repr_svg_ = svg
 
-    def _render(self, format_: str, dpi: int) -> bytes:
+    def _render(self, format_: str) -> bytes:
         if self.nodes > LIMIT:
             raise ValueError(
                 f"a graph of {self.nodes:,} nodes is too large to lay out, the limit is {LIMIT:,}; "
                 "`.source` has its DOT text"
             )
         digraph = self.digraph.copy()
-        digraph.graph_attr["dpi"] = str(dpi)
+        digraph.graph_attr.update(_FORMATS[format_])
         if shutil.which("dot"):
             return bytes(digraph.pipe(format=format_, quiet=True))
         # The graphviz package runs nothing that is not called `dot`.
@@ -151,6 +151,7 @@ def draw(target: Value | Program, *, rankdir: str = "LR") -> Picture:
         ValueError: `rankdir` is none of the four.
 
     Example:
+        >>> from gradcompile import Value
         >>> a = Value(2.0, label="a")
         >>> [line.strip() for line in draw(a * a).source.splitlines() if "->" in line]
         ['n0 -> n1', 'n0 -> n1', 'n1 -> n2:w']
@@ -165,8 +166,9 @@ def draw(target: Value | Program, *, rankdir: str = "LR") -> Picture:
         _draw_program(sketch, target)
     else:
         raise TypeError(f"draw: expected a Value or a Program, got {type(target).__name__}")
+    coarse = _COARSE if sketch.nodes >= _COARSE_FROM else {}
     digraph = graphviz.Digraph(
-        graph_attr={**_GRAPH, "rankdir": rankdir},
+        graph_attr={**_GRAPH, **coarse, "rankdir": rankdir},
         node_attr=_NODE,
         edge_attr={**_EDGE, "tailport": leave},
         body=sketch.body,
@@ -197,8 +199,8 @@ class _Sketch:
         self.body.append(f'\t{name} [label="{label}"{style}]\n')
         return name
 
-    def constant(self, value: float, style: str = "") -> str:
-        return self.node(f"{value:.6g}", _CONSTANT + style)
+    def constant(self, value: float) -> str:
+        return self.node(f"{value:.6g}", _CONSTANT)
 
     def value(self, fields: Iterable[str], style: str) -> str:
         return self.node(f"{{ {' | '.join(map(_escaped, fields))} }}", style)
@@ -222,7 +224,7 @@ def _draw_value(sketch: _Sketch, root: Value) -> None:
     for value in topological(root):
         output = _OUTPUT if value is root else ""
         if isinstance(value, Constant):
-            names[id(value)] = sketch.constant(value.data, output)
+            names[id(value)] = sketch.constant(value.data)
         elif value.op is None:
             names[id(value)] = sketch.value(_fields(value) or ["input"], _INPUT + output)
         else:
@@ -233,17 +235,13 @@ def _draw_value(sketch: _Sketch, root: Value) -> None:
 def _draw_program(sketch: _Sketch, program: Program) -> None:
     outputs = dict.fromkeys(program.flat_outputs, _OUTPUT)
     names: dict[Operand, str] = {}
-
-    def read(operand: Operand) -> str:
-        return sketch.constant(operand.value) if isinstance(operand, Const) else names[operand]
-
     for number, var in enumerate(program.inputs, start=1):
         # Without a name it is called as in the printed program.
         names[var] = sketch.value([var.full_name or f"%{number}"], _INPUT + outputs.get(var, ""))
     for result, op, operands, origin in program.instructions:
         sweep = _REVERSE if origin is not None or result.primal is not None else ""
         fields = [result.full_name] if result.full_name else []
-        reads = [read(operand) for operand in operands]
+        reads = [sketch.constant(x.value) if isinstance(x, Const) else names[x] for x in operands]
         names[result] = sketch.result(op, reads, fields, sweep, outputs.get(result, ""))
     for operand in outputs:
         if isinstance(operand, Const):
@@ -281,7 +279,5 @@ def _graphviz_pure() -> str:
     path = os.pathsep.join([*folders, os.environ.get("PATH", "")])
     found = shutil.which("graphviz-pure", path=path)
     if found is None:
-        raise RuntimeError(
-            "pictures need Graphviz: `pip install graphviz-pure` or put `dot` on PATH"
-        )
+        raise RuntimeError("pictures need Graphviz: run `pip install graphviz-pure`")
     return found

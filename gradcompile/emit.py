@@ -7,7 +7,6 @@ number. Each adjoint statement says which forward statement it differentiates.
 """
 
 import ast
-import copy
 import math
 from collections import Counter
 from collections.abc import Iterable
@@ -16,6 +15,7 @@ from dataclasses import dataclass, field
 from gradcompile import ieee
 from gradcompile.ir import Const, Instruction, Operand, Program, Var
 from gradcompile.names import RESERVED, Names
+from gradcompile.template import instantiate, is_plain
 
 WIDTH = 72
 """The widest expression, in characters, that one statement is built up to."""
@@ -30,8 +30,6 @@ LISTED = 16
 """The longest array that is returned as a list of names; a longer one is filled as it is made."""
 
 _HELPERS = {"array": "numpy", "empty": "numpy", "float64": "numpy", "inf": "math", "nan": "math"}
-_OPERANDS_PASS = ("max", "abs", *ieee.WRITTEN)
-"""Functions that may return one of their operands, and so perhaps a plain Python float."""
 
 
 def emit(program: Program, function: str, summary: str = "") -> str:
@@ -119,7 +117,7 @@ class _Emitter:
                 break
             self._settle(max(inlined, key=lambda pair: pair[0])[1])
         trees = dict(zip(op.operand_names, (part.tree for part in parts), strict=True))
-        tree = _Substitution(trees, self.plain).visit(copy.deepcopy(op.template))
+        tree = instantiate(op.template, trees, self.plain)
         origins = (() if origin is None else (origin,)) + tuple(o for p in parts for o in p.origins)
         if op.name in ("add", "sub"):
             origins += tuple(x.primal for x in operands if isinstance(x, Var) and x.primal)
@@ -159,7 +157,7 @@ class _Emitter:
             self.forward[var] = code
         if var in self.slots:
             code = f"{name} = gradient[{self.slots[var]}] = {ast.unparse(expression.tree)}"
-        if _is_plain(expression.tree, self.plain):
+        if is_plain(expression.tree, self.plain):
             self.plain.add(name)
         comment = self._comment(code, expression.origins) if reverse else ""
         self.statements.append(_Statement(code, reverse, comment))
@@ -189,9 +187,9 @@ class _Emitter:
         used = [(self.names[v], i) for i, v in enumerate(self.program.inputs) if v in read]
         lines: list[str] = []
         while used:
-            count = len(used)
-            while count > 1 and len(_unpack(used[:count])) > LINE - 4:
-                count -= 1
+            count = 1
+            while count < len(used) and len(_unpack(used[: count + 1])) <= LINE - 4:
+                count += 1
             lines.append(_unpack(used[:count]))
             used = used[count:]
         return lines
@@ -284,78 +282,3 @@ def _joins(op: str, tree: ast.expr) -> bool:
         return False
     sums, products = (ast.Add, ast.Sub), (ast.Mult, ast.Div)
     return isinstance(tree.op, sums if op in ("add", "sub") else products if op == "mul" else ())
-
-
-class _Substitution(ast.NodeTransformer):
-    """Puts operands into a row's expression."""
-
-    def __init__(self, operands: dict[str, ast.expr], plain: set[str]) -> None:
-        self.operands = operands
-        self.plain = plain
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        return self.operands.get(node.id, node)
-
-    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
-        self.generic_visit(node)
-        node.test = _test(node.test)
-        return node
-
-    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
-        self.generic_visit(node)
-        if isinstance(node.op, ast.Not):
-            node.operand = _test(node.operand)
-        return node
-
-    def visit_Call(self, node: ast.Call) -> ast.expr:
-        self.generic_visit(node)
-        match node:
-            case ast.Call(ast.Name("bool"), [inner]) if _condition(inner) is not inner:
-                return _condition(inner)
-        return node
-
-    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
-        # CPython raises for plain floats what it answers by IEEE-754 for a numpy.float64.
-        self.generic_visit(node)
-        if isinstance(node.op, ast.Div | ast.Pow) and _is_plain(node, self.plain):
-            node.right = ast.Call(ast.Name("float64"), [node.right], [])
-        return node
-
-
-def _condition(tree: ast.expr) -> ast.expr:
-    """A condition as True or False, where it stands as the number 1.0 or 0.0."""
-    match tree:
-        case ast.Call(ast.Name("float64"), [ast.Compare() | ast.BoolOp() as condition]):
-            return condition
-        case ast.Call(ast.Name("float64"), [ast.UnaryOp(ast.Not()) as condition]):
-            return condition
-    return tree
-
-
-def _test(tree: ast.expr) -> ast.expr:
-    """What is as true as a condition, where only that matters."""
-    match _condition(tree):
-        case ast.Call(ast.Name("bool"), [inner]):
-            return _test(inner)
-        case ast.BoolOp(operator, values):
-            return ast.BoolOp(operator, [_test(value) for value in values])
-        case condition:
-            return condition
-
-
-def _is_plain(tree: ast.expr, plain: set[str]) -> bool:
-    """May the expression be a plain Python float under CPython, and not a numpy.float64?"""
-    match tree:
-        case ast.Name(name):
-            return name in plain or name in ("inf", "nan")
-        case ast.Constant():
-            return True
-        case ast.BinOp(left, _, right):
-            return _is_plain(left, plain) and _is_plain(right, plain)
-        case ast.UnaryOp(_, operand):
-            return _is_plain(operand, plain)
-        case ast.IfExp(_, body, orelse):
-            return _is_plain(body, plain) or _is_plain(orelse, plain)
-        case ast.Call(ast.Name(name), arguments):
-            return name in _OPERANDS_PASS and any(_is_plain(x, plain) for x in arguments)
-    return False

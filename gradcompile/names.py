@@ -31,6 +31,7 @@ class Names:
     def __init__(self, taken: frozenset[str] = RESERVED) -> None:
         self.reserved = taken
         self.taken = set(taken)
+        self.next: dict[str, int] = {}
 
     def fresh(self, label: str, fallback: str = "v") -> str:
         """A new name that reads like `label`; numbered if there is none or it is taken."""
@@ -42,8 +43,9 @@ class Names:
             self.taken.add(f"{base}_")
             return f"{base}_"
         stem = f"{base}_" if base else fallback
-        number = 2 if base else 1
+        number = self.next.get(stem, 2 if base else 1)
         while f"{stem}{number}" in self.taken:
             number += 1
+        self.next[stem] = number + 1
         self.taken.add(f"{stem}{number}")
         return f"{stem}{number}"

@@ -124,6 +124,8 @@ def _match(
 
 def _fits(builder: Builder, pattern: Any, operand: Operand, bound: dict[str, Operand]) -> bool:
     if isinstance(pattern, Variable):
+        if pattern.name == "k" and not isinstance(operand, Const):
+            return False
         return bound.setdefault(pattern.name, operand) == operand
     if isinstance(pattern, Pattern):
         definition = builder.definitions.get(operand) if isinstance(operand, Var) else None

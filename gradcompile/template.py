@@ -1,0 +1,91 @@
+"""A row's expression with operands put in, as a syntax tree that prints well."""
+
+import ast
+from collections.abc import Mapping, Set
+
+from gradcompile import ieee
+
+_OPERANDS_PASS = ("max", "abs", *ieee.WRITTEN)
+"""Functions that may return one of their operands, and so perhaps a plain Python float."""
+
+
+def instantiate(template: ast.expr, operands: Mapping[str, ast.expr], plain: Set[str]) -> ast.expr:
+    """A new tree for `template`, its names replaced by trees.
+
+    Args:
+        template: the expression of a row of the op table.
+        operands: what its names become.
+        plain: the names that may be plain Python floats under CPython.
+    """
+
+    def build(node: ast.expr) -> ast.expr:
+        match node:
+            case ast.Name(name):
+                return operands.get(name, node)
+            case ast.BinOp(left, operator, right):
+                return _binary(build(left), operator, build(right), plain)
+            case ast.UnaryOp(ast.Not() as operator, operand):
+                return ast.UnaryOp(operator, _test(build(operand)))
+            case ast.UnaryOp(operator, operand):
+                return ast.UnaryOp(operator, build(operand))
+            case ast.Call(ast.Name("bool") as function, [argument]):
+                inner = build(argument)
+                truth = _condition(inner)
+                return ast.Call(function, [inner], []) if truth is inner else truth
+            case ast.Call(function, arguments):
+                return ast.Call(function, [build(x) for x in arguments], [])
+            case ast.Compare(left, operators, comparators):
+                return ast.Compare(build(left), operators, [build(x) for x in comparators])
+            case ast.BoolOp(operator, values):
+                return ast.BoolOp(operator, [build(x) for x in values])
+            case ast.IfExp(test, body, orelse):
+                return ast.IfExp(_test(build(test)), build(body), build(orelse))
+        return node
+
+    return build(template)
+
+
+def _binary(left: ast.expr, operator: ast.operator, right: ast.expr, plain: Set[str]) -> ast.expr:
+    # CPython raises for plain floats what it answers by IEEE-754 for a numpy.float64.
+    if isinstance(operator, ast.Div | ast.Pow) and is_plain(left, plain) and is_plain(right, plain):
+        right = ast.Call(ast.Name("float64"), [right], [])
+    return ast.BinOp(left, operator, right)
+
+
+def _condition(tree: ast.expr) -> ast.expr:
+    """A condition as True or False, where it stands as the number 1.0 or 0.0."""
+    match tree:
+        case ast.Call(ast.Name("float64"), [ast.Compare() | ast.BoolOp() as condition]):
+            return condition
+        case ast.Call(ast.Name("float64"), [ast.UnaryOp(ast.Not()) as condition]):
+            return condition
+    return tree
+
+
+def _test(tree: ast.expr) -> ast.expr:
+    """What is as true as a condition, where only that matters."""
+    match _condition(tree):
+        case ast.Call(ast.Name("bool"), [inner]):
+            return _test(inner)
+        case ast.BoolOp(operator, values):
+            return ast.BoolOp(operator, [_test(value) for value in values])
+        case condition:
+            return condition
+
+
+def is_plain(tree: ast.expr, plain: Set[str]) -> bool:
+    """May the expression be a plain Python float under CPython, and not a numpy.float64?"""
+    match tree:
+        case ast.Name(name):
+            return name in plain or name in ("inf", "nan")
+        case ast.Constant():
+            return True
+        case ast.BinOp(left, _, right):
+            return is_plain(left, plain) and is_plain(right, plain)
+        case ast.UnaryOp(_, operand):
+            return is_plain(operand, plain)
+        case ast.IfExp(_, body, orelse):
+            return is_plain(body, plain) or is_plain(orelse, plain)
+        case ast.Call(ast.Name(name), arguments):
+            return name in _OPERANDS_PASS and any(is_plain(x, plain) for x in arguments)
+    return False
