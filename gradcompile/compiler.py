@@ -280,4 +280,6 @@ def _highlighted(source: str) -> str:
     from pygments.formatters import HtmlFormatter
     from pygments.lexers import PythonLexer
 
-    return str(highlight(source, PythonLexer(), HtmlFormatter(noclasses=True)))
+    return str(
+        highlight(source, PythonLexer(), HtmlFormatter(noclasses=True, cssstyles="color: #1f2328"))
+    )

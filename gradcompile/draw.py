@@ -32,7 +32,7 @@ DIRECTIONS = {"LR": ("e", "w"), "TB": ("s", "n"), "RL": ("w", "e"), "BT": ("n", 
 _GRAPH = {
     "ordering": "in",  # operands in order from the top: a - b does not look like b - a
     "nslimit": "1",  # without it a polynomial of degree 100 in Horner's form takes a minute
-    "nodesep": "0.2", "ranksep": "0.45", "pad": "0.1",
+    "nodesep": "0.2", "ranksep": "0.5", "pad": "0.1",
 }
 # From this many nodes on; the reverse sweep of such a polynomial takes minutes otherwise.
 _COARSE_FROM = 300

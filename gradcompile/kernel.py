@@ -253,7 +253,7 @@ class Kernel:
         dispatcher = self._build().inspectable
         return str(dispatcher.inspect_asm(dispatcher.signatures[0]))
 
-    def flat(self, x: Any, **others: Any) -> Any:
+    def flat(self, x: Any, /, **others: Any) -> Any:
         """The kernel on one flat vector, as `scipy.optimize` wants it.
 
         Args:

@@ -190,7 +190,10 @@ class _Point:
 def _run(
     program: Program, inputs: Array, functions: Functions, seed: int | None = None
 ) -> list[Array]:
-    """The outputs of a program for each column of inputs; a seed has every number shaken."""
+    """The outputs of a program for each column of inputs.
+
+    With a seed every operand is shaken; a constant is exact.
+    """
     values: dict[Operand, Any] = dict(zip(program.inputs, inputs, strict=True))
     rng = np.random.default_rng(seed)
     count = inputs.shape[1]
@@ -201,7 +204,7 @@ def _run(
     for result, op, operands, _ in program.instructions:
         numbers = [read(operand) for operand in operands]
         if seed is not None and _rounds(op):
-            numbers = [_shaken(x, count, rng) for x in numbers]
+            numbers = [x if type(x) is float else _shaken(x, count, rng) for x in numbers]
         names = dict(zip(op.operand_names, numbers, strict=True))
         values[result] = evaluate(op.template, names, functions)
     return [np.broadcast_to(read(output), count) for output in program.flat_outputs]

@@ -100,7 +100,7 @@ class Report:
             table.add_row("\n".join(check.forward), derivative, check.adjoint, verdict)
         console = Console(file=io.StringIO(), width=TABLE_WIDTH, markup=False, highlight=False)
         console.print(table)
-        return str(console.file.getvalue())  # type: ignore[attr-defined]
+        return str(console.file.getvalue()).rstrip()  # type: ignore[attr-defined]
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{t}</th>" for t in ("forward", "derivative", "adjoint", "verdict"))

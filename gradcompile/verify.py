@@ -2,7 +2,7 @@
 
 For each value of the forward sweep the chain rule says what its adjoint is: the sum, over the
 statements that read it, of the statement's adjoint times the derivative of its expression. Each
-adjoint statement of the text is compared with that sum: first on numbers of 120 digits at random
+adjoint statement of the text is compared with that sum: first on numbers of 200 digits at random
 points, with derivatives by central differences, where one difference refutes it; then on sympy's
 symbols, with derivatives by `sympy.diff`, where a difference that simplifies to zero proves it.
 Only the text is read, so a wrong rule and a wrong emitter are both found.
@@ -76,6 +76,8 @@ def _derivative(
     verdict, detail = worst.verdict, worst.detail
     if verdict == "confirmed" and len(text) <= WHOLE and checker.proves_whole(name):
         verdict, detail = "proved", ""
+    if verdict == "refuted" and worst.adjoint:
+        detail = f"by `{worst.adjoint}` {detail}"
     return Derivative(label, verdict, detail)
 
 

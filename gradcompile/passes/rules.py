@@ -99,7 +99,7 @@ IDENTITIES: tuple[Rule, ...] = (
     Rule("-x / y",   "-(x / y)",  "the sign outside, where a sum can take it up"),
     Rule("x + x",    "2.0 * x",   "exact, and read once"),
     Rule("x * x",    "square(x)", "one operand, whose derivative is 2 * x"),
-    Rule("0.5 * (2.0 * x)", "x",  "the factors cancel exactly"),
+    Rule("k * (2.0 * x)", "(2.0 * k) * x", "exact, and one product less"),
     Rule("x * (1.0 / y)", "x / y", "one rounding instead of two"),
     Rule("x ** 0.0", "1.0",       "by IEEE-754 also for nan"),
     Rule("x ** 1.0", "x",         "the first power"),
@@ -115,9 +115,6 @@ IDENTITIES: tuple[Rule, ...] = (
     Rule("where(c, where(c, x, y) / z, w)", "where(c, x / z, w)", "chosen already"),
     Rule("where(c, -where(c, x, y), w)", "where(c, -x, w)", "chosen already"),
     Rule("where(c, x, 0.0) + where(c, y, 0.0)", "where(c, x + y, 0.0)", "the same choice"),
-    Rule("x * where(c, 0.0, k)", "where(c, 0.0, x * k)", "the branch not taken stays out"),
-    Rule("x * where(c, k, 0.0)", "where(c, x * k, 0.0)", "the branch not taken stays out"),
-    Rule("x * where(c, 1.0, y)", "where(c, x, x * y)", "a choice of factors is a choice"),
 )
 """Rules that keep the result, up to the sign of zero or a rounding less."""
 
