@@ -1,5 +1,9 @@
 """Sphinx configuration: MyST pages, executed while they are built."""
 
+import atexit
+import os
+import shutil
+import tempfile
 from importlib.metadata import version as installed_version
 
 project = "gradcompile"
@@ -20,6 +24,11 @@ nb_execution_show_tb = True
 nb_execution_timeout = 120
 nb_merge_streams = True
 
+# Pages compile anew, leave the user's cache alone, and call a cell "cell" in messages.
+os.environ["GRADCOMPILE_CACHE_DIR"] = tempfile.mkdtemp(prefix="gradcompile-docs-")
+atexit.register(shutil.rmtree, os.environ["GRADCOMPILE_CACHE_DIR"], ignore_errors=True)
+os.environ["IPYKERNEL_CELL_NAME"] = "cell"
+
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 napoleon_google_docstring = True
@@ -27,3 +36,6 @@ napoleon_numpy_docstring = False
 
 html_theme = "furo"
 html_title = f"gradcompile {release}"
+html_static_path = ["_static"]
+html_css_files = ["gradcompile.css"]
+pygments_style = "default"  # that of the emitted code which a compiled function shows

@@ -9,11 +9,14 @@ Every operation of the op table is a function here (`gdc.tanh`, `gdc.where`, ...
 `Value`s and arrays of either.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradcompile.compiler import CompiledFunction, compile
 from gradcompile.ops import TABLE as _TABLE
 from gradcompile.value import TraceError, Value
+
+if TYPE_CHECKING:
+    from gradcompile.drawing import Picture
 
 __version__ = "0.1.0"
 
@@ -23,12 +26,20 @@ __all__ += list(_TABLE)
 globals().update(_TABLE)
 
 
-def draw(target: Any, **options: Any) -> Any:
-    """The picture of a `Value`'s graph or of a compiled function; see `gradcompile.draw.draw`."""
-    from gradcompile import draw as module  # graphviz loads on first use
+def draw(target: Any, **options: Any) -> "Picture":
+    """The picture of a `Value`'s graph, of a program or of a compiled function.
 
-    return (
-        target.draw(**options)
-        if isinstance(target, CompiledFunction)
-        else module.draw(target, **options)
-    )
+    Args:
+        target: what to draw.
+        options: `rankdir`, where the graph grows to: "LR" (the default), "TB", "RL" or "BT".
+
+    Returns:
+        A picture: `.save(path)`, `.svg()`, `.png()`, `.source`; notebooks show it.
+
+    Raises:
+        TypeError: the target is none of these.
+    """
+    from gradcompile import drawing  # graphviz loads on first use
+
+    graph = target.value.program if isinstance(target, CompiledFunction) else target
+    return drawing.draw(graph, **options)

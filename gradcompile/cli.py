@@ -30,7 +30,7 @@ from gradcompile.terminal import console, print_code, print_derivative
 from gradcompile.value import Value
 
 if TYPE_CHECKING:
-    from gradcompile.draw import Picture
+    from gradcompile.drawing import Picture
 
 NUMBERS = {"pi": math.pi, "inf": math.inf, "nan": math.nan}
 """The names that are numbers; every other name is an input."""
@@ -123,7 +123,7 @@ class Shown:
     @property
     def picture(self) -> "Picture":
         """The program; at a point, the graph with its numbers."""
-        from gradcompile.draw import draw  # graphviz loads on first use
+        from gradcompile.drawing import draw  # graphviz loads on first use
 
         if self.point is None:
             return self.function.draw()

@@ -14,7 +14,7 @@ from gradcompile.tree import Structure, flatten
 from gradcompile.value import TraceError, Value
 
 if TYPE_CHECKING:
-    from gradcompile.draw import Picture
+    from gradcompile.drawing import Picture
     from gradcompile.report import Report
 
 Wrt = str | Sequence[str] | None
@@ -153,7 +153,7 @@ class CompiledFunction:
 
     def draw(self) -> "Picture":
         """The graph of the function's program, as a picture."""
-        from gradcompile.draw import draw  # graphviz loads on first use
+        from gradcompile.drawing import draw  # graphviz loads on first use
 
         return draw(self.value.program)
 

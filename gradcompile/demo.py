@@ -199,7 +199,7 @@ def _duration(seconds: float) -> str:
 
 def _save(target: Value, output: str | None, default: str) -> Path:
     """Draw and save `target`; where."""
-    from gradcompile.draw import draw  # graphviz loads on first use
+    from gradcompile.drawing import draw  # graphviz loads on first use
 
     picture = draw(target)
     if output is not None:

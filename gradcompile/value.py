@@ -132,9 +132,12 @@ class Value(Operand):
         return f"Value(data={self.data}, grad={self.grad}{label})"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from gradcompile.draw import svg  # graphviz loads on first use
+        from gradcompile.drawing import svg  # graphviz loads on first use
 
-        return {"text/plain": repr(self), "image/svg+xml": svg(self)}
+        try:
+            return {"text/plain": repr(self), "image/svg+xml": svg(self)}
+        except (ValueError, RuntimeError):  # too large a graph, or nothing that could lay it out
+            return {"text/plain": repr(self)}
 
     @property
     def _prev(self) -> "set[Value]":

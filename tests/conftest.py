@@ -1,0 +1,94 @@
+"""What the tests share: a cache of their own, new processes, and every engine on one input."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradcompile.interpret import interpret
+
+ROOT = Path(__file__).parent.parent
+VARIABLE = "GRADCOMPILE_CACHE_DIR"
+
+_folders: list[str] = []
+
+
+def pytest_configure() -> None:
+    # Before anything is collected, so that the package's doctests leave the user's cache alone
+    # too. Each worker of xdist has a cache of its own.
+    _folders.append(tempfile.mkdtemp(prefix="gradcompile-tests-"))
+    os.environ[VARIABLE] = _folders[-1]
+
+
+def pytest_unconfigure() -> None:
+    while _folders:
+        shutil.rmtree(_folders.pop(), ignore_errors=True)
+
+
+def run_engines(function: Any, flat: Sequence[float]) -> dict[str, tuple[float, list[float]]]:
+    """(value, gradient) of a compiled function for flat inputs, from every compiled engine.
+
+    Called after the function's first call; both results are plain Python floats.
+    """
+    kernel = function.value_and_grad
+    inputs = np.array(flat, dtype=np.float64)
+    # Emitted code has IEEE results under CPython; numpy scalars only announce some of them.
+    with np.errstate(all="ignore"):
+        python = kernel.python(inputs)
+    found = {
+        "interpreter": interpret(kernel.program, inputs.tolist()),
+        "emitted Python": python,
+        "machine code": kernel.dispatcher(inputs),
+    }
+    return {
+        engine: (float(value), [float(x) for x in gradient])
+        for engine, (value, gradient) in found.items()
+    }
+
+
+@pytest.fixture(scope="session")
+def every_engine() -> Callable[..., dict[str, tuple[float, list[float]]]]:
+    return run_engines
+
+
+@pytest.fixture
+def new_process() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Starts `python -c code` with this checkout on its path; `env` adds to the environment."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(code: str, **env: str) -> "subprocess.Popen[str]":
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+        process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": path, **env},
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        with process:
+            process.kill()
+
+
+@pytest.fixture
+def run_python(new_process: Callable[..., "subprocess.Popen[str]"]) -> Callable[..., str]:
+    """Runs `python -c code` to its end and gives what it printed; fails if it did."""
+
+    def run(code: str, **env: str) -> str:
+        process = new_process(code, **env)
+        printed, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, errors
+        return printed
+
+    return run

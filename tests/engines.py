@@ -1,0 +1,538 @@
+"""Runs one program through every engine and explains what differs.
+
+Five engines: the eager graph, the interpreter, emitted Python, machine code, and exact numbers.
+Where the same operations run in the same order, results must be equal bit for bit. Passes may
+change the sign of a zero and may round better; with a rule between them, two results may differ
+
+- by rounding: 1e-12 relative;
+- by the sign of a zero: then both agree once zeros have no sign;
+- by what the problem's condition makes of one ulp: then random changes of one ulp in every
+  operation of either program spread their results as far;
+- because a rule is nearer to the exact result;
+- in a gradient, where the value itself is no finite number, or where 0 * inf is nan: a rule may
+  leave out what has no influence, and with it the nan.
+
+Whatever none of these explains is a `Difference`.
+"""
+
+import math
+import random
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import mpmath
+import numpy as np
+
+from gradcompile.emit import emit
+from gradcompile.interpret import interpret
+from gradcompile.ir import Const, Program, Var, verify_program
+from gradcompile.ops import CONDITIONS
+from gradcompile.passes import run_passes
+from gradcompile.reverse import reverse
+from tests.oracles import BY_DEFINITION, NUMBERS, exact_slope, is_finite_real
+from tests.programs import INPUTS, Recipe, merged, random_points, random_recipe, shrink
+
+TOLERANCE = 1e-12
+
+Point = tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two engines that disagree about a program at a point."""
+
+    kind: str
+    recipe: Recipe
+    at: Point
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} at {self.at}: {self.detail}\n{self.recipe}"
+
+
+@dataclass
+class Tally:
+    """What a run of comparisons found."""
+
+    compared: Counter[str] = field(default_factory=Counter)
+    explained: Counter[str] = field(default_factory=Counter)
+    differences: list[Difference] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        kinds = Counter(difference.kind for difference in self.differences)
+        return (
+            f"compared {dict(self.compared)}\nexplained {dict(self.explained)}\n"
+            f"different {dict(kinds)}"
+        )
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(
+            self.compared + other.compared,
+            self.explained + other.explained,
+            self.differences + other.differences,
+        )
+
+
+@contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """Raises `TimeoutError` in what takes longer, so that an endless loop is a finding."""
+
+    def stop(*_: Any) -> None:
+        raise TimeoutError(f"not done after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+# --- engines ---------------------------------------------------------------------------------
+
+
+def flat(results: Any) -> list[float]:
+    """The numbers of a kernel's or the interpreter's result, in order."""
+    parts = results if isinstance(results, list | tuple) else [results]
+    return [float(x) for part in parts for x in np.atleast_1d(part)]
+
+
+def python(program: Program) -> Callable[[Sequence[float]], list[float]]:
+    """The emitted text of a program as CPython runs it."""
+    function = emitted(program)
+
+    def run(at: Sequence[float]) -> list[float]:
+        # IEEE results; numpy scalars only announce some of them.
+        with np.errstate(all="ignore"):
+            return flat(function(np.array(at, np.float64)))
+
+    return run
+
+
+def emitted(program: Program) -> Callable[..., Any]:
+    """The function that the emitted text defines."""
+    names: dict[str, Any] = {}
+    exec(compile(emit(program, "f"), "<emitted>", "exec"), names)
+    function: Callable[..., Any] = names["f"]
+    return function
+
+
+def machine(programs: Sequence[Program]) -> Callable[[Sequence[Point]], list[list[float]]]:
+    """The machine code of many programs, compiled as one kernel; gives each one's results."""
+    from gradcompile.jit import jit
+
+    dispatcher = jit(emitted(merged(programs)), use_cache=False)
+    sizes = [len(list(program.flat_outputs)) for program in programs]
+
+    def run(points: Sequence[Point]) -> list[list[float]]:
+        results = iter(flat(dispatcher(np.array([x for at in points for x in at], np.float64))))
+        return [[next(results) for _ in range(size)] for size in sizes]
+
+    return run
+
+
+def eager(recipe: Recipe, at: Point) -> tuple[float, list[float]]:
+    """The value and the gradient of the graph."""
+    root, inputs = recipe.graph(at)
+    root.backward()
+    return root.data, [x.grad for x in inputs]
+
+
+# --- comparing -------------------------------------------------------------------------------
+
+
+def same(a: Sequence[float], b: Sequence[float]) -> bool:
+    """Equal bit for bit; nan equals nan."""
+    return [Const(x) for x in a] == [Const(x) for x in b]
+
+
+def near(a: float, b: float) -> bool:
+    """Equal to 1e-12 relative; the sign of zero does not count."""
+    if a == b or (math.isnan(a) and math.isnan(b)):
+        return True
+    if not (math.isfinite(a) and math.isfinite(b)):
+        return False
+    return abs(a - b) <= TOLERANCE * max(abs(a), abs(b))
+
+
+def all_near(a: Sequence[float], b: Sequence[float]) -> bool:
+    return len(a) == len(b) and all(map(near, a, b))
+
+
+def run_with(
+    program: Program, at: Sequence[float], change: Callable[[str, tuple[float, ...], float], float]
+) -> list[float]:
+    """The interpreter, with a change to each result."""
+    values: dict[Var, float] = {
+        var: change("input", (x,), x) for var, x in zip(program.inputs, at, strict=True)
+    }
+
+    def read(operand: Any) -> float:
+        if isinstance(operand, Const):
+            return change("const", (operand.value,), operand.value)
+        return values[operand]
+
+    for result, op, operands, _ in program.instructions:
+        numbers = tuple(map(read, operands))
+        values[result] = change(op.name, numbers, op.evaluate(*numbers))
+    return [read(operand) for operand in program.flat_outputs]
+
+
+def unsigned_zeros(name: str, operands: tuple[float, ...], result: float) -> float:
+    return result + 0.0
+
+
+class Jitter:
+    """Changes each result by about one ulp; the same operation on the same operands alike."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)
+        self.factors: dict[tuple[Any, ...], float] = {}
+
+    def __call__(self, name: str, operands: tuple[float, ...], result: float) -> float:
+        if name in ("const", "copy", "neg") or result == 0.0:
+            return result + 0.0
+        key = (name, *sorted(operands)) if name in ("add", "mul") else (name, *operands)
+        if key not in self.factors:
+            self.factors[key] = 1.0 + self.rng.uniform(-1.0, 1.0) * 2.0**-51
+        return result * self.factors[key]
+
+
+def no_zero_times_infinity(name: str, operands: tuple[float, ...], result: float) -> float:
+    if name == "mul" and 0.0 in operands:
+        return 0.0
+    return result
+
+
+def explain(
+    first: Program,
+    second: Program,
+    at: Point,
+    component: int,
+    a: float,
+    b: float,
+) -> str | None:
+    """Why two programs for the same thing give different numbers; None if nothing explains it.
+
+    Args:
+        first: the program as written.
+        second: after passes.
+        at: the point.
+        component: the output that differs.
+        a: what the first gives.
+        b: what the second gives.
+    """
+    if near(a, b):
+        return "rounding"
+    unsigned = [run_with(p, at, unsigned_zeros)[component] for p in (first, second)]
+    if near(*unsigned):
+        return "sign of zero"
+    spread = [
+        run_with(p, at, Jitter(seed))[component] for seed in range(8) for p in (first, second)
+    ]
+    if math.isfinite(a) and math.isfinite(b):
+        finite = [x for x in spread if math.isfinite(x)]
+        if len(finite) < len(spread) or max(finite) - min(finite) >= abs(a - b) / 4:
+            return "condition"
+    elif any(near(x, a) for x in spread[1::2]) or any(near(x, b) for x in spread[::2]):
+        return "condition"
+    truth = exact_outputs(first, at)[component]
+    if truth is not None and math.isfinite(b):
+        if not math.isfinite(a) or abs(mpmath.mpf(b) - truth) <= abs(mpmath.mpf(a) - truth):
+            return "nearer to the exact result"
+    return None
+
+
+# --- exact numbers ---------------------------------------------------------------------------
+
+
+class NotExact(Exception):  # noqa: N818
+    """There is no exact number to compare with."""
+
+
+def exact_values(program: Program, at: Point) -> dict[Var, Any]:
+    """Every value of a program in 50 digits.
+
+    Raises:
+        NotExact: one of them is no finite real number of a moderate size.
+    """
+    values: dict[Var, Any] = {}
+
+    def keep(var: Var, x: Any) -> None:
+        number = mpmath.mpmathify(x)
+        if not is_finite_real(number) or (number != 0 and abs(mpmath.log10(abs(number))) > 400):
+            raise NotExact  # exp of it might not fit into memory
+        values[var] = number
+
+    for var, x in zip(program.inputs, at, strict=True):
+        keep(var, mpmath.mpf(x))
+    for result, op, operands, _ in program.instructions:
+        numbers = [
+            mpmath.mpf(x.value) if isinstance(x, Const) else values[x] for x in operands
+        ]
+        try:
+            keep(result, NUMBERS.function(op)(*numbers))
+        except (ArithmeticError, ValueError, TypeError) as error:
+            raise NotExact from error
+    return values
+
+
+def is_smooth(program: Program, at: Point) -> bool:
+    """Is every operation smooth here, and does rounding decide no choice?"""
+    exact = exact_values(program, at)
+    floats: dict[Var, float] = dict(zip(program.inputs, at, strict=True))
+    for result, op, operands, _ in program.instructions:
+        numbers = [x.value if isinstance(x, Const) else floats[x] for x in operands]
+        floats[result] = op.evaluate(*numbers)
+        try:
+            inside = op.name in BY_DEFINITION or op.contains(*numbers)
+        except (ArithmeticError, ValueError):
+            return False
+        # The step of the difference quotient has to be small beside everything that is compared.
+        if not inside or not all(map(_is_moderate, (*numbers, floats[result]))):
+            return False
+        if abs(exact[result] - floats[result]) > 1e-9 * (1 + abs(exact[result])):
+            return False
+        for name, operand in zip(op.operand_names, operands, strict=True):
+            if name in CONDITIONS and isinstance(operand, Var):
+                # Rounding decides nothing here, and no small step does.
+                if bool(exact[operand]) != bool(floats[operand]):
+                    return False
+                if not bool(floats[operand]) and not _is_piecewise_constant(program, operand):
+                    return False
+    return True
+
+
+def _is_moderate(x: float) -> bool:
+    return x == 0.0 or 1e-30 < abs(x) < 1e30
+
+
+def _is_piecewise_constant(program: Program, var: Var) -> bool:
+    for result, op, _, _ in program.instructions:
+        if result is var:
+            return all(partial is None for partial in op.partials)
+    return False
+
+
+def exact_outputs(program: Program, at: Point) -> list[Any]:
+    """The results of a program in exact arithmetic; None where there is none to compare with."""
+    outputs = list(program.flat_outputs)
+    try:
+        with mpmath.workdps(50), deadline(5):
+            values = exact_values(program, at)
+    except (NotExact, TimeoutError):
+        return [None] * len(outputs)
+    return [mpmath.mpf(x.value) if isinstance(x, Const) else values[x] for x in outputs]
+
+
+def exact_gradient(program: Program, at: Point) -> list[Any] | None:
+    """The exact gradient where the program is smooth, else None."""
+    try:
+        with mpmath.workdps(50), deadline(5):
+            if not is_smooth(program, at):
+                return None
+            return [exact_slope(program, at, index) for index in range(len(at))]
+    except (NotExact, TimeoutError, ArithmeticError, ValueError, TypeError):
+        return None
+
+
+# --- one program, all engines ------------------------------------------------------------------
+
+
+class Subject:
+    """A random program and everything that is made of it."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.program = verify_program(recipe.program())
+        self.optimised = run_passes(self.program, verify_program)
+        self.raw_gradient = verify_program(reverse(self.program, range(INPUTS)))
+        gradient = verify_program(reverse(self.optimised, range(INPUTS)))
+        self.gradient = run_passes(gradient, verify_program)
+
+    def compare(self, points: Sequence[Point], tally: Tally) -> None:
+        """Every engine but machine code, at each point."""
+        engines = {
+            "emitted": (python(self.program), self.program),
+            "emitted, optimised": (python(self.optimised), self.optimised),
+            "emitted gradient": (python(self.gradient), self.gradient),
+        }
+        for at in points:
+            for kind, (run, program) in engines.items():
+                with self.caught(kind, at, tally):
+                    self.equal(kind, at, run(at), flat(interpret(program, at)), tally)
+            with self.caught("eager", at, tally):
+                value, gradient = eager(self.recipe, at)
+                self.equal("eager", at, [value], flat(interpret(self.program, at)), tally)
+                self.explained("optimised", at, [value], tally)
+                self.explained("gradient", at, [value, *gradient], tally)
+            exact = exact_gradient(self.program, at)
+            if exact is not None:
+                with self.caught("exact", at, tally):
+                    self.exact(at, exact, tally)
+
+    @contextmanager
+    def caught(self, kind: str, at: Point, tally: Tally) -> Iterator[None]:
+        """An exception, a warning made one, or an endless loop is a difference."""
+        try:
+            with deadline(5):
+                yield
+        except Exception as error:
+            name = type(error).__name__
+            tally.differences.append(Difference(f"{kind}: {name}", self.recipe, at, str(error)))
+
+    def equal(
+        self, kind: str, at: Point, found: Sequence[float], expected: Sequence[float], tally: Tally
+    ) -> None:
+        """Two runs of the same operations: equal bit for bit."""
+        tally.compared[kind] += 1
+        if not same(found, expected):
+            detail = f"{found}, interpreter {expected}"
+            tally.differences.append(Difference(kind, self.recipe, at, detail))
+
+    def explained(self, kind: str, at: Point, given: Sequence[float], tally: Tally) -> None:
+        """What was computed as written, and the program after its passes: near, or explained."""
+        first, second = {
+            "optimised": (self.program, self.optimised),
+            "gradient": (self.raw_gradient, self.gradient),
+        }[kind]
+        tally.compared[kind] += 1
+        found = flat(interpret(second, at))
+        for k, (a, b) in enumerate(zip(given, found, strict=True)):
+            if same([a], [b]):
+                continue
+            reason = explain(first, second, at, k, a, b)
+            if reason is None and k > 0:  # a component of the gradient
+                if not math.isfinite(given[0]):
+                    reason = "no finite value"
+                elif near(run_with(first, at, no_zero_times_infinity)[k], b):
+                    reason = "zero times infinity"
+            if reason is None:
+                detail = f"output {k}: eager {a}, compiled {b}"
+                tally.differences.append(Difference(kind, self.recipe, at, detail))
+                return
+            tally.explained[reason] += 1
+
+    def exact(self, at: Point, exact: Sequence[Any], tally: Tally) -> None:
+        """The compiled gradient, and derivatives by high-precision differences."""
+        tally.compared["exact"] += 1
+        found = flat(interpret(self.gradient, at))[1:]
+        for k, (a, b) in enumerate(zip(found, exact, strict=True)):
+            if near(a, float(b)):
+                continue
+            spread = [run_with(self.raw_gradient, at, Jitter(seed))[k + 1] for seed in range(8)]
+            error = abs(a - float(b))
+            # Beside numbers of moderate size the difference quotient is not exact below 1e-60.
+            if error <= 8 * (max(spread) - min(spread)) or error < 1e-60:
+                tally.explained["condition"] += 1
+                continue
+            detail = f"d/dx{k}: {a}, exactly {float(b)!r}"
+            tally.differences.append(Difference("exact", self.recipe, at, detail))
+            return
+
+
+def compare(recipe: Recipe, points: Sequence[Point], tally: Tally) -> Subject | None:
+    """Compare a program's engines, all but machine code; None if it does not even compile."""
+    try:
+        with deadline(10):
+            subject = Subject(recipe)
+    except Exception as error:
+        kind = f"compiling: {type(error).__name__}"
+        tally.differences.append(Difference(kind, recipe, tuple(points[0]), str(error)))
+        return None
+    subject.compare(points, tally)
+    return subject
+
+
+def compare_machine(
+    subjects: Sequence[Subject], points: Sequence[Sequence[Point]], tally: Tally
+) -> None:
+    """Compare machine code with the interpreter: value and gradient, many programs to a kernel."""
+    try:
+        run = machine([subject.gradient for subject in subjects])
+    except Exception as error:
+        if len(subjects) > 1:  # find the one that numba does not compile
+            for subject, ats in zip(subjects, points, strict=True):
+                compare_machine([subject], [ats], tally)
+            return
+        kind = f"machine code: {type(error).__name__}"
+        difference = Difference(kind, subjects[0].recipe, tuple(points[0][0]), str(error))
+        tally.differences.append(difference)
+        return
+    for at in zip(*points, strict=True):
+        for subject, point, found in zip(subjects, at, run(at), strict=True):
+            with subject.caught("machine code", point, tally):
+                expected = flat(interpret(subject.gradient, point))
+                subject.equal("machine code", point, found, expected, tally)
+
+
+# --- many programs ---------------------------------------------------------------------------
+
+BATCH = 20
+"""Programs to a kernel: fewer waste numba's time for a function, more are slow for LLVM."""
+
+
+def fuzz(
+    seed: int, programs: Iterable[int], steps: int = 7, use_machine: bool = True
+) -> Tally:
+    """Compare the programs of a seed by number, so that each can be had again alone."""
+    tally = Tally()
+    batch: list[tuple[Subject, list[Point]]] = []
+
+    def finish() -> None:
+        if batch:
+            compare_machine([s for s, _ in batch], [points for _, points in batch], tally)
+            batch.clear()
+
+    for number in programs:
+        rng = random.Random(f"{seed} {number}")
+        recipe = random_recipe(rng, steps)
+        points = random_points(rng)
+        before = len(tally.differences)
+        subject = compare(recipe, points, tally)
+        hangs = any("Timeout" in d.kind for d in tally.differences[before:])
+        if use_machine and subject is not None and not hangs:  # nothing stops machine code
+            batch.append((subject, points))
+        if len(batch) == BATCH:
+            finish()
+    finish()
+    return tally
+
+
+def shrunk(difference: Difference) -> Difference:
+    """The same difference in a smaller program."""
+    is_machine = difference.kind.startswith("machine")
+
+    def found(recipe: Recipe, at: Point) -> list[Difference]:
+        tally = Tally()
+        subject = compare(recipe, [at], tally)
+        if subject is not None and is_machine:
+            compare_machine([subject], [[at]], tally)
+        return [d for d in tally.differences if d.kind == difference.kind]
+
+    recipe, at = shrink(
+        difference.recipe,
+        difference.at,
+        lambda recipe, at: bool(found(recipe, at)),
+        tries=60 if is_machine else 400,
+    )
+    again = found(recipe, at)
+    return again[0] if again else difference
+
+
+def report(tally: Tally, most: int = 12) -> str:
+    """The tally, and differences with different causes as small programs."""
+    lines = [str(tally)]
+    seen: set[tuple[str, tuple[str, ...]]] = set()
+    for difference in tally.differences[:100]:
+        small = shrunk(difference)
+        cause = (small.kind, tuple(sorted(step.op for step in small.recipe.steps)))
+        if cause not in seen and len(seen) < most:
+            seen.add(cause)
+            lines.append(str(small))
+    return "\n\n".join(lines)
