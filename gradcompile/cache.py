@@ -27,8 +27,12 @@ class CacheWarning(UserWarning):
 def directory() -> Path | None:
     """The cache directory, made if it is missing; None, after one warning, if it is unusable."""
     home = os.environ.get("XDG_CACHE_HOME") or os.path.join("~", ".cache")
-    path = os.environ.get(VARIABLE) or os.path.join(home, "gradcompile")
-    return _usable(Path(path).expanduser().absolute())
+    path = Path(os.environ.get(VARIABLE) or os.path.join(home, "gradcompile"))
+    try:
+        return _usable(path.expanduser().absolute())
+    except RuntimeError as error:  # there is no home directory
+        give_up(path, error)
+        return None
 
 
 @cache
@@ -38,7 +42,7 @@ def _usable(path: Path) -> Path | None:
         _require_private(path)
         with tempfile.TemporaryFile(dir=path) as file:
             file.write(b"\0" * 4096)
-    except (OSError, RuntimeError) as error:
+    except OSError as error:
         give_up(path, error)
         return None
     return path

@@ -38,7 +38,7 @@ FUNCTIONS = MATH + NUMPY + WRITTEN
 
 
 def _total(name: str) -> Callable[..., float64]:
-    direct = getattr(math if name in MATH else np, name)
+    direct = getattr(math, name)
     # numpy has no erf, erfc, lgamma; the first two never raise, the last only where it is inf.
     ieee = getattr(np, name, lambda *operands: inf)
 
@@ -46,9 +46,15 @@ def _total(name: str) -> Callable[..., float64]:
         try:
             return float64(direct(*operands))
         except (ValueError, OverflowError):
-            # numpy answers nan or inf where math raises, after a warning that nobody needs here.
-            with np.errstate(all="ignore"):
-                return float64(ieee(*operands))
+            return quiet(*operands)
+
+    def quiet(*operands: float) -> float64:
+        # numpy answers nan or inf where math raises, after a warning that nobody needs here.
+        with np.errstate(all="ignore"):
+            return float64(ieee(*operands))
+
+    if name in NUMPY:
+        function = quiet
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"`{name}` of the C library, with the IEEE-754 result for every operand."
@@ -59,13 +65,7 @@ exp, exp2, expm1, log, log1p, log2, log10, sqrt, cbrt = map(_total, MATH[:9])
 sin, cos, tan, asin, acos, atan, atan2 = map(_total, MATH[9:16])
 sinh, cosh, tanh, asinh, acosh, atanh = map(_total, MATH[16:22])
 erf, erfc, lgamma, copysign = map(_total, MATH[22:])
-floor, ceil, _fmod, hypot = map(_total, NUMPY)
-
-
-def fmod(a: float, b: float) -> float64:
-    """The remainder of a / b with the sign of `a`, exactly; nan for b = 0."""
-    with np.errstate(invalid="ignore"):
-        return _fmod(a, b)
+floor, ceil, fmod, hypot = map(_total, NUMPY)
 
 
 def maximum(a: float, b: float) -> float:
@@ -128,13 +128,17 @@ BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 
 
 
 def polygamma(n: float, x: float) -> float:
-    """The n-th derivative of digamma, n = 0, 1, 2, ...; nan at its poles and below x = -1000.
+    """The n-th derivative of digamma; nan at its poles and below x = -1000.
+
+    The order n is one of 0, 1, 2, ..., 170; for any other the result is nan.
 
     Asymptotic series (Abramowitz and Stegun, 6.4.11) from x = 10 + n on, reached by the recurrence
     6.4.6. The relative error is below 2e-15 for x > 0 and n <= 4.
     """
     if n == 0.0:
         return digamma(x)
+    if not 0.0 < n <= 170.0 or n != floor(n):
+        return nan
     if x < -1000.0 or (x <= 0.0 and x == floor(x)):
         return nan
     factorial = 1.0  # (n - 1)!

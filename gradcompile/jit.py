@@ -116,7 +116,7 @@ class KernelCache(_Cache):
         except OSError:
             return None
         digest, payload = content[:32], content[32:]
-        if not hmac.compare_digest(digest, hashlib.sha256(payload).digest()):
+        if not hmac.compare_digest(digest, self._checksum(payload)):
             return None
         try:
             return CompileResult._rebuild(target_context, *pickle.loads(payload))
@@ -127,8 +127,12 @@ class KernelCache(_Cache):
         """Keep a compiled function, unless it refers to objects of this process."""
         if self.enabled and not data.lifted and not data.library.has_dynamic_globals:
             payload = dumps(data._reduce())
-            content = hashlib.sha256(payload).digest() + payload
+            content = self._checksum(payload) + payload
             cache.write(self._path(sig, data.target_context), content)
+
+    def _checksum(self, payload: bytes) -> bytes:
+        # The name goes in, so that an entry counts only for the source it was made from.
+        return hashlib.sha256(self.source.stem.encode() + b"\0" + payload).digest()
 
     def _path(self, sig: Any, target_context: Any) -> Path:
         versions = (numba.__version__, platform.python_version(), _meanings())

@@ -140,7 +140,7 @@ class Op:
             slope = partial(result, *operands)
             if type(slope) is not complex:
                 return float(slope)
-        except ArithmeticError:
+        except (ArithmeticError, TypeError):  # TypeError: a root of a negative number is complex
             pass
         with np.errstate(all="ignore"):
             return float(partial(np.float64(result), *map(np.float64, operands)))
@@ -340,7 +340,8 @@ minimum = Op("minimum", "a b", "minimum(a, b)",
 # At its two bounds the slope is the one from inside: 1 by x.
 clip = Op("clip", "x a b", "minimum(maximum(x, a), b)",
           (lambda y, x, a, b: where(x < a, 0.0, where(x > b, 0.0, 1.0)),
-           lambda y, x, a, b: where(x < a, 1.0, 0.0), lambda y, x, a, b: where(x > b, 1.0, 0.0)),
+           lambda y, x, a, b: where(x < a, where(a < b, 1.0, 0.0), 0.0),
+           lambda y, x, a, b: where(x > b, 1.0, where(a < b, 0.0, 1.0))),
           domain="a < b and x != a and x != b",
           kinks={(0.0, 0.0, 1.0): (1.0, 0.0, 0.0), (1.0, 0.0, 1.0): (1.0, 0.0, 0.0)}, gate=True)
 where = Op("where", "c a b", "a if c else b",

@@ -91,6 +91,7 @@ NUMBERS = _lifted(
         "less": operator.lt, "less_equal": operator.le,
         "equal": operator.eq, "not_equal": operator.ne,
         "where": lambda c, a, b: a if c else b,
+        "floor": mpmath.floor, "ceil": mpmath.ceil,
         "float64": mpmath.mpf, "max": max, "abs": abs, "bool": bool,
         "logical_and": lambda c, d: bool(c and d), "logical_or": lambda c, d: bool(c or d),
         "logical_not": operator.not_, "polygamma": mpmath.psi, "stop_gradient": _frozen,

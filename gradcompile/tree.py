@@ -4,7 +4,7 @@ The structure of an argument is hashable: it is the key under which a traced fun
 
     >>> leaves, structure = flatten({"w": [1.0, 2.0], "b": 3})
     >>> leaves, unflatten(structure, [10.0, 20.0, 30.0])
-    ([1.0, 2.0, 3], {'w': [10.0, 20.0], 'b': 30.0})
+    ([1.0, 2.0, 3.0], {'w': [10.0, 20.0], 'b': 30.0})
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from gradcompile.ops import number
 
 LEAF = (int, float, np.number)
 
@@ -70,8 +72,7 @@ def flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[li
                 for item in node.flat:
                     walk(item)
             else:
-                _require_real(node)
-                leaves.extend(node.ravel().tolist())
+                leaves.extend(_floats(node))
             return Structure("array", node.shape)
         if isinstance(node, np.ndarray):
             return walk(node[()])
@@ -80,7 +81,7 @@ def flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[li
         if isinstance(node, list | tuple):
             return Structure(type(node), getattr(node, "_fields", ()), tuple(map(walk, node)))
         if (is_leaf is not None and is_leaf(node)) or _is_number(node):
-            leaves.append(node)
+            leaves.append(node if is_leaf is not None and is_leaf(node) else number(node, "number"))
             return NUMBER
         raise TypeError(
             f"expected numbers in lists, tuples, dicts or arrays, got {type(node).__name__} "
@@ -94,9 +95,12 @@ def _is_number(node: Any) -> bool:
     return isinstance(node, LEAF) and not isinstance(node, bool | np.complexfloating)
 
 
-def _require_real(array: np.ndarray[Any, Any]) -> None:
+def _floats(array: np.ndarray[Any, Any]) -> list[float]:
     if array.dtype.kind not in "iuf":
         raise TypeError(f"expected an array of real numbers, got one of dtype {array.dtype}")
+    with np.errstate(over="ignore"):  # a long double beyond the range is inf
+        floats: list[float] = array.astype(np.float64).ravel().tolist()
+    return floats
 
 
 def unflatten(structure: Structure, leaves: Sequence[Any]) -> Any:

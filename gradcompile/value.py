@@ -9,15 +9,21 @@
 """
 
 import linecache
+import os
 import sys
+import sysconfig
 from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
+import numpy as np
+
 from gradcompile.operators import Operand
 from gradcompile.ops import Op, number
 
-_PACKAGE = str(Path(__file__).parent)
+_STANDARD_LIBRARY = sysconfig.get_path("stdlib") + os.sep
+_INTERNAL = (str(Path(__file__).parent) + os.sep, str(Path(np.__file__).parent) + os.sep)
+"""Where code lies that calls a user's values, but is not the user's."""
 
 
 class TraceError(Exception):
@@ -241,10 +247,15 @@ def topological(*roots: Value, stop_at: Container[int] = ()) -> list[Value]:
 def user_line() -> str:
     """The line of the user's code that is running: file, number and text."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame.f_back is not None and not _is_users(frame.f_code.co_filename):
         frame = frame.f_back
     file, line = frame.f_code.co_filename, frame.f_lineno
     return f"{file}, line {line}: `{linecache.getline(file, line).strip()}`"
+
+
+def _is_users(file: str) -> bool:
+    standard = file.startswith(_STANDARD_LIBRARY) and "site-packages" not in file
+    return not standard and not file.startswith(_INTERNAL)
 
 
 def stop(problem: str, advice: str) -> NoReturn:

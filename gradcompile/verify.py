@@ -76,7 +76,7 @@ def _derivative(
     verdict, detail = worst.verdict, worst.detail
     if verdict == "confirmed" and len(text) <= WHOLE and checker.proves_whole(name):
         verdict, detail = "proved", ""
-    if verdict == "refuted" and worst.adjoint:
+    if verdict == "refuted" and worst.adjoint and worst.name != name:
         detail = f"by `{worst.adjoint}` {detail}"
     return Derivative(label, verdict, detail)
 

@@ -19,6 +19,14 @@ VARIABLE = "GRADCOMPILE_CACHE_DIR"
 
 _folders: list[str] = []
 
+collect_ignore_glob = ["golden/*"]  # emitted code, which is compared, not collected
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden", action="store_true", help="rewrite tests/golden with what is emitted"
+    )
+
 
 def pytest_configure() -> None:
     # Before anything is collected, so that the package's doctests leave the user's cache alone
@@ -60,13 +68,13 @@ def every_engine() -> Callable[..., dict[str, tuple[float, list[float]]]]:
 
 @pytest.fixture
 def new_process() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
-    """Starts `python -c code` with this checkout on its path; `env` adds to the environment."""
+    """Starts `python -P -c code` with this checkout on its path; `env` adds to the environment."""
     started: list[subprocess.Popen[str]] = []
 
     def start(code: str, **env: str) -> "subprocess.Popen[str]":
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
         process = subprocess.Popen(
-            [sys.executable, "-c", code],
+            [sys.executable, "-P", "-c", code],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -17,7 +17,6 @@ Whatever none of these explains is a `Difference`.
 
 import math
 import random
-import signal
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -34,7 +33,15 @@ from gradcompile.ops import CONDITIONS
 from gradcompile.passes import run_passes
 from gradcompile.reverse import reverse
 from tests.oracles import BY_DEFINITION, NUMBERS, exact_slope, is_finite_real
-from tests.programs import INPUTS, Recipe, merged, random_points, random_recipe, shrink
+from tests.programs import (
+    INPUTS,
+    Recipe,
+    deadline,
+    merged,
+    random_points,
+    random_recipe,
+    shrink,
+)
 
 TOLERANCE = 1e-12
 
@@ -75,22 +82,6 @@ class Tally:
             self.explained + other.explained,
             self.differences + other.differences,
         )
-
-
-@contextmanager
-def deadline(seconds: float) -> Iterator[None]:
-    """Raises `TimeoutError` in what takes longer, so that an endless loop is a finding."""
-
-    def stop(*_: Any) -> None:
-        raise TimeoutError(f"not done after {seconds} s")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 # --- engines ---------------------------------------------------------------------------------
@@ -272,9 +263,7 @@ def exact_values(program: Program, at: Point) -> dict[Var, Any]:
     for var, x in zip(program.inputs, at, strict=True):
         keep(var, mpmath.mpf(x))
     for result, op, operands, _ in program.instructions:
-        numbers = [
-            mpmath.mpf(x.value) if isinstance(x, Const) else values[x] for x in operands
-        ]
+        numbers = [mpmath.mpf(x.value) if isinstance(x, Const) else values[x] for x in operands]
         try:
             keep(result, NUMBERS.function(op)(*numbers))
         except (ArithmeticError, ValueError, TypeError) as error:
@@ -477,9 +466,7 @@ BATCH = 20
 """Programs to a kernel: fewer waste numba's time for a function, more are slow for LLVM."""
 
 
-def fuzz(
-    seed: int, programs: Iterable[int], steps: int = 7, use_machine: bool = True
-) -> Tally:
+def fuzz(seed: int, programs: Iterable[int], steps: int = 7, use_machine: bool = True) -> Tally:
     """Compare the programs of a seed by number, so that each can be had again alone."""
     tally = Tally()
     batch: list[tuple[Subject, list[Point]]] = []
@@ -526,13 +513,16 @@ def shrunk(difference: Difference) -> Difference:
 
 
 def report(tally: Tally, most: int = 12) -> str:
-    """The tally, and differences with different causes as small programs."""
+    """The tally, and differences that seem to have different causes, as small programs."""
     lines = [str(tally)]
-    seen: set[tuple[str, tuple[str, ...]]] = set()
-    for difference in tally.differences[:100]:
+    causes: list[tuple[str, set[str]]] = []
+    for difference in sorted(tally.differences, key=lambda d: len(d.recipe.steps)):
+        used = {step.op for step in difference.recipe.steps}
+        if any(kind == difference.kind and ops <= used for kind, ops in causes):
+            continue  # most likely the same cause, in a larger program
+        if len(causes) == most:
+            break
         small = shrunk(difference)
-        cause = (small.kind, tuple(sorted(step.op for step in small.recipe.steps)))
-        if cause not in seen and len(seen) < most:
-            seen.add(cause)
-            lines.append(str(small))
+        causes.append((small.kind, {step.op for step in small.recipe.steps}))
+        lines.append(str(small))
     return "\n\n".join(lines)

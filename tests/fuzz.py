@@ -32,7 +32,8 @@ def main() -> int:
         _chunk, seed=options.seed, steps=options.steps, use_machine=not options.no_machine
     )
     total = Tally()
-    with ProcessPoolExecutor(options.jobs) as pool:
+    # numba keeps what it compiled for as long as a process lives.
+    with ProcessPoolExecutor(options.jobs, max_tasks_per_child=10) as pool:
         for done, tally in enumerate(pool.map(run, chunks), start=1):
             total += tally
             print(

@@ -7,8 +7,11 @@ program; hypothesis draws them through `recipes()`.
 
 import math
 import random
+import signal
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -33,6 +36,22 @@ SPECIAL = (
 """Inputs on which engines like to differ: kinks, ties, tiny, huge, zeros, infinities, nan."""
 
 LABELS = ("", "", "", "", "t", "n", "x0_bar", "value", "v1")
+
+
+@contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """Raises `TimeoutError` in what takes longer, so that an endless loop is a finding."""
+
+    def stop(*_: Any) -> None:
+        raise TimeoutError(f"not done after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @dataclass(frozen=True)
@@ -135,7 +154,7 @@ def _random_step(rng: random.Random, count: int) -> Step:
         if rng.random() < 0.15:
             return rng.choice(RARE) if rng.random() < 0.03 else rng.choice(CONSTANTS)
         # Recent values make deep programs, old ones wide fan-out.
-        return count - 1 - min(int(rng.expovariate(0.5)), count - 1)
+        return count - 1 - int(min(rng.expovariate(0.5), count - 1))
 
     operands = [operand() for _ in range(op.arity)]
     if len(operands) > 1 and rng.random() < 0.1:
@@ -144,7 +163,12 @@ def _random_step(rng: random.Random, count: int) -> Step:
 
 
 def _evaluate(step: Step, values: Sequence[float]) -> float:
-    return TABLE[step.op].evaluate(*[values[x] if type(x) is int else x for x in step.operands])
+    try:
+        with deadline(2):
+            operands = [values[x] if type(x) is int else x for x in step.operands]
+            return TABLE[step.op].evaluate(*operands)
+    except Exception:
+        return math.nan  # the program is worth a look
 
 
 def _tame_point(rng: random.Random) -> tuple[float, ...]:

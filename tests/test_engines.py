@@ -138,9 +138,7 @@ def test_nan_and_inf_survive_a_choice_of_factors():
         pytest.param(
             steps(("greater", 0, 0.0), ("log", 0), ("where", 3, 4, 0.0)), 0.0, 0.0, id="where"
         ),
-        pytest.param(
-            steps(("sin", 0), ("div", 3, 0), ("where", 0, 4, 1.0)), 0.0, 0.0, id="sinc"
-        ),
+        pytest.param(steps(("sin", 0), ("div", 3, 0), ("where", 0, 4, 1.0)), 0.0, 0.0, id="sinc"),
     ],
 )
 def test_gates_stop_infinite_slopes_in_every_engine(recipe, at, slope):

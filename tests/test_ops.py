@@ -20,8 +20,8 @@ from gradcompile.ir import Const, Instruction, Program, Var
 from gradcompile.ops import CONDITIONS, TABLE, UFUNCS, Op
 from gradcompile.reverse import reverse
 from tests import oracles
-from tests.engines import deadline, flat, machine, python, same
-from tests.programs import SPECIAL
+from tests.engines import flat, machine, python, same
+from tests.programs import SPECIAL, deadline
 
 ROWS = [pytest.param(op, id=op.name) for op in TABLE.values()]
 KINKED = [pytest.param(op, id=op.name) for op in TABLE.values() if op.kinks]

@@ -32,8 +32,8 @@ from gradcompile.passes.rules import IDENTITIES, STABILITY, Rule
 from gradcompile.reverse import reverse
 from gradcompile.syntax import evaluate, parse
 from tests import oracles
-from tests.engines import deadline, explain, flat, near, run_with, same, unsigned_zeros
-from tests.programs import INPUTS, points, recipes
+from tests.engines import explain, flat, near, run_with, same, unsigned_zeros
+from tests.programs import INPUTS, deadline, points, recipes
 
 RULES = [pytest.param(rule, id=rule.pattern) for rule in (*IDENTITIES, *STABILITY)]
 PASSES = [pytest.param(transform, id=transform.__name__) for transform, _ in PIPELINE]
@@ -56,6 +56,10 @@ def opcodes(program):
     return [instruction.op.name for instruction in program.instructions]
 
 
+def size(output):
+    return len(output) if isinstance(output, tuple) else None
+
+
 # --- any program -----------------------------------------------------------------------------
 
 
@@ -70,7 +74,7 @@ def test_a_pass_keeps_the_grammar_and_the_results(transform, recipe, at):
         assert (program.inputs, program.instructions, program.outputs) == before, "not pure"
         assert changed.inputs == program.inputs
         assert changed.name == program.name
-        assert list(map(type, changed.outputs)) == list(map(type, program.outputs))
+        assert list(map(size, changed.outputs)) == list(map(size, program.outputs))
         with deadline(5):
             a, b = flat(interpret(program, at)), flat(interpret(changed, at))
         if transform is not simplify:
@@ -170,9 +174,11 @@ def is_zero(difference):
 
 
 def exact(rule, at):
-    """The pattern in 50 digits; None where it has no finite real value."""
+    """The exact value of the pattern, at infinity its limit; None where there is none."""
+    at = {name: mpmath.sign(x) * 10**6 if mpmath.isinf(x) else x for name, x in at.items()}
     try:
-        with mpmath.workdps(oracles.DIGITS):
+        # 1 - sigmoid(x) needs as many digits as exp(x) has.
+        with mpmath.workdps(1000):
             x = sides(rule, oracles.NUMBERS)[0](at)
             x = mpmath.mpmathify(x) if not isinstance(x, bool) else mpmath.mpf(x)
     except (ArithmeticError, ValueError, TypeError):
@@ -238,7 +244,7 @@ def test_the_rule_keeps_the_value_or_is_nearer_to_the_exact_one(rule):
         if near(*(run_with(p, at, unsigned_zeros)[0] for p in (pattern, replacement))):
             continue
         values = {name: mpmath.mpf(x) for name, x in zip(rule.variables, at, strict=True)}
-        truth = exact(rule, values) if all(map(math.isfinite, at)) else None
+        truth = exact(rule, values)
         assert truth is not None, f"{at}: {a} becomes {b}"
         with mpmath.workdps(oracles.DIGITS):
             assert within_two_ulp(a, b, truth), f"{at}: {a} becomes {b}, exactly {truth}"
@@ -247,6 +253,8 @@ def test_the_rule_keeps_the_value_or_is_nearer_to_the_exact_one(rule):
 def within_two_ulp(a, b, truth):
     """Is b as good as a, but for two units in the last place of the exact result?"""
     ulp = math.ulp(float(truth))
+    if abs(truth) < 5e-324:
+        return abs(b) <= 5e-324
     if math.isinf(ulp) or math.isinf(float(truth)):
         return math.isinf(b) or math.isfinite(b)
     if not math.isfinite(b):
@@ -285,7 +293,9 @@ def test_the_rule_fires_where_it_matches(rule):
             pattern,
             instructions=tuple(
                 i._replace(
-                    operands=tuple(constant if x is pattern.inputs[place] else x for x in i.operands)
+                    operands=tuple(
+                        constant if x is pattern.inputs[place] else x for x in i.operands
+                    )
                 )
                 for i in pattern.instructions
             ),
@@ -602,7 +612,9 @@ def neuron():
 
 
 def test_the_printed_program_as_lowered():
-    assert str(neuron()) == """\
+    assert (
+        str(neuron())
+        == """\
 inputs   x1, x2, w1, w2, b
 %6     = mul x1, w1
 %7     = mul x2, w2
@@ -610,11 +622,14 @@ inputs   x1, x2, w1, w2, b
 n      = add %8, b
 o      = tanh n
 return o"""
+    )
 
 
 def test_the_printed_program_with_its_gradient():
     program = run_passes(reverse(run_passes(neuron()), range(5)))
-    assert str(program) == """\
+    assert (
+        str(program)
+        == """\
 inputs   x1, x2, w1, w2, b
 %6     = mul x1, w1
 %7     = mul x2, w2
@@ -629,6 +644,7 @@ w2_bar = mul n_bar, x2
 x1_bar = mul n_bar, w1
 w1_bar = mul n_bar, x1
 return o, [x1_bar, x2_bar, w1_bar, w2_bar, b_bar]"""
+    )
 
 
 def test_the_printer_tells_names_apart():
@@ -637,10 +653,13 @@ def test_the_printer_tells_names_apart():
         a.label = b.label = "n"
         return a * b / -math.inf
 
-    assert print_program(program_of(f, "x", "y")) == """\
+    assert (
+        print_program(program_of(f, "x", "y"))
+        == """\
 inputs   x, y
 n      = add x, y
 n.4    = sub x, y
 %5     = mul n, n.4
 %6     = div %5, -inf
 return %6"""
+    )
