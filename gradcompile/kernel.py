@@ -141,11 +141,16 @@ class Build:
         return value, self._gradient(gradient)
 
     def _gradient(self, flat: Flat) -> Any:
-        numbers = iter(flat.tolist())
         parts = []
+        start = 0
         for name in self.wrt:
             structure = self.traced.arguments[name]
-            parts.append(unflatten(structure, [next(numbers) for _ in range(structure.size)]))
+            part = flat[start : start + structure.size]
+            is_array = structure.kind == "array"
+            parts.append(
+                part.reshape(structure.keys) if is_array else unflatten(structure, part.tolist())
+            )
+            start += structure.size
         return self.gradient_type(*parts)
 
     def interpret(self, inputs: Sequence[float]) -> Any:

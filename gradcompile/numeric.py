@@ -180,9 +180,9 @@ class _Point:
 
     def rounding(self) -> Array:
         """How far rounding may move each output."""
-        (here,) = np.transpose(_run(self.program, self.at[:, np.newaxis], REAL))
+        here = np.reshape(_run(self.program, self.at[:, np.newaxis], REAL), -1)
         shaken = _run(self.program, np.repeat(self.at[:, np.newaxis], SAMPLES, axis=1), REAL, 1)
-        spread = np.max([abs(row - exact) for row, exact in zip(shaken, here, strict=True)], axis=1)
+        spread = abs(np.reshape(shaken, (-1, SAMPLES)) - here[:, np.newaxis]).max(axis=1)
         total: Array = SAFETY * (spread + EPS * abs(here) + SMALLEST)
         return total
 

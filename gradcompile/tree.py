@@ -7,8 +7,10 @@ The structure of an argument is hashable: it is the key under which a traced fun
     ([1.0, 2.0, 3.0], {'w': [10.0, 20.0], 'b': 30.0})
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -32,7 +34,19 @@ class Structure:
     keys: tuple[Any, ...] = ()
     parts: tuple["Structure", ...] = ()
 
-    @property
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.kind, self.keys, self.parts))
+
+    @cached_property
+    def is_vector(self) -> bool:
+        """Is it a list or a tuple of numbers?"""
+        return self.kind in (list, tuple) and all(part is NUMBER for part in self.parts)
+
+    @cached_property
     def size(self) -> int:
         """How many leaves it has."""
         if self.kind == "array":
@@ -54,6 +68,12 @@ class Structure:
 NUMBER = Structure("leaf")
 
 
+@cache
+def _vector(kind: Hashable, count: int) -> Structure:
+    """The structure of a list or tuple of numbers: one object, so that it compares fast."""
+    return Structure(kind, (), (NUMBER,) * count)
+
+
 def flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[list[Any], Structure]:
     """The leaves of `tree` in order, and its structure.
 
@@ -67,12 +87,14 @@ def flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[li
     leaves: list[Any] = []
 
     def walk(node: Any) -> Structure:
+        if type(node) in (list, tuple) and set(map(type, node)) == {float}:
+            leaves.extend(node)
+            return _vector(type(node), len(node))
         if isinstance(node, np.ndarray) and node.ndim:
-            if node.dtype == object:
-                for item in node.flat:
-                    walk(item)
-            else:
+            if node.dtype != object:
                 leaves.extend(_floats(node))
+            elif any(walk(item) is not NUMBER for item in node.flat):
+                raise TypeError("expected an array of numbers, got one of lists, tuples or dicts")
             return Structure("array", node.shape)
         if isinstance(node, np.ndarray):
             return walk(node[()])
@@ -111,7 +133,9 @@ def unflatten(structure: Structure, leaves: Sequence[Any]) -> Any:
         if node.kind == "leaf":
             return next(supply)
         if node.kind == "array":
-            return _array([next(supply) for _ in range(node.size)], node.keys)
+            return _array(list(islice(supply, node.size)), node.keys)
+        if node.is_vector:
+            return node.kind(islice(supply, node.size))
         parts = [build(part) for part in node.parts]
         if node.kind is dict:
             return dict(zip(node.keys, parts, strict=True))
