@@ -169,6 +169,8 @@ def _verdicts(given: Array, slopes: Array, errors: Array, rtol: float) -> list[s
     # A slope that cannot be told from 0 is no measure of what the others should be known to.
     decided = errors <= COARSE * max(sizes[sizes > errors], default=1.0)
     different = distances > np.fmax(rtol * sizes, 0.0) + errors
+    # Towards an infinite slope difference quotients grow for ever: no finite one contradicts it.
+    different &= decided | ~np.isinf(given)
     verdicts = np.where(different, "differs", np.where(decided, "agrees", "undecided"))
     return list(map(str, verdicts))
 

@@ -252,6 +252,11 @@ def _complex_cbrt(z: Any) -> Any:
     return sign * np.exp(np.log(sign * z) / 3.0)
 
 
+def _complex_hypot(a: Any, b: Any) -> Any:
+    scale = np.maximum(abs(np.real(a)), abs(np.real(b)))
+    return scale * np.sqrt((a / scale) ** 2 + (b / scale) ** 2)
+
+
 def _complex_atan2(a: Any, b: Any) -> Any:
     # Turned back by the real angle, so that what is left is a small arctangent in every quadrant.
     angle = np.arctan2(np.real(a), np.real(b))
@@ -277,7 +282,7 @@ COMPLEX: dict[str, Callable[..., Any]] = {
     },
     "log1p": _complex_log1p,
     "cbrt": _complex_cbrt,
-    "hypot": lambda a, b: np.sqrt(a * a + b * b),
+    "hypot": _complex_hypot,
     "atan2": _complex_atan2,
     "logaddexp": _complex_logaddexp,
     "softplus": lambda x: _complex_logaddexp(x, 0.0),

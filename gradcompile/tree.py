@@ -89,7 +89,7 @@ def flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[li
     def walk(node: Any) -> Structure:
         if type(node) in (list, tuple) and set(map(type, node)) == {float}:
             leaves.extend(node)
-            return _vector(type(node), len(node))
+            return _vector(type(node), len(node))  # type: ignore[arg-type]
         if isinstance(node, np.ndarray) and node.ndim:
             if node.dtype != object:
                 leaves.extend(_floats(node))

@@ -16,7 +16,7 @@ import pytest
 import sympy
 
 import gradcompile as gdc
-from gradcompile import Value
+from gradcompile import Value, functions
 from gradcompile.interpret import interpret
 from gradcompile.lower import lower
 from gradcompile.ops import TABLE
@@ -261,3 +261,177 @@ def test_a_wrong_rule_is_not_proved(rule):
     assert wrong
     for text in random.Random(0).sample(wrong, min(len(wrong), 4)):
         assert not proved(Rule(rule.pattern, text, "")), text
+
+
+# --- through the whole compiler ------------------------------------------------------------------
+
+
+def operations(function):
+    return [instruction.op.name for instruction in function.value.program.instructions]
+
+
+WRITTEN = {
+    "log(1 + x)": (lambda x: gdc.log(1 + x), ["log1p"]),
+    "log(x + 1)": (lambda x: (x + 1).log(), ["log1p"]),
+    "log(1 - x)": (lambda x: gdc.log(1 - x), ["neg", "log1p"]),
+    "exp(x) - 1": (lambda x: gdc.exp(x) - 1, ["expm1"]),
+    "-1 + exp(x)": (lambda x: -1 + gdc.exp(x), ["expm1"]),
+    "1 - exp(-x)": (lambda x: 1 - gdc.exp(-x), ["neg", "expm1", "neg"]),
+    "log(exp(x))": (lambda x: gdc.log(gdc.exp(3 * x)), ["mul"]),
+    "log(1 + exp(x))": (lambda x: gdc.log(1 + gdc.exp(x)), ["softplus"]),
+    "log(exp(x) + 1)": (lambda x: gdc.log(gdc.exp(x) + 1), ["softplus"]),
+    "log(exp(x) + exp(y))": (lambda x, y: gdc.log(gdc.exp(x) + gdc.exp(y)), ["logaddexp"]),
+    "1 / (1 + exp(-x))": (lambda x: 1 / (1 + gdc.exp(-x)), ["sigmoid"]),
+    "exp(x) / (1 + exp(x))": (lambda x: gdc.exp(x) / (1 + gdc.exp(x)), ["sigmoid"]),
+    "1 - sigmoid(x)": (lambda x: 1 - 1 / (1 + gdc.exp(-x)), ["neg", "sigmoid"]),
+    "log(sigmoid(x))": (lambda x: gdc.log(gdc.sigmoid(x)), ["neg", "softplus", "neg"]),
+    "log(1 / (1 + exp(-x)))": (
+        lambda x: gdc.log(1 / (1 + gdc.exp(-x))),
+        ["neg", "softplus", "neg"],
+    ),
+    "tanh": (lambda x: (gdc.exp(2 * x) - 1) / (gdc.exp(2 * x) + 1), ["tanh"]),
+    "sqrt(x**2 + y**2)": (lambda x, y: gdc.sqrt(x**2 + y**2), ["hypot"]),
+    "(x * x + y * y)**0.5": (lambda x, y: (x * x + y * y) ** 0.5, ["hypot"]),
+    "x**0.5": (lambda x: x**0.5, ["sqrt"]),
+    "x**-0.5": (lambda x: x**-0.5, ["rsqrt"]),
+    "x**2": (lambda x: x**2, ["square"]),
+    "x**-1": (lambda x: x**-1, ["reciprocal"]),
+}
+"""What users write, and the operations that are left of it."""
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_what_users_write_is_recognised(name):
+    written, left = WRITTEN[name]
+    f = gdc.compile(written, cache=False)
+    assert operations(f) == left
+    assert f.verify().ok
+
+
+def test_labels_do_not_hide_a_form_that_is_known():
+    x = Value(0.7, label="x")
+    e = (2 * x).exp()
+    e.label = "e"
+    above, below = e - 1, e + 1
+    above.label, below.label = "above", "below"
+    f = gdc.compile(above / below, cache=False)
+    assert f.value_and_grad(355.0) == (1.0, (0.0,))
+    assert "tanh" in operations(f)
+
+
+def test_explain_names_the_rules_that_fired():
+    tanh = gdc.compile(WRITTEN["tanh"][0], cache=False)
+    text = tanh.explain()
+    for rule in STABILITY:
+        fired = rule.pattern in ("exp(x) - 1.0", "expm1(x) / (1.0 + exp(x))")
+        assert (f"{rule.pattern} → {rule.replacement} ({rule.reason}): 1×" in text) == fired
+    softmax = gdc.compile(lambda z: -gdc.log(gdc.exp(z[1]) / sum(map(gdc.exp, z))), cache=False)
+    softmax.value_and_grad._build(softmax._trace(([0.0, 0.0, 0.0],), {})[1])
+    assert "log(exp(x1) / (exp(x1) + exp(x2) + ...)) → " in softmax.explain()
+    assert gdc.compile(lambda x: gdc.sin(x), cache=False).explain().count("→") == 1  # 1.0 * cos(x)
+
+
+# The lecture writes tanh with exp, and so do its readers.
+
+
+@pytest.fixture(scope="module")
+def lecture_tanh():
+    def tanh(n):
+        e = (2 * n).exp()
+        return (e - 1) / (e + 1)
+
+    return gdc.compile(tanh)
+
+
+def dense_grid():
+    sizes = [10.0 ** (k / 20) for k in range(-17 * 20, 52)]
+    grid = [0.0, *sizes, *(-x for x in sizes), *(k / 64 for k in range(-64 * 25, 64 * 25))]
+    return [x for x in grid if -800.0 <= x <= 355.0] + [355.0, -800.0, 1e-17, 5e-324]
+
+
+def test_the_tanh_of_the_lecture_is_right_everywhere(lecture_tanh, every_engine):
+    assert lecture_tanh.value_and_grad(355.0) == (1.0, (0.0,))
+    assert "1.0 - value * value" in lecture_tanh.source
+    for x in dense_grid():
+        with mpmath.workdps(50):
+            exact = mpmath.tanh(mpmath.mpf(x))
+            slope = 1 / mpmath.cosh(mpmath.mpf(x)) ** 2
+        found = every_engine(lecture_tanh, [x])
+        assert len(set(map(str, found.values()))) == 1, x
+        value, (gradient,) = found["machine code"]
+        assert ulps(value, exact) <= 4.0, x
+        # The slope is that of the op table, 1 - y * y: its error is that of y near 1.
+        assert abs(gradient - slope) <= 4.0 * math.ulp(0.5), x
+
+
+def test_what_the_rule_for_tanh_is_good_for():
+    e = (2 * Value(355.0)).exp()
+    assert math.isnan(((e - 1) / (e + 1)).data)
+    e = (2 * Value(1e-17)).exp()
+    assert ((e - 1) / (e + 1)).data == 0.0
+
+
+# Softmax cross-entropy as one first writes it.
+
+LOGITS = ([1000.0, -1000.0, 0.0], [-1000.0, 1000.0, 0.0], [1.0, 2.0, 3.0], [0.0, 0.0, 0.0],
+          [-800.0, -800.5, -900.0], [710.0, 709.0, 711.0])  # fmt: skip
+
+
+def cross_entropy_by_probability(z, target):
+    exps = [logit.exp() for logit in z]
+    total = sum(exps)
+    return -(exps[target] / total).log()
+
+
+def cross_entropy_by_logsumexp(z, target):
+    return gdc.log(sum(gdc.exp(logit) for logit in z)) - z[target]
+
+
+def cross_entropy_by_numpy(z, target):
+    z = np.array(z, dtype=object)
+    probabilities = np.exp(z) / np.sum(np.exp(z))
+    return -np.log(probabilities[target])
+
+
+def cross_entropy_of_all(z, target):
+    goal = [1.0 if k == target else 0.0 for k in range(len(z))]
+    total = functions.sum(gdc.exp(z))
+    return -functions.sum([t * gdc.log(gdc.exp(logit) / total) for t, logit in zip(goal, z, strict=True)])
+
+
+CROSS_ENTROPIES = [
+    cross_entropy_by_probability, cross_entropy_by_logsumexp, cross_entropy_by_numpy,
+    cross_entropy_of_all,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("target", [0, 1, 2])
+@pytest.mark.parametrize("written", CROSS_ENTROPIES)
+def test_cross_entropy_of_large_logits_is_finite(written, target, every_engine):
+    f = gdc.compile(lambda z: written(z, target), name="loss")
+    for z in LOGITS:
+        f.value_and_grad(z)
+        with mpmath.workdps(DIGITS):
+            exps = [mpmath.exp(x) for x in z]
+            total = sum(exps)
+            exact = mpmath.log(total) - z[target]
+            slopes = [e / total - (k == target) for k, e in enumerate(exps)]
+        for engine, (value, gradient) in every_engine(f, z).items():
+            assert abs(value - exact) <= 4 * math.ulp(max(1.0, *map(abs, z))), (engine, z)
+            for found, slope in zip(gradient, slopes, strict=True):
+                assert abs(found - slope) <= 1e-12, (engine, z)
+    assert f.verify().ok
+
+
+def test_a_sum_over_rows_of_logits_stays_finite(every_engine):
+    def loss(rows):
+        total = 0.0
+        for z in rows:
+            total = total + cross_entropy_by_logsumexp(z, 0)
+        return total / len(rows)
+
+    f = gdc.compile(loss)
+    value, grads = f.value_and_grad(LOGITS)
+    assert math.isfinite(value)
+    assert np.isfinite(np.array(grads.rows)).all()
+    assert np.allclose(np.sum(grads.rows, axis=1), 0.0, atol=1e-15)
