@@ -32,7 +32,7 @@ LISTED = 16
 _HELPERS = {"array": "numpy", "empty": "numpy", "float64": "numpy", "inf": "math", "nan": "math"}
 
 
-def emit(program: Program, function: str, summary: str = "") -> str:
+def emit(program: Program, function: str, summary: str = "", array: str = "gradient") -> str:
     """The source of a module with one function that computes `program`.
 
     Args:
@@ -40,8 +40,9 @@ def emit(program: Program, function: str, summary: str = "") -> str:
         function: the function's name; it takes one flat float64 array, `inputs`, and returns the
             program's outputs: floats, and flat arrays for tuples.
         summary: a comment for the first line.
+        array: the name of an array that is too long to be returned as a list of names.
     """
-    return _Emitter(program, function).module(summary)
+    return _Emitter(program, function, array).module(summary)
 
 
 @dataclass
@@ -66,6 +67,7 @@ class _Statement:
 class _Emitter:
     program: Program
     function: str
+    array: str
     names: dict[Var, str] = field(default_factory=dict)
     pending: dict[Var, _Expression] = field(default_factory=dict)
     home: dict[Var, Var] = field(default_factory=dict)
@@ -74,7 +76,7 @@ class _Emitter:
     plain: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.namer = Names(RESERVED | set(vars(ieee)) | set(_HELPERS) | {"inputs", "gradient"})
+        self.namer = Names(RESERVED | set(vars(ieee)) | set(_HELPERS) | {"inputs", self.array})
         self.namer.fresh(self.function)
         self.reads = _count_reads(self.program)
         self.slots = _slots(self.program)
@@ -156,7 +158,7 @@ class _Emitter:
         if not reverse:
             self.forward[var] = code
         if var in self.slots:
-            code = f"{name} = gradient[{self.slots[var]}] = {ast.unparse(expression.tree)}"
+            code = f"{name} = {self.array}[{self.slots[var]}] = {ast.unparse(expression.tree)}"
         if is_plain(expression.tree, self.plain):
             self.plain.add(name)
         comment = self._comment(code, expression.origins) if reverse else ""
@@ -196,7 +198,7 @@ class _Emitter:
 
     def _allocation(self) -> list[str]:
         sizes = [len(x) for x in self.program.outputs if isinstance(x, tuple) and len(x) > LISTED]
-        return [f"gradient = empty({size})" for size in sizes]
+        return [f"{self.array} = empty({size})" for size in sizes]
 
     def _sweeps(self) -> list[str]:
         lines = []
@@ -222,8 +224,8 @@ class _Emitter:
                 for index, operand in enumerate(output):
                     if not isinstance(operand, Var) or self.slots.get(operand) != index:
                         value = ast.unparse(self._operand(operand).tree)
-                        lines.append(f"gradient[{index}] = {value}")
-                parts.append("gradient")
+                        lines.append(f"{self.array}[{index}] = {value}")
+                parts.append(self.array)
         return [*lines, f"return {', '.join(parts)}"]
 
     def _imports(self, text: str) -> str:

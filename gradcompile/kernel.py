@@ -100,7 +100,8 @@ class Build:
         says = self.mode.says
         if self.mode.differentiates and len(self.wrt) < len(self.traced.arguments):
             says += f" by {', '.join(self.wrt)}"
-        return emit(self.program, self.function_name, f"{call}: {says}")
+        array = "gradient" if self.mode.differentiates else "values"
+        return emit(self.program, self.function_name, f"{call}: {says}", array)
 
     @cached_property
     def function(self) -> Callable[[Flat], Any]:

@@ -201,18 +201,12 @@ def no_zero_times_infinity(name: str, operands: tuple[float, ...], result: float
 
 
 def explain(
-    first: Program,
-    second: Program,
-    at: Point,
-    component: int,
-    a: float,
-    b: float,
+    programs: tuple[Program, Program], at: Point, component: int, a: float, b: float
 ) -> str | None:
     """Why two programs for the same thing give different numbers; None if nothing explains it.
 
     Args:
-        first: the program as written.
-        second: after passes.
+        programs: as written, and after passes.
         at: the point.
         component: the output that differs.
         a: what the first gives.
@@ -220,23 +214,21 @@ def explain(
     """
     if near(a, b):
         return "rounding"
-    unsigned = [run_with(p, at, unsigned_zeros)[component] for p in (first, second)]
+    unsigned = [run_with(p, at, unsigned_zeros)[component] for p in programs]
     if near(*unsigned):
         return "sign of zero"
-    spread = [
-        run_with(p, at, Jitter(seed))[component] for seed in range(8) for p in (first, second)
-    ]
+    spread = [run_with(p, at, Jitter(seed))[component] for seed in range(8) for p in programs]
     if math.isfinite(a) and math.isfinite(b):
         finite = [x for x in spread if math.isfinite(x)]
         if len(finite) < len(spread) or max(finite) - min(finite) >= abs(a - b) / 4:
             return "condition"
     elif any(near(x, a) for x in spread[1::2]) or any(near(x, b) for x in spread[::2]):
         return "condition"
-    truth = exact_outputs(first, at)[component]
-    if truth is not None and math.isfinite(b):
-        if not math.isfinite(a) or abs(mpmath.mpf(b) - truth) <= abs(mpmath.mpf(a) - truth):
-            return "nearer to the exact result"
-    return None
+    truth = exact_outputs(programs[0], at)[component]
+    if truth is None or not math.isfinite(b):
+        return None
+    errors = [abs(mpmath.mpf(x) - truth) if math.isfinite(x) else mpmath.inf for x in (a, b)]
+    return "nearer to the exact result" if errors[1] <= errors[0] else None
 
 
 # --- exact numbers ---------------------------------------------------------------------------
@@ -395,7 +387,7 @@ class Subject:
         for k, (a, b) in enumerate(zip(given, found, strict=True)):
             if same([a], [b]):
                 continue
-            reason = explain(first, second, at, k, a, b)
+            reason = explain((first, second), at, k, a, b)
             if reason is None and k > 0:  # a component of the gradient
                 if not math.isfinite(given[0]):
                     reason = "no finite value"

@@ -287,7 +287,7 @@ def _at_points(
             with mpmath.workdps(DIGITS):
                 wrong.extend(f"{op.name}{point}: {text}" for text in check(function, point))
         except Exception as error:
-            wrong.append(f"{op.name}{point}: {type(error).__name__}: {str(error):.100}")
+            wrong.append(f"{op.name}{point}: {type(error).__name__}: {error!s:.100}")
     return wrong
 
 
@@ -302,7 +302,7 @@ def unproved_partials(op: Op) -> list[str]:
             if (found := _unproved(op, index)) is not None
         ]
     except Exception as error:
-        return [f"{op.name}: no oracle: {type(error).__name__}: {str(error):.100}"]
+        return [f"{op.name}: no oracle: {type(error).__name__}: {error!s:.100}"]
 
 
 def _differentiable(op: Op) -> Iterator[tuple[int, str]]:

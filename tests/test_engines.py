@@ -21,16 +21,29 @@ from tests.programs import INPUTS, Recipe, Step, random_points, random_recipe
 SEED = 0
 PROGRAMS = 1000
 CHUNKS = 10
+COMPILED = 3
+"""Chunks that go to numba here, at 40 ms a program; the others do in the slow tests."""
+
+
+def agree(chunk, use_machine):
+    size = PROGRAMS // CHUNKS
+    tally = fuzz(SEED, range(chunk * size, (chunk + 1) * size), use_machine=use_machine)
+    assert not tally.differences, report(tally)
+    # Nothing was skipped, and many of the gradients could be compared with exact ones.
+    assert tally.compared["gradient"] == 4 * size
+    assert tally.compared["machine code"] == (4 * size if use_machine else 0)
+    assert tally.compared["exact"] > size
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_random_programs_agree_in_every_engine(chunk):
-    size = PROGRAMS // CHUNKS
-    tally = fuzz(SEED, range(chunk * size, (chunk + 1) * size))
-    assert not tally.differences, report(tally)
-    # Nothing was skipped, and most of the gradients could be compared with exact ones.
-    assert tally.compared["machine code"] == tally.compared["gradient"] == 4 * size
-    assert tally.compared["exact"] > size
+    agree(chunk, chunk < COMPILED)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chunk", range(COMPILED, CHUNKS))
+def test_all_random_programs_agree_in_machine_code(chunk):
+    agree(chunk, True)
 
 
 def test_random_programs_cover_the_table_and_the_hard_cases():
