@@ -12,15 +12,45 @@ Every operation of the op table is a function here (`gdc.tanh`, `gdc.where`, ...
 from typing import TYPE_CHECKING, Any
 
 from gradcompile.compiler import CompiledFunction, compile
+from gradcompile.functions import (
+    cross_entropy,
+    dot,
+    log_softmax,
+    logsumexp,
+    matmul,
+    mean,
+    norm,
+    prod,
+    softmax,
+    sum,
+)
 from gradcompile.ops import TABLE as _TABLE
 from gradcompile.value import TraceError, Value
 
 if TYPE_CHECKING:
+    from gradcompile.check import GradCheck
     from gradcompile.drawing import Picture
 
 __version__ = "0.1.0"
 
-__all__ = ["CompiledFunction", "TraceError", "Value", "compile", "draw"]
+__all__ = [
+    "CompiledFunction",
+    "TraceError",
+    "Value",
+    "check_grad",
+    "compile",
+    "cross_entropy",
+    "dot",
+    "draw",
+    "log_softmax",
+    "logsumexp",
+    "matmul",
+    "mean",
+    "norm",
+    "prod",
+    "softmax",
+    "sum",
+]
 __all__ += list(_TABLE)
 
 globals().update(_TABLE)
@@ -43,3 +73,13 @@ def draw(target: Any, **options: Any) -> "Picture":
 
     graph = target.value.program if isinstance(target, CompiledFunction) else target
     return drawing.draw(graph, **options)
+
+
+def check_grad(function: CompiledFunction, *args: Any, **options: Any) -> "GradCheck":
+    """Compare the gradient of a compiled function with numerical slopes.
+
+    See `gradcompile.check.check_grad` for the options and the report.
+    """
+    from gradcompile import check  # loads on first use
+
+    return check.check_grad(function, *args, **options)

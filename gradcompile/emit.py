@@ -60,7 +60,7 @@ class _Expression:
 class _Statement:
     code: str
     reverse: bool
-    comment: str = ""
+    comments: tuple[str, ...] = ("",)
 
 
 @dataclass
@@ -161,8 +161,8 @@ class _Emitter:
             code = f"{name} = {self.array}[{self.slots[var]}] = {ast.unparse(expression.tree)}"
         if is_plain(expression.tree, self.plain):
             self.plain.add(name)
-        comment = self._comment(code, expression.origins) if reverse else ""
-        self.statements.append(_Statement(code, reverse, comment))
+        comments = self._comments(expression.origins) if reverse else ("",)
+        self.statements.append(_Statement(code, reverse, comments))
 
     def _name(self, var: Var) -> str:
         label = var.full_name
@@ -173,14 +173,13 @@ class _Emitter:
         self.names[var] = self.namer.fresh(label)
         return self.names[var]
 
-    def _comment(self, code: str, origins: Iterable[Var]) -> str:
-        """The forward statements that an adjoint statement differentiates."""
+    def _comments(self, origins: Iterable[Var]) -> tuple[str, ...]:
+        """The forward statements that an adjoint statement differentiates; the best name first."""
         homes = dict.fromkeys(self.home.get(origin, origin) for origin in origins)
         found = [home for home in homes if home in self.forward]
-        if len(found) == 1 and len(code) + len(self.forward[found[0]]) <= LINE - 12:
-            return self.forward[found[0]]
         names = [self.names[home] for home in found]
-        return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+        short = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+        return (self.forward[found[0]], short) if len(found) == 1 else (short,)
 
     # --- the module around them ------------------------------------------------------------------
 
@@ -207,9 +206,7 @@ class _Emitter:
             column = min(max((len(s.code) for s in part), default=0), 48)
             if part:
                 lines.append(title)
-            for statement in part:
-                comment = f"  # {statement.comment}" if statement.comment else ""
-                lines.append(f"{statement.code:{column if comment else 0}}{comment}")
+            lines.extend(_with_comment(statement, column) for statement in part)
         return lines
 
     def _return(self) -> list[str]:
@@ -237,10 +234,21 @@ class _Emitter:
                 modules.setdefault(_HELPERS[name], []).append(name)
             elif name in ieee.FUNCTIONS:
                 modules.setdefault("gradcompile.ieee", []).append(name)
-        lines = [
-            f"from {module} import {', '.join(names)}" for module, names in sorted(modules.items())
-        ]
+        lines = [_import(module, names) for module, names in sorted(modules.items())]
         return "\n".join(lines) + "\n\n\n" if lines else "\n\n"
+
+
+def _with_comment(statement: _Statement, column: int) -> str:
+    for comment in statement.comments:
+        line = f"{statement.code:{column}}  # {comment}"
+        if comment and 4 + len(line) <= LINE:
+            return line
+    return statement.code
+
+
+def _import(module: str, names: list[str]) -> str:
+    line = f"from {module} import {', '.join(names)}"
+    return line if len(line) <= LINE else f"from {module} import (\n    {', '.join(names)},\n)"
 
 
 def _count_reads(program: Program) -> Counter[Operand]:

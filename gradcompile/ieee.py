@@ -28,10 +28,11 @@ MATH = (
 NUMPY = ("floor", "ceil", "fmod", "hypot")
 """Functions taken from numpy: `math` gives integers for some, and has its own hypot."""
 
-WRITTEN = (
-    "maximum", "minimum", "sign", "stop_gradient", "logaddexp", "softplus", "digamma", "polygamma",
-)  # fmt: skip
-"""Functions written out below; numba compiles the very same text."""
+COMPUTED = ("logaddexp", "softplus", "digamma", "polygamma")
+"""Functions written out below, of several operations each."""
+
+WRITTEN = ("maximum", "minimum", "sign", "stop_gradient", *COMPUTED)
+"""All functions written out below; numba compiles the very same text."""
 
 FUNCTIONS = MATH + NUMPY + WRITTEN
 """Every function that emitted code may import from here."""
@@ -80,7 +81,7 @@ def minimum(a: float, b: float) -> float:
 
 def sign(x: float) -> float:
     """-1, 0 or 1 with the sign of `x`; nan for nan."""
-    return x if x == 0.0 or x != x else 1.0 if x > 0.0 else -1.0  # noqa: PLR0124
+    return x if x == 0.0 or x != x else copysign(1.0, x)  # noqa: PLR0124
 
 
 def stop_gradient(x: float) -> float:
@@ -112,7 +113,8 @@ def digamma(x: float) -> float:
     if x <= 0.0:
         if x == floor(x):
             return nan
-        result = -pi / tan(pi * (x - floor(x)))
+        # Near 0 from below, x - floor(x) would round to 1.
+        result = -pi / tan(pi * (x if x > -0.5 else x - floor(x)))
         x = 1.0 - x
     while x < 10.0:
         result -= 1.0 / x
@@ -141,14 +143,20 @@ def polygamma(n: float, x: float) -> float:
         return nan
     if x < -1000.0 or (x <= 0.0 and x == floor(x)):
         return nan
+    # Powers by products, which overflow to inf where ** would raise for plain floats.
     factorial = 1.0  # (n - 1)!
     for i in range(1, int(n)):
         factorial *= i
     shifted = 0.0
     while x < 10.0 + n:
-        shifted += x ** -(n + 1.0)
+        power = 1.0 / x
+        for _ in range(int(n)):
+            power /= x
+        shifted += power
         x += 1.0
-    term = factorial / x**n
+    term = factorial
+    for _ in range(int(n)):
+        term /= x
     total = term + 0.5 * term * n / x + factorial * n * shifted
     for k in range(len(BERNOULLI)):
         term *= (2 * k + n) * (2 * k + 1 + n) / ((2 * k + 1) * (2 * k + 2)) / (x * x)

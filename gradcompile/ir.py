@@ -228,23 +228,26 @@ class Builder:
         self.origin = last.origin
         self.apply(last.op, last.operands, result)
 
-    def ref(self, operand: Operand) -> "Ref | float":
-        """`operand` as the table's lambdas take it: a `Ref`, or the number of a constant."""
-        return operand.value if isinstance(operand, Const) else Ref(self, operand)
+    def ref(self, operand: Operand) -> "Ref":
+        """`operand` as the table's lambdas take it."""
+        return Ref(self, operand)
 
 
 class Ref(OperatorOperand):
-    """A `Var` on which the table's lambdas compute: each operation appends an instruction."""
+    """An operand on which the table's lambdas compute: each operation appends an instruction.
 
-    __slots__ = ("builder", "var")
+    A constant is one too: were it a plain number, a lambda would divide by zero, or round.
+    """
 
-    def __init__(self, builder: Builder, var: Var) -> None:
+    __slots__ = ("builder", "operand")
+
+    def __init__(self, builder: Builder, operand: Operand) -> None:
         self.builder = builder
-        self.var = var
+        self.operand = operand
 
     def _apply(self, op: Op, operands: tuple[Any, ...]) -> "Ref":
         reads = tuple(
-            x.var if isinstance(x, Ref) else Const(op.number(x, name))
+            x.operand if isinstance(x, Ref) else Const(op.number(x, name))
             for x, name in zip(operands, op.operand_names, strict=True)
         )
         return Ref(self.builder, self.builder.apply(op, reads))
@@ -252,4 +255,4 @@ class Ref(OperatorOperand):
 
 def operand_of(x: Ref | float) -> Operand:
     """The operand that a `Ref` or a number stands for."""
-    return x.var if isinstance(x, Ref) else Const(float(x))
+    return x.operand if isinstance(x, Ref) else Const(float(x))

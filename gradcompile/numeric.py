@@ -11,16 +11,18 @@ read over numpy's functions.
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gradcompile import ieee, ops
 from gradcompile.interpret import interpret
-from gradcompile.ir import Const, Operand, Program
-from gradcompile.passes import dce
+from gradcompile.ir import Const, Operand, Program, Var
+from gradcompile.passes.dce import dce
 from gradcompile.syntax import ExpressionError, evaluate
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -117,7 +119,7 @@ def _intermediates(program: Program, at: Array) -> dict[Operand, float]:
 # --- a program on many points at once --------------------------------------------------------
 
 ROOM = 10_000_000
-"""How many numbers one run may keep."""
+"""How many numbers one run may keep at a time."""
 
 SHAKE = 2.0**-50
 """How far operands are moved, relatively, to see what rounding does: some units in the last place.
@@ -148,6 +150,19 @@ class _Point:
     program: Program
     at: Array
 
+    @cached_property
+    def width(self) -> int:
+        """How many numbers a run keeps at a time for each point."""
+        waiting, kept = _reads(self.program), len(self.at)
+        width = kept
+        for instruction in self.program.instructions:
+            kept += 1
+            width = max(width, kept)
+            for operand in instruction.operands:
+                waiting[operand] -= 1
+                kept -= isinstance(operand, Var) and not waiting[operand]
+        return width
+
     def is_tame(self) -> bool:
         """Is every operation inside its domain here, and no number infinite or nearly 0?"""
         values = _intermediates(self.program, self.at)
@@ -169,7 +184,7 @@ class _Point:
         """
         targets = np.broadcast_to(slots, places.shape).ravel()
         ends, values = places.ravel(), np.empty(places.size, places.dtype)
-        size = max(1, ROOM // (len(self.program) + len(self.at)))
+        size = max(1, ROOM // self.width)
         for start in range(0, len(ends), size):
             part = slice(start, start + size)
             count = len(ends[part])
@@ -192,9 +207,11 @@ def _run(
 ) -> list[Array]:
     """The outputs of a program for each column of inputs.
 
-    With a seed every operand is shaken; a constant is exact.
+    With a seed every operand is shaken that is no constant and has a slope; what has none may be a
+    condition or a count, of which rounding would make another.
     """
     values: dict[Operand, Any] = dict(zip(program.inputs, inputs, strict=True))
+    waiting = _reads(program)
     rng = np.random.default_rng(seed)
     count = inputs.shape[1]
 
@@ -203,19 +220,26 @@ def _run(
 
     for result, op, operands, _ in program.instructions:
         numbers = [read(operand) for operand in operands]
-        if seed is not None and _rounds(op):
-            numbers = [x if type(x) is float else _shaken(x, count, rng) for x in numbers]
+        if seed is not None and not op.gate:  # a gate gives one of its operands, exactly
+            numbers = [
+                x if partial is None or isinstance(operand, Const) else _shaken(x, count, rng)
+                for x, operand, partial in zip(numbers, operands, op.partials, strict=True)
+            ]
         names = dict(zip(op.operand_names, numbers, strict=True))
         values[result] = evaluate(op.template, names, functions)
+        for operand in operands:
+            waiting[operand] -= 1
+            if not waiting[operand]:
+                values.pop(operand, None)
     return [np.broadcast_to(read(output), count) for output in program.flat_outputs]
 
 
-def _rounds(op: ops.Op) -> bool:
-    """May the result differ from the exact one? Not if it has no slope, or is one of the operands.
-
-    Such operations must see their operands as they are: rounding would make jumps of them.
-    """
-    return any(op.partials) and not op.gate
+def _reads(program: Program) -> Counter[Operand]:
+    """How often each operand is read, or returned."""
+    reads = Counter(program.flat_outputs)
+    for instruction in program.instructions:
+        reads.update(instruction.operands)
+    return reads
 
 
 def _inside(op: ops.Op, operands: list[float]) -> bool:
@@ -347,9 +371,10 @@ def _differences(point: _Point, slots: Array, scales: Array) -> tuple[Array, Arr
     slopes, errors = _extrapolate((above - below) / (ahead + behind), noise, 2)
     right, right_error = _extrapolate((above - here) / ahead, 2.0 * noise, 1)
     left, left_error = _extrapolate((here - below) / behind, 2.0 * noise, 1)
-    # Two sides that disagree make a kink; whatever lies between them is a slope.
-    errors += np.fmax(abs(right - left) - right_error - left_error, 0.0)
-    errors[np.isinf(right_error) | np.isinf(left_error)] = math.inf
+    # Two sides that disagree make a kink, and the central slope is half way between them.
+    gap, uncertain = abs(right - left), right_error + left_error
+    errors += np.where(gap > uncertain, (gap + uncertain) / 2.0, 0.0)
+    errors[np.isinf(uncertain)] = math.inf
     sizes = abs(np.concatenate([above, below]))
     size = np.sort(np.where(np.isfinite(sizes), sizes, 0.0), axis=0)[STEPS]
     hidden = rounding > COARSE * size + SAFETY * SMALLEST

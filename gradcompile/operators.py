@@ -63,6 +63,12 @@ class Operand:
     def __abs__(self) -> Self:
         return self._apply(ops.abs_, (self,))
 
+    def __floor__(self) -> Self:
+        return self._apply(ops.floor, (self,))
+
+    def __ceil__(self) -> Self:
+        return self._apply(ops.ceil, (self,))
+
     def __lt__(self, other: Any) -> Self:
         return _binary(ops.less, self, other)
 

@@ -84,6 +84,12 @@ class Op:
         return tuple(names.count(operand) > 1 for operand in self.operand_names)
 
     @cached_property
+    def _is_computed(self) -> bool:
+        # What these compute inside may be inf, of which numpy's numbers warn.
+        names = [node.id for node in ast.walk(self.template) if isinstance(node, ast.Name)]
+        return any(name in ieee.COMPUTED for name in names)
+
+    @cached_property
     def _on_floats(self) -> Callable[..., Any]:
         direct = {name: getattr(math, name) for name in ieee.MATH}
         return self._compiled(self.expression, {**vars(ieee), **direct})
@@ -106,9 +112,10 @@ class Op:
     def evaluate(self, *operands: float) -> float:
         """The result for floats, by IEEE-754; never raises."""
         try:
-            result = self._on_floats(*operands)
-            if type(result) is not complex:
-                return float(result)
+            if not self._is_computed:
+                result = self._on_floats(*operands)
+                if type(result) is not complex:
+                    return float(result)
         except (ArithmeticError, ValueError):
             pass
         with np.errstate(all="ignore"):
@@ -282,7 +289,7 @@ sinh = Op("sinh", "x", "sinh(x)", (lambda y, x: cosh(x),))
 cosh = Op("cosh", "x", "cosh(x)", (lambda y, x: sinh(x),))
 tanh = Op("tanh", "x", "tanh(x)", (lambda y, x: 1.0 - y * y,))
 asinh = Op("asinh", "x", "asinh(x)", (lambda y, x: 1.0 / hypot(x, 1.0),), ufunc="arcsinh")
-acosh = Op("acosh", "x", "acosh(x)", (lambda y, x: rsqrt((x - 1.0) * (x + 1.0)),),
+acosh = Op("acosh", "x", "acosh(x)", (lambda y, x: rsqrt(x - 1.0) * rsqrt(x + 1.0),),
            domain="x > 1", ufunc="arccosh")
 atanh = Op("atanh", "x", "atanh(x)", (lambda y, x: 1.0 / ((1.0 - x) * (1.0 + x)),),
            domain="-1 < x < 1", ufunc="arctanh")

@@ -101,35 +101,30 @@ class _Adjoints:
             if partial is None or operand not in active:
                 continue
             slope = partial(y, *inputs)
-            product = self._gated if op.gate else _product
-            contribution = product(adjoint, slope)
-            if guard is not None and isinstance(slope, Ref):
+            contribution = self._gated(adjoint, slope) if op.gate else adjoint * slope
+            if guard is not None and isinstance(operand_of(slope), Var):
                 contribution = ops.where(self.builder.ref(guard), contribution, 0.0)
             condition = op.selects[index] if op.selects else None
             inner = guard if condition is None else self._both(guard, condition(y, *inputs))
             self.contribute(operand, operand_of(contribution), inner)
 
-    def _gated(self, adjoint: Ref | float, slope: Ref | float) -> Ref | float:
+    def _gated(self, adjoint: Ref, slope: Ref | float) -> Ref | float:
         """The adjoint times the slope of a gate: a choice of products, 0 where the slope is."""
-        if not isinstance(slope, Ref):
-            return 0.0 if slope == 0.0 else _product(adjoint, slope)
-        choice = self.builder.definitions[slope.var]
+        operand = operand_of(slope)
+        if isinstance(operand, Const):
+            return 0.0 if operand.value == 0.0 else adjoint * operand.value
+        choice = self.builder.definitions[operand]
         if choice.op is not ops.where:
-            return _product(adjoint, slope)
+            return adjoint * slope
         condition, *branches = map(self.builder.ref, choice.operands)
         products = (self._gated(adjoint, branch) for branch in branches)
-        chosen: Ref | float = ops.where(condition, *products)
+        chosen: Ref = ops.where(condition, *products)
         return chosen
 
     def _both(self, guard: Operand | None, condition: Ref | float) -> Operand:
         if guard is None:
             return operand_of(condition)
         return operand_of(ops.logical_and(self.builder.ref(guard), condition))
-
-
-def _product(adjoint: Ref | float, slope: Ref | float) -> Ref | float:
-    product: Ref | float = ops.mul(adjoint, slope)
-    return product
 
 
 class _Contribution(NamedTuple):

@@ -14,6 +14,7 @@ PIPELINE: tuple[tuple[Pass, str], ...] = (
     (fold, "numbers first, so that the rules of simplify see plain constants"),
     (simplify, "before cse: equal things look equal only in their simplest form"),
     (cse, "after simplify, which brings together what the two sweeps both compute"),
+    (simplify, "again: some rules need equal operands to be one value"),
     (dce, "last: what the others replaced is no longer read"),
 )
 """The passes in their order, each with the reason for its place."""

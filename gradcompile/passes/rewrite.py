@@ -29,11 +29,11 @@ def rewrite(program: Program, step: Step) -> Program:
         renewed = None if origin is None else renew(origin)
         builder.origin = renewed if isinstance(renewed, Var) else origin
         instruction = Instruction(result, op, tuple(map(renew, operands)), builder.origin)
-        value = step(builder, instruction)
+        value = renew(step(builder, instruction))
         if value is result:
             continue
         last = builder.instructions[-1] if builder.instructions else None
-        if last and last.result is value and _takes_over(result, value):
+        if last and last.result is value and _takes_over(instruction, last):
             builder.rename_last(result)
             new[value] = result
         elif isinstance(value, Var) and result.full_name:
@@ -51,7 +51,9 @@ def rewrite(program: Program, step: Step) -> Program:
     )
 
 
-def _takes_over(result: Var, value: Var) -> bool:
-    """Does `result` say more about what it is than the new `value` that replaces it?"""
+def _takes_over(instruction: Instruction, last: Instruction) -> bool:
+    """Does a result say more about what it is than the new value that replaces it?"""
+    result, value = instruction.result, last.result
+    same_sweep = (instruction.origin is None) == (last.origin is None)
     says_something = bool(result.name) or result.primal is not None
-    return says_something and not value.name and value.primal is None
+    return same_sweep and says_something and not value.name and value.primal is None

@@ -11,6 +11,7 @@ from math import inf, nan
 from typing import Any
 
 from gradcompile import ops
+from gradcompile.ir import Const
 from gradcompile.operators import Operand
 from gradcompile.ops import Op
 from gradcompile.syntax import evaluate, free_names, parse
@@ -57,13 +58,23 @@ class Rule:
         return evaluate(parse(text), {**CONSTANTS, **variables}, ops.TABLE)
 
 
+LARGEST = 1e150
+"""The largest constant that a variable `k` stands for, so that its products stay finite."""
+
+
 class Variable(Operand):
-    """Stands for any operand; for any constant, if its name is k."""
+    """Stands for any operand; for a constant of moderate size, if its name is k."""
 
     __slots__ = ("name",)
 
     def __init__(self, name: str) -> None:
         self.name = name
+
+    def takes(self, operand: object) -> bool:
+        """May it stand for this operand?"""
+        if self.name != "k":
+            return True
+        return isinstance(operand, Const) and abs(operand.value) <= LARGEST
 
     def _apply(self, op: Op, operands: tuple[Any, ...]) -> "Pattern":  # type: ignore[override]
         return Pattern(op, operands)
@@ -149,8 +160,8 @@ STABILITY: tuple[Rule, ...] = (
     Rule("1.0 - square(tanh(x))",
          "where(abs(x) < 1.5, (1.0 - tanh(x)) * (1.0 + tanh(x)), reciprocal(square(cosh(x))))",
          "tanh(x) is near 1 for a large x: its digits cancel", ((5.0, 300.0),)),
-    Rule("sqrt(square(x) + square(y))", "hypot(x, y)", "squares overflow from 1.4e154 on",
-         ((1e155, 1e300), (1e155, 1e300))),
+    Rule("sqrt(square(x) + square(y))", "hypot(x, y)",
+         "squares overflow from 1.4e154 on; inf wins over nan", ((1e155, 1e300), (1e155, 1e300))),
     Rule("x ** 0.5", "sqrt(x)", "exactly rounded; nan for -inf, as for all negative numbers"),
     Rule("x ** -0.5", "rsqrt(x)", "a root and a division, much faster than a power"),
 )

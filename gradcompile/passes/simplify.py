@@ -60,7 +60,7 @@ class _Simplifier:
         depth: int = 0,
     ) -> Operand:
         """Append `op operands` in its simplest form; its result."""
-        constant = folded(op, operands)
+        constant = folded(op, operands, builder.origin is not None)
         if constant is not None:
             return constant
         for rule in self._candidates(builder, op, operands) if depth < DEPTH else ():
@@ -124,9 +124,7 @@ def _match(
 
 def _fits(builder: Builder, pattern: Any, operand: Operand, bound: dict[str, Operand]) -> bool:
     if isinstance(pattern, Variable):
-        if pattern.name == "k" and not isinstance(operand, Const):
-            return False
-        return bound.setdefault(pattern.name, operand) == operand
+        return pattern.takes(operand) and bound.setdefault(pattern.name, operand) == operand
     if isinstance(pattern, Pattern):
         definition = builder.definitions.get(operand) if isinstance(operand, Var) else None
         return definition is not None and _match(
