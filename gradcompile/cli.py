@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 NUMBERS = {"pi": math.pi, "inf": math.inf, "nan": math.nan}
 """The names that are numbers; every other name is an input."""
 
+FUNCTIONS = {**TABLE, "max": TABLE["maximum"], "min": TABLE["minimum"]}
+"""The functions of expressions: the op table's, and Python's names for two of them."""
+
 Point = dict[str, float]
 
 
@@ -85,7 +88,7 @@ class Expression:
     def __call__(self, *operands: Any) -> Any:
         """The value for numbers, a graph for Values."""
         names = {**NUMBERS, **dict(zip(self.names, operands, strict=True))}
-        return evaluate(self.tree, names, TABLE)
+        return evaluate(self.tree, names, FUNCTIONS)
 
     def graph(self, at: Point) -> Any:
         """The expression graph with its numbers at a point."""

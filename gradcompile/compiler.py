@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradcompile.ir import Program
 from gradcompile.kernel import GRAD, VALUE, VALUE_AND_GRAD, Kernel, Mode
+from gradcompile.names import identifier
 from gradcompile.trace import Inputs, Traced, trace_function, trace_graph
 from gradcompile.tree import Structure, flatten
 from gradcompile.value import TraceError, Value
@@ -68,15 +69,15 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
         )
     options = Options(wrt, cache, check_domain)
     if isinstance(target, Value):
-        label = name or target.label or "f"
+        label = identifier(name or target.label) or "f"
         return CompiledFunction(None, trace_graph(target, inputs, label), label, options)
     if not callable(target):
         kind = type(target).__name__
         raise TypeError(f"compile: expected a function or a Value, got {kind} {target!r:.60}")
     if inputs is not None:
         raise TypeError("compile: inputs= is for a Value; a function has its own arguments")
-    label = name or str(getattr(target, "__name__", type(target).__name__))
-    label = "f" if label == "<lambda>" else label
+    given = name or str(getattr(target, "__name__", type(target).__name__))
+    label = "f" if given == "<lambda>" else identifier(given) or "f"
     return CompiledFunction(target, None, label, options)
 
 
@@ -226,6 +227,8 @@ class CompiledFunction:
             return flatten(argument, is_leaf=lambda x: isinstance(x, Value))
         except TypeError as error:
             raise TypeError(f"{self.name}: argument {name!r}: {error}") from None
+        except RecursionError:
+            raise ValueError(f"{self.name}: argument {name!r} is nested too deeply") from None
 
     def _leaves(self, name: str, argument: Any, expected: Structure) -> list[float]:
         leaves, structure = self._flatten(name, argument)
@@ -242,13 +245,21 @@ class CompiledFunction:
             return self._graph
         if not self._traces:
             try:
-                self._trace((1.0,) * len(self._signature.parameters), {})
+                self._trace(*self._numbers())
             except Exception as error:
                 raise TraceError(
                     f"{self.name} has not been called yet, so the shapes of its arguments are not "
                     f"known, and it does not work on plain numbers ({error}); call it once first"
                 ) from error
         return next(reversed(self._traces.values()))
+
+    def _numbers(self) -> tuple[tuple[float, ...], dict[str, float]]:
+        """A call with a number for each argument."""
+        parameters = self._signature.parameters.values()
+        keywords = [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
+        return (1.0,) * (len(self._signature.parameters) - len(keywords)), dict.fromkeys(
+            keywords, 1.0
+        )
 
     def _on_values(self, mode: Mode, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Called on Values, the function builds a graph: so compiled functions compose."""
@@ -268,6 +279,10 @@ def _signature(function: Callable[..., Any] | None, graph: Traced | None) -> ins
 def _wrt_names(wrt: Wrt, names: list[str]) -> tuple[str, ...]:
     if wrt is None:
         return tuple(names)
+    if not isinstance(wrt, str | Sequence):
+        raise TypeError(
+            f"wrt: expected the names of arguments, got {type(wrt).__name__} {wrt!r:.60}"
+        )
     chosen = [wrt] if isinstance(wrt, str) else list(wrt)
     for name in chosen:
         if name not in names:

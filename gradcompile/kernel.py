@@ -127,7 +127,8 @@ class Build:
     @cached_property
     def gradient_type(self) -> type[Any]:
         """The namedtuple of gradients, one field an argument."""
-        fields = [name.lstrip("_") for name in self.wrt]
+        # A field may not begin with an underscore; `rename` numbers what cannot be mended.
+        fields = [name if name.lstrip("_") in self.wrt else name.lstrip("_") for name in self.wrt]
         return namedtuple("Gradient", fields, rename=True)
 
     def unpack(self, result: Any) -> Any:

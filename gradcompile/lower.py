@@ -35,7 +35,7 @@ def lower(
         if value.op is None:
             operands[id(value)] = Const(value.data)
             continue
-        result = Var(value.label, line=lines.get(id(value), ""))
+        result = Var(str(value.label), line=lines.get(id(value), ""))
         reads = tuple(operands[id(operand)] for operand in value.operands)
         instructions.append(Instruction(result, value.op, reads))
         operands[id(value)] = result

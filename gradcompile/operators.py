@@ -69,6 +69,10 @@ class Operand:
     def __ceil__(self) -> Self:
         return self._apply(ops.ceil, (self,))
 
+    def conjugate(self) -> Self:
+        """Itself: it is real. numpy asks for it in `std` and `vdot`."""
+        return self
+
     def __lt__(self, other: Any) -> Self:
         return _binary(ops.less, self, other)
 

@@ -246,7 +246,7 @@ stop_gradient = Op("stop_gradient", "x", "stop_gradient(x)", (None,), symbol="st
 # --- exponentials and logarithms ---------------------------------------------------------------
 exp = Op("exp", "x", "exp(x)", (lambda y, x: y,))
 exp2 = Op("exp2", "x", "exp2(x)", (lambda y, x: y * LN2,), sympy="2 ** x")
-expm1 = Op("expm1", "x", "expm1(x)", (lambda y, x: y + 1.0,), sympy="exp(x) - 1")
+expm1 = Op("expm1", "x", "expm1(x)", (lambda y, x: exp(x),), sympy="exp(x) - 1")
 log = Op("log", "x", "log(x)", (lambda y, x: 1.0 / x,), domain="x > 0")
 log2 = Op("log2", "x", "log2(x)", (lambda y, x: LOG2_E / x,), sympy="log(x) / log(2)",
           domain="x > 0")
@@ -306,7 +306,8 @@ polygamma = Op("polygamma", "n x", "polygamma(n, x)",
                domain="x > 0 and n >= 0 and n == floor(n)")
 
 # --- activations -------------------------------------------------------------------------------
-sigmoid = Op("sigmoid", "x", "1.0 / (1.0 + exp(-x))", (lambda y, x: y * (1.0 - y),))
+# Not y * (1 - y), which loses its digits where y is near 1.
+sigmoid = Op("sigmoid", "x", "1.0 / (1.0 + exp(-x))", (lambda y, x: y * sigmoid(-x),))
 softplus = Op("softplus", "x", "softplus(x)", (lambda y, x: sigmoid(x),), sympy="log(1 + exp(x))")
 silu = Op("silu", "x", "x / (1.0 + exp(-x))",
           (lambda y, x: sigmoid(x) * (1.0 + x * (1.0 - sigmoid(x))),))
@@ -319,7 +320,7 @@ leaky_relu = Op("leaky_relu", "x a", "x if x > 0.0 else a * x",
                 (lambda y, x, a: where(x > 0.0, 1.0, a), lambda y, x, a: where(x > 0.0, 0.0, x)),
                 domain="x != 0", kinks={(0.0, 0.25): (0.25, 0.0)}, defaults=(0.01,))
 elu = Op("elu", "x a", "x if x > 0.0 else a * expm1(x)",
-         (lambda y, x, a: where(x > 0.0, 1.0, y + a),
+         (lambda y, x, a: where(x > 0.0, 1.0, a * exp(x)),
           lambda y, x, a: where(x > 0.0, 0.0, expm1(x))),
          domain="x != 0", kinks={(0.0, 0.25): (0.25, 0.0)}, defaults=(1.0,))
 

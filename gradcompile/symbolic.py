@@ -20,9 +20,9 @@ from gradcompile.syntax import Code, code, evaluate, parse
 DIGITS = 50
 """Digits to which a derivative that is not proved is confirmed."""
 
-WORKING_DIGITS = 200
-STEP = mpmath.mpf(10) ** -30
-"""The relative step of the central differences: with 200 digits they are right to about 60."""
+WORKING_DIGITS = 300
+STEP = mpmath.mpf(10) ** -60
+"""The relative step of the central differences: with 300 digits they are right to about 110."""
 
 Functions = dict[str, Callable[..., Any]]
 
@@ -133,16 +133,34 @@ def is_sound(x: Any) -> bool:
     return isinstance(x, int | mpmath.mpf) and bool(mpmath.isfinite(x))
 
 
-def agreeing_digits(a: Any, b: Any, scale: Any = 1) -> float:
+def agreeing_digits(a: Any, b: Any, scale: Any = 0) -> float:
     """In how many digits two numbers agree, the leading one being that of the largest of all."""
     if a == b:
         return float("inf")
     return float(-mpmath.log10(abs(a - b) / max(abs(a), abs(b), scale)))
 
 
-def short(x: Any) -> str:
-    """A number in eight digits."""
-    return str(mpmath.nstr(mpmath.mpf(x), 8))
+def short(x: Any, digits: int = 8) -> str:
+    """A number in a few digits."""
+    return str(mpmath.nstr(mpmath.mpf(x), digits))
+
+
+def unlike(a: Any, b: Any) -> tuple[str, str]:
+    """Two different numbers in as many digits as it takes to see that."""
+    digits = next((n for n in (8, 17, 30) if short(a, n) != short(b, n)), DIGITS + 5)
+    return short(a, digits), short(b, digits)
+
+
+def working() -> Any:
+    """A context in which numbers have enough digits."""
+    return mpmath.workdps(WORKING_DIGITS)
+
+
+number = mpmath.mpf
+"""Makes a number of many digits."""
+
+CONSTANTS = {"inf": mpmath.inf, "nan": mpmath.nan}
+"""The names that emitted text may use for numbers."""
 
 
 # --- symbols ---------------------------------------------------------------------------------

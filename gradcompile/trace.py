@@ -2,7 +2,7 @@
 
 import inspect
 import keyword
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,7 +83,7 @@ def _outputs(returned: Any, name: str) -> tuple[list[Value], Structure]:
     return outputs, structure
 
 
-Inputs = Sequence[Any] | Mapping[str, Any] | Value | None
+Inputs = Iterable[Any] | Mapping[str, Any] | Value | None
 
 
 def trace_graph(root: Value, inputs: Inputs, name: str) -> Traced:
@@ -125,6 +125,10 @@ def _named_inputs(root: Value, inputs: Inputs) -> dict[str, Any]:
         return {names.fresh(str(name), "x"): tree for name, tree in inputs.items()}
     if isinstance(inputs, Value) or inputs is None:
         inputs = [inputs] if isinstance(inputs, Value) else _labelled_leaves(root)
+    if not hasattr(inputs, "__iter__"):
+        kind = type(inputs).__name__
+        raise TypeError(f"inputs: expected Values, or names to Values, got {kind} {inputs!r:.60}")
+    inputs = list(inputs)
     labels = [tree.label if isinstance(tree, Value) else "" for tree in inputs]
     return {names.fresh(label, "x"): tree for label, tree in zip(labels, inputs, strict=True)}
 

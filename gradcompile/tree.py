@@ -58,11 +58,10 @@ class Structure:
             return "a number"
         if self.kind == "array":
             return f"an array of shape {self.keys}"
-        inside = f"{len(self.parts)}" if len(set(self.parts)) <= 1 else "mixed"
         if self.kind is dict:
             return f"a dict with keys {list(self.keys)}"
-        same = f" each {self.parts[0]}" if len(set(self.parts)) == 1 else ""
-        return f"a {self.kind.__name__} of {inside}{',' + same if same else ''}"
+        alike = f", each {self.parts[0]}" if len(set(self.parts)) == 1 else ""
+        return f"a {self.kind.__name__} of length {len(self.parts)}{alike}"
 
 
 NUMBER = Structure("leaf")
@@ -99,7 +98,8 @@ def flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[li
         if isinstance(node, np.ndarray):
             return walk(node[()])
         if isinstance(node, dict):
-            return Structure(dict, tuple(node), tuple(map(walk, node.values())))
+            keys = tuple(sorted(node) if all(isinstance(key, str) for key in node) else node)
+            return Structure(dict, keys, tuple(walk(node[key]) for key in keys))
         if isinstance(node, list | tuple):
             return Structure(type(node), getattr(node, "_fields", ()), tuple(map(walk, node)))
         if (is_leaf is not None and is_leaf(node)) or _is_number(node):
@@ -121,7 +121,7 @@ def _floats(array: np.ndarray[Any, Any]) -> list[float]:
     if array.dtype.kind not in "iuf":
         raise TypeError(f"expected an array of real numbers, got one of dtype {array.dtype}")
     with np.errstate(over="ignore"):  # a long double beyond the range is inf
-        floats: list[float] = array.astype(np.float64).ravel().tolist()
+        floats: list[float] = np.asarray(array, np.float64).ravel().tolist()
     return floats
 
 

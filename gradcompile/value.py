@@ -19,7 +19,7 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 
 from gradcompile.operators import Operand
-from gradcompile.ops import Op, number
+from gradcompile.ops import Op, number, pow_
 
 _STANDARD_LIBRARY = sysconfig.get_path("stdlib") + os.sep
 _INTERNAL = (str(Path(__file__).parent) + os.sep, str(Path(np.__file__).parent) + os.sep)
@@ -66,7 +66,7 @@ class Value(Operand):
     def __init__(self, data: float, label: str = "") -> None:
         self.data = number(data, "Value")
         self.grad = 0.0
-        self.label = label
+        self.label = str(label)
         self.op = None
         self.operands = ()
 
@@ -126,8 +126,8 @@ class Value(Operand):
     def __bool__(self) -> bool:  # noqa: PLE0304
         stop(
             "a branch on a Value would be frozen in the compiled function",
-            "use gdc.where(condition, a, b), gdc.maximum, gdc.minimum or abs, "
-            "or compare `.data` where only eager numbers are meant",
+            "use gdc.where(condition, a, b), gdc.maximum, gdc.minimum, abs, "
+            "gdc.greater for arrays, or compare `.data` where only eager numbers are meant",
         )
 
     def __float__(self) -> float:
@@ -153,7 +153,11 @@ class Value(Operand):
     @property
     def _op(self) -> str:
         """The operation as micrograd writes it, for code written for it."""
-        return "" if self.op is None else self.op.symbol or self.op.name
+        if self.op is None:
+            return ""
+        if self.op is pow_ and isinstance(self.operands[1], Constant):
+            return f"**{self.operands[1].data:g}"
+        return self.op.symbol or self.op.name
 
 
 class Constant(Value):
@@ -196,7 +200,14 @@ class TracedValue(Value):
     def __float__(self) -> NoReturn:
         stop("a traced value has no number yet", "use gradcompile's functions, such as gdc.exp")
 
-    __int__ = __index__ = __round__ = __float__
+    def __index__(self) -> NoReturn:  # noqa: PLE0305
+        stop(
+            "a traced value cannot be a count, an index or rounded",
+            "use a number that is known while tracing, such as the length of an argument, "
+            "or gdc.floor",
+        )
+
+    __int__ = __round__ = __index__
 
     def __repr__(self) -> str:
         return f"TracedValue({self.label or (self.op.name if self.op else 'input')})"

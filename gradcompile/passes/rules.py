@@ -125,6 +125,9 @@ IDENTITIES: tuple[Rule, ...] = (
     Rule("where(c, where(c, x, y) * z, w)", "where(c, x * z, w)", "chosen already"),
     Rule("where(c, where(c, x, y) / z, w)", "where(c, x / z, w)", "chosen already"),
     Rule("where(c, -where(c, x, y), w)", "where(c, -x, w)", "chosen already"),
+    Rule("where(c, w, where(c, x, y) * z)", "where(c, w, y * z)", "chosen already"),
+    Rule("where(c, w, where(c, x, y) / z)", "where(c, w, y / z)", "chosen already"),
+    Rule("where(c, w, -where(c, x, y))", "where(c, w, -y)", "chosen already"),
     Rule("where(c, x, 0.0) + where(c, y, 0.0)", "where(c, x + y, 0.0)", "the same choice"),
 )
 """Rules that keep the result, up to the sign of zero or a rounding less."""
@@ -158,7 +161,7 @@ STABILITY: tuple[Rule, ...] = (
     Rule("expm1(x) / (1.0 + exp(x))", "tanh(0.5 * x)", "inf / inf from 710 on",
          ((710.0, 1e4),)),
     Rule("1.0 - square(tanh(x))",
-         "where(abs(x) < 1.5, (1.0 - tanh(x)) * (1.0 + tanh(x)), reciprocal(square(cosh(x))))",
+         "where(abs(x) < 1.5, -(square(tanh(x)) - 1.0), reciprocal(square(cosh(x))))",
          "tanh(x) is near 1 for a large x: its digits cancel", ((5.0, 300.0),)),
     Rule("sqrt(square(x) + square(y))", "hypot(x, y)",
          "squares overflow from 1.4e154 on; inf wins over nan", ((1e155, 1e300), (1e155, 1e300))),
