@@ -21,14 +21,14 @@ MATH = (
     "exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "cbrt",
     "sin", "cos", "tan", "asin", "acos", "atan", "atan2",
     "sinh", "cosh", "tanh", "asinh", "acosh", "atanh",
-    "erf", "erfc", "lgamma", "copysign",
+    "erf", "erfc", "copysign",
 )  # fmt: skip
 """Functions taken from `math`, made total."""
 
 NUMPY = ("floor", "ceil", "fmod", "hypot")
 """Functions taken from numpy: `math` gives integers for some, and has its own hypot."""
 
-COMPUTED = ("logaddexp", "softplus", "digamma", "polygamma")
+COMPUTED = ("logaddexp", "softplus", "lgamma", "digamma", "polygamma")
 """Functions written out below, of several operations each."""
 
 WRITTEN = ("maximum", "minimum", "sign", "stop_gradient", *COMPUTED)
@@ -40,8 +40,7 @@ FUNCTIONS = MATH + NUMPY + WRITTEN
 
 def _total(name: str) -> Callable[..., float64]:
     direct = getattr(math, name)
-    # numpy has no erf, erfc, lgamma; the first two never raise, the last only where it is inf.
-    ieee = getattr(np, name, lambda *operands: inf)
+    ieee = getattr(np, name, direct)  # numpy has no erf and erfc, which never raise
 
     def function(*operands: float) -> float64:
         try:
@@ -65,7 +64,7 @@ def _total(name: str) -> Callable[..., float64]:
 exp, exp2, expm1, log, log1p, log2, log10, sqrt, cbrt = map(_total, MATH[:9])
 sin, cos, tan, asin, acos, atan, atan2 = map(_total, MATH[9:16])
 sinh, cosh, tanh, asinh, acosh, atanh = map(_total, MATH[16:22])
-erf, erfc, lgamma, copysign = map(_total, MATH[22:])
+erf, erfc, copysign = map(_total, MATH[22:])
 floor, ceil, fmod, hypot = map(_total, NUMPY)
 
 
@@ -100,6 +99,72 @@ def logaddexp(a: float, b: float) -> float:
 def softplus(x: float) -> float:
     """log(1 + exp(x)) without overflow."""
     return maximum(x, 0.0) + log1p(exp(-abs(x)))
+
+
+LANCZOS = 6.024680040776729583740234375
+LANCZOS_ABOVE = (
+    23531376880.410759688572007674451636754734846804940,
+    42919803642.649098768957899047001988850926355848959,
+    35711959237.355668049440185451547166705960488635843,
+    17921034426.037209699919755754458931112671403265390,
+    6039542586.3520280050642916443072979210699388420708,
+    1439720407.3117216736632230727949123939715485786372,
+    248874557.86205415651146038641322942321632125127801,
+    31426415.585400194380614231628318205362874684987640,
+    2876370.6289353724412254090516208496135991145378768,
+    186056.26539522349504029498971604569928220784236328,
+    8071.6720023658162106380029022722506138218516325024,
+    210.82427775157934587250973392071336271166969580291,
+    2.5066282746310002701649081771338373386264310793408,
+)
+LANCZOS_BELOW = (
+    0.0, 39916800.0, 120543840.0, 150917976.0, 105258076.0, 45995730.0, 13339535.0, 2637558.0,
+    357423.0, 32670.0, 1925.0, 66.0, 1.0,
+)  # fmt: skip
+
+
+def lgamma(x: float) -> float:
+    """log(|gamma(x)|), exactly as CPython's `math.lgamma` computes it; inf at the poles.
+
+    Lanczos' approximation (SIAM Journal on Numerical Analysis B 1, 1964) with the coefficients of
+    Boost and CPython, and the reflection formula for negative x. The C library has another one,
+    so that numba's own would differ from CPython's in the last digits.
+    """
+    if x != x or abs(x) == inf:  # noqa: PLR0124
+        return abs(x)
+    if x == floor(x) and x <= 2.0:
+        return float64(inf if x <= 0.0 else 0.0)
+    size = abs(x)
+    if size < 1e-20:
+        return -log(size)
+    above, below = 0.0, 0.0
+    for i in range(len(LANCZOS_ABOVE)):
+        if size < 5.0:
+            above = above * size + LANCZOS_ABOVE[12 - i]
+            below = below * size + LANCZOS_BELOW[12 - i]
+        else:
+            above = above / size + LANCZOS_ABOVE[i]
+            below = below / size + LANCZOS_BELOW[i]
+    result = log(above / below) - LANCZOS
+    result += (size - 0.5) * (log(size + LANCZOS - 0.5) - 1.0)
+    if x < 0.0:
+        result = log(pi) - log(abs(_sinpi(size))) - log(size) - result
+    return result
+
+
+def _sinpi(x: float) -> float:
+    """sin(pi * x) for x >= 0, without the rounding of pi * x."""
+    y = fmod(x, 2.0)
+    n = floor(2.0 * y + 0.5)
+    if n == 0.0:
+        return sin(pi * y)
+    if n == 1.0:
+        return cos(pi * (y - 0.5))
+    if n == 2.0:
+        return sin(pi * (1.0 - y))
+    if n == 3.0:
+        return -cos(pi * (y - 1.5))
+    return sin(pi * (y - 2.0))
 
 
 def digamma(x: float) -> float:

@@ -42,7 +42,7 @@ def register_numba() -> None:
         _register(getattr(ieee, name), _calling(_UNKNOWN.get(name) or getattr(math, name)))
     for name in ieee.NUMPY:
         _register(getattr(ieee, name), _calling(getattr(np, name)))
-    for name in ieee.WRITTEN:
+    for name in (*ieee.WRITTEN, "_sinpi"):
         _register(getattr(ieee, name), getattr(ieee, name))
 
 

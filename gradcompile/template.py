@@ -46,8 +46,8 @@ def instantiate(template: ast.expr, operands: Mapping[str, ast.expr], plain: Set
 
 
 def _binary(left: ast.expr, operator: ast.operator, right: ast.expr, plain: Set[str]) -> ast.expr:
-    if isinstance(operator, ast.Mult) and _is_one(left):
-        return right
+    if isinstance(operator, ast.Mult) and (_is_one(left) or _is_one(right)):
+        return right if _is_one(left) else left
     # CPython raises for plain floats what it answers by IEEE-754 for a numpy.float64.
     if isinstance(operator, ast.Div | ast.Pow) and is_plain(left, plain) and is_plain(right, plain):
         right = ast.Call(ast.Name("float64"), [right], [])

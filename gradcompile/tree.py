@@ -98,8 +98,7 @@ def flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[li
         if isinstance(node, np.ndarray):
             return walk(node[()])
         if isinstance(node, dict):
-            keys = tuple(sorted(node) if all(isinstance(key, str) for key in node) else node)
-            return Structure(dict, keys, tuple(walk(node[key]) for key in keys))
+            return Structure(dict, tuple(node), tuple(map(walk, node.values())))
         if isinstance(node, list | tuple):
             return Structure(type(node), getattr(node, "_fields", ()), tuple(map(walk, node)))
         if (is_leaf is not None and is_leaf(node)) or _is_number(node):
