@@ -217,12 +217,13 @@ def explain(
     unsigned = [run_with(p, at, unsigned_zeros)[component] for p in programs]
     if near(*unsigned):
         return "sign of zero"
-    spread = [run_with(p, at, Jitter(seed))[component] for seed in range(8) for p in programs]
+    runs = [[run_with(p, at, Jitter(seed))[component] for seed in range(8)] for p in programs]
     if math.isfinite(a) and math.isfinite(b):
-        finite = [x for x in spread if math.isfinite(x)]
-        if len(finite) < len(spread) or max(finite) - min(finite) >= abs(a - b) / 4:
+        if any(not all(map(math.isfinite, run)) for run in runs):
             return "condition"
-    elif any(near(x, a) for x in spread[1::2]) or any(near(x, b) for x in spread[::2]):
+        if max(max(run) - min(run) for run in runs) >= abs(a - b) / 4:
+            return "condition"
+    elif any(near(x, b) for x in runs[0]) or any(near(x, a) for x in runs[1]):
         return "condition"
     truth = exact_outputs(programs[0], at)[component]
     if truth is None or not math.isfinite(b):

@@ -128,10 +128,11 @@ def random_recipe(rng: random.Random, steps: int = 7) -> Recipe:
     """A program of up to `steps` operations, plus what joins the results that nothing reads."""
     drawn: list[Step] = []
     values = list(inputs := _tame_point(rng))
+    hub = INPUTS if rng.random() < 0.2 else None  # a value that much else reads
     for _ in range(rng.randint(1, steps)):
         # Most programs should mean something at an ordinary point, or all of them end in nan.
         for _ in range(4):
-            step = _random_step(rng, len(values))
+            step = _random_step(rng, len(values), hub)
             result = _evaluate(step, values)
             if math.isfinite(result) and abs(result) < 1e6:
                 break
@@ -147,12 +148,14 @@ def random_recipe(rng: random.Random, steps: int = 7) -> Recipe:
     return Recipe(tuple(drawn)).pruned()
 
 
-def _random_step(rng: random.Random, count: int) -> Step:
+def _random_step(rng: random.Random, count: int, hub: int | None = None) -> Step:
     op = TABLE[rng.choice(list(TABLE))]
 
     def operand() -> Given:
         if rng.random() < 0.15:
             return rng.choice(RARE) if rng.random() < 0.03 else rng.choice(CONSTANTS)
+        if hub is not None and hub < count and rng.random() < 0.6:
+            return hub
         # Recent values make deep programs, old ones wide fan-out.
         return count - 1 - int(min(rng.expovariate(0.5), count - 1))
 

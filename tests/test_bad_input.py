@@ -177,7 +177,7 @@ def test_a_branch_on_an_eager_value_is_refused(function):
 def test_the_number_of_a_traced_value_is_refused(function):
     message = error_of(function, 1.0, 2.0)
     assert place(function) in message
-    assert "no number yet" in message
+    assert "no number yet" in message or "cannot be a count, an index or rounded" in message
     assert "gdc." in message
 
 
@@ -396,7 +396,7 @@ def test_shapes_that_do_not_fit_each_other():
 
 def test_the_gradient_of_several_numbers():
     f = gdc.compile(lambda x: [x, 2 * x], name="pair")
-    with pytest.raises(TypeError, match=r"pair returns a list of 2"):
+    with pytest.raises(TypeError, match=r"pair returns a list of length 2"):
         f.grad(1.0)
     assert f(1.0) == [1.0, 2.0]
 

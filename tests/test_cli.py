@@ -230,7 +230,7 @@ def test_demo_output_that_cannot_be_written(fails, tmp_path):
         ("tanh(x)(y)", "is not allowed"),
         ("__import__('os')", "unknown function '__import__'"),
         ("x.__class__.__bases__[0]", "is not allowed"),
-        ("max(x, y)", "is 'maximum' meant?"),
+        ("maximun(x, y)", "is 'maximum' meant?"),
         ("tanh(x, y)", "takes 1 operand"),
         ("tanh()", "takes 1 operand"),
         ("'text'", "is no real number"),
