@@ -3,8 +3,10 @@
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from importlib.metadata import version as installed_version
+from pathlib import Path
 
 project = "gradcompile"
 author = "The gradcompile authors"
@@ -39,3 +41,11 @@ html_title = f"gradcompile {release}"
 html_static_path = ["_static"]
 html_css_files = ["gradcompile.css"]
 pygments_style = "default"  # that of the emitted code which a compiled function shows
+
+
+def setup(app):
+    # op-table.md and rules.md are made from the package, before Sphinx looks for pages.
+    sys.path.insert(0, app.confdir)
+    import op_table
+
+    op_table.write(Path(app.confdir))

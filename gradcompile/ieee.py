@@ -21,7 +21,7 @@ MATH = (
     "exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "cbrt",
     "sin", "cos", "tan", "asin", "acos", "atan", "atan2",
     "sinh", "cosh", "tanh", "asinh", "acosh", "atanh",
-    "erf", "erfc", "copysign",
+    "erf", "erfc",
 )  # fmt: skip
 """Functions taken from `math`, made total."""
 
@@ -31,7 +31,7 @@ NUMPY = ("floor", "ceil", "fmod", "hypot")
 COMPUTED = ("logaddexp", "softplus", "lgamma", "digamma", "polygamma")
 """Functions written out below, of several operations each."""
 
-WRITTEN = ("maximum", "minimum", "sign", "stop_gradient", *COMPUTED)
+WRITTEN = ("maximum", "minimum", "sign", "copysign", "stop_gradient", *COMPUTED)
 """All functions written out below; numba compiles the very same text."""
 
 FUNCTIONS = MATH + NUMPY + WRITTEN
@@ -64,7 +64,8 @@ def _total(name: str) -> Callable[..., float64]:
 exp, exp2, expm1, log, log1p, log2, log10, sqrt, cbrt = map(_total, MATH[:9])
 sin, cos, tan, asin, acos, atan, atan2 = map(_total, MATH[9:16])
 sinh, cosh, tanh, asinh, acosh, atanh = map(_total, MATH[16:22])
-erf, erfc, copysign = map(_total, MATH[22:])
+erf, erfc = map(_total, MATH[22:])
+_copysign = _total("copysign")
 floor, ceil, fmod, hypot = map(_total, NUMPY)
 
 
@@ -81,6 +82,11 @@ def minimum(a: float, b: float) -> float:
 def sign(x: float) -> float:
     """-1, 0 or 1 with the sign of `x`; nan for nan."""
     return x if x == 0.0 or x != x else copysign(1.0, x)  # noqa: PLR0124
+
+
+def copysign(a: float, b: float) -> float:
+    """|a| with the sign of b; nan for a nan b, whose sign means nothing."""
+    return _copysign(a, b) if b == b else b  # noqa: PLR0124
 
 
 def stop_gradient(x: float) -> float:

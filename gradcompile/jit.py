@@ -42,6 +42,7 @@ def register_numba() -> None:
         _register(getattr(ieee, name), _calling(_UNKNOWN.get(name) or getattr(math, name)))
     for name in ieee.NUMPY:
         _register(getattr(ieee, name), _calling(getattr(np, name)))
+    _register(ieee._copysign, _calling(math.copysign))
     for name in (*ieee.WRITTEN, "_sinpi"):
         _register(getattr(ieee, name), getattr(ieee, name))
 

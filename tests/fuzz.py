@@ -8,8 +8,8 @@ import argparse
 import sys
 import time
 import warnings
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 
 from tests.engines import Tally, fuzz, report
 
@@ -32,9 +32,10 @@ def main() -> int:
         _chunk, seed=options.seed, steps=options.steps, use_machine=not options.no_machine
     )
     total = Tally()
-    # numba keeps what it compiled for as long as a process lives.
-    with ProcessPoolExecutor(options.jobs, max_tasks_per_child=10) as pool:
-        for done, tally in enumerate(pool.map(run, chunks), start=1):
+    # numba keeps what it compiled for as long as a process lives, so they are replaced. (With
+    # max_tasks_per_child, ProcessPoolExecutor of Python 3.11 waits for ever; see gh-115634.)
+    with get_context("spawn").Pool(options.jobs, maxtasksperchild=10) as pool:
+        for done, tally in enumerate(pool.imap(run, chunks), start=1):
             total += tally
             print(
                 f"\r{min(done * CHUNK, options.programs)} programs, "
