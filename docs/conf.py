@@ -45,7 +45,7 @@ pygments_style = "default"  # that of the emitted code which a compiled function
 
 def setup(app):
     # op-table.md and rules.md are made from the package, before Sphinx looks for pages.
-    sys.path.insert(0, app.confdir)
+    sys.path.insert(0, str(app.confdir))
     import op_table
 
     op_table.write(Path(app.confdir))

@@ -36,7 +36,7 @@ def _where(condition: Any, a: Any, b: Any) -> Any:
 
 
 def _named(name: str) -> Any:
-    return lambda *operands: sympy.Function(name)(*operands)
+    return sympy.Function(name)
 
 
 def _polygamma(n: Any, x: Any) -> Any:
@@ -171,7 +171,8 @@ def emitted(op: Op) -> str:
     y.label = "y"
     source = gdc.compile(y, inputs=inputs, cache=False).source
     lines = [line[4:] for line in source.splitlines() if line.startswith("    ")]
-    return "\n".join(line for line in lines if "= inputs[" not in line)
+    # There is one forward statement, so each comment would name the same one.
+    return "\n".join(line.partition("  # ")[0].rstrip() for line in lines if "inputs[" not in line)
 
 
 # --- pages -------------------------------------------------------------------------------------
@@ -211,7 +212,9 @@ def _facts(op: Op) -> Iterator[tuple[str, str]]:
 
 
 def _entry(op: Op, remark: str) -> str:
-    facts = "\n".join(f"| {name} | {text.replace('|', chr(92) + '|')} |" for name, text in _facts(op))
+    facts = "\n".join(
+        f"| {name} | {text.replace('|', chr(92) + '|')} |" for name, text in _facts(op)
+    )
     note = f"{remark.replace('*', chr(92) + '*')}\n\n" if remark else ""
     return (
         f"### {op.name}\n\n{note}"
@@ -227,10 +230,10 @@ INTRODUCTION = """# The op table
 Every operation is one row of `gradcompile/ops.py`, and nothing is known about it anywhere else.
 This page is written from these rows while the documentation is built: {count} operations, each with
 
-- how it is called; it is also a method of `Value`, and numpy's function works on arrays of `Value`s;
+- how it is called; it is a method of `Value`, too, and numpy's function works on arrays of them;
 - the result $y$, and its derivatives as they are written in the row, where they may use $y$;
 - where it is smooth, and examples of its kinks with the slopes that are chosen there;
-- the code that is emitted for a function which is this operation alone.
+- the code that is emitted for a function which is this operation alone, without its comments.
 
 Outside of its domain an operation follows IEEE-754: `log(-1.0)` is nan, `1.0 / 0.0` is inf. Every
 derivative is proved by sympy and compared with mpmath's to 50 digits, in tests that loop over the
@@ -244,7 +247,8 @@ def op_table_page() -> str:
     """The page with every operation of the table."""
     sections = list(groups())
     overview = "\n".join(
-        f"- {title.partition(':')[0]}: " + ", ".join(f"[`{op.name}`](#{op.name.replace('_', '-')})" for op, _ in rows)
+        f"- {title.partition(':')[0]}: "
+        + ", ".join(f"[`{op.name}`](#{op.name.replace('_', '-')})" for op, _ in rows)
         for title, rows in sections
     )
     count = sum(len(rows) for _, rows in sections)
@@ -272,13 +276,13 @@ import gradcompile as gdc
 
 
 @gdc.compile
-def tanh(x):
+def squash(x):
     e = gdc.exp(2 * x)
     return (e - 1) / (e + 1)
 
 
-print(tanh.explain())
-tanh(355.0), tanh(1e-17)
+print(squash.explain())
+squash(355.0), squash(1e-17)
 ```
 
 ## For more digits
@@ -309,7 +313,9 @@ def rules_page() -> str:
     """The page with every rule of simplify."""
     stability = [(f"`{r.pattern}`", f"`{r.replacement}`", r.reason, _gain(r)) for r in STABILITY]
     stability += [(*rule, "") for rule in _sums()]
-    identities = [(f"`{rule.pattern}`", f"`{rule.replacement}`", rule.reason) for rule in IDENTITIES]
+    identities = [
+        (f"`{rule.pattern}`", f"`{rule.replacement}`", rule.reason) for rule in IDENTITIES
+    ]
     return NOTEBOOK + RULES.format(
         stability=_table(("you write", "it computes", "because", "gains digits for"), stability),
         identities=_table(("you write", "it computes", "because"), identities),

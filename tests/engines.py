@@ -20,7 +20,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import mpmath
@@ -30,7 +30,7 @@ from gradcompile.emit import emit
 from gradcompile.interpret import interpret
 from gradcompile.ir import Const, Program, Var, verify_program
 from gradcompile.ops import CONDITIONS
-from gradcompile.passes import run_passes
+from gradcompile.passes import dce, run_passes
 from gradcompile.reverse import reverse
 from tests.oracles import BY_DEFINITION, NUMBERS, exact_slope, is_finite_real
 from tests.programs import (
@@ -225,7 +225,7 @@ def explain(
             return "condition"
     elif any(near(x, b) for x in runs[0]) or any(near(x, a) for x in runs[1]):
         return "condition"
-    truth = exact_outputs(programs[0], at)[component]
+    truth = exact_output(programs[0], at, component)
     if truth is None or not math.isfinite(b):
         return None
     errors = [abs(mpmath.mpf(x) - truth) if math.isfinite(x) else mpmath.inf for x in (a, b)]
@@ -301,15 +301,15 @@ def _is_piecewise_constant(program: Program, var: Var) -> bool:
     return False
 
 
-def exact_outputs(program: Program, at: Point) -> list[Any]:
-    """The results of a program in exact arithmetic; None where there is none to compare with."""
-    outputs = list(program.flat_outputs)
+def exact_output(program: Program, at: Point, component: int) -> Any:
+    """One result of a program in exact arithmetic; None where there is none to compare with."""
+    output = list(program.flat_outputs)[component]
     try:
         with mpmath.workdps(50), deadline(5):
-            values = exact_values(program, at)
+            values = exact_values(dce(replace(program, outputs=(output,))), at)
+            return mpmath.mpf(output.value) if isinstance(output, Const) else values[output]
     except (NotExact, TimeoutError):
-        return [None] * len(outputs)
-    return [mpmath.mpf(x.value) if isinstance(x, Const) else values[x] for x in outputs]
+        return None
 
 
 def exact_gradient(program: Program, at: Point) -> list[Any] | None:

@@ -37,6 +37,8 @@ def main() -> int:
     with get_context("spawn").Pool(options.jobs, maxtasksperchild=10) as pool:
         for done, tally in enumerate(pool.imap(run, chunks), start=1):
             total += tally
+            for difference in tally.differences:
+                print(f"\n{difference}", file=sys.stderr)
             print(
                 f"\r{min(done * CHUNK, options.programs)} programs, "
                 f"{len(total.differences)} differences",

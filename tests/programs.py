@@ -19,6 +19,7 @@ from gradcompile import Value
 from gradcompile.ir import Instruction, Operand, Program, Var
 from gradcompile.lower import lower
 from gradcompile.ops import TABLE
+from tests.oracles import COUNTS
 
 INPUTS = 3
 
@@ -159,7 +160,10 @@ def _random_step(rng: random.Random, count: int, hub: int | None = None) -> Step
         # Recent values make deep programs, old ones wide fan-out.
         return count - 1 - int(min(rng.expovariate(0.5), count - 1))
 
-    operands = [operand() for _ in range(op.arity)]
+    operands = [
+        float(rng.randint(0, 3)) if (op.name, name) in COUNTS else operand()
+        for name in op.operand_names
+    ]
     if len(operands) > 1 and rng.random() < 0.1:
         operands[-1] = operands[0]
     return Step(op.name, tuple(operands), rng.choice(LABELS))

@@ -259,8 +259,8 @@ def test_conditions_may_be_truth_values():
     assert gdc.where(True, x, 2.0).data == 3.0
     assert gdc.where(np.False_, x, 2.0).data == 2.0
     assert gdc.logical_and(x > 2, True).data == 1.0
-    assert gdc.compile(lambda x: gdc.where(2 > 1, x, 0))(3.0) == 3.0
-    with pytest.raises(TypeError, match="^where: "):
+    assert gdc.compile(lambda x: gdc.where(True, x, 0))(3.0) == 3.0
+    with pytest.raises(TypeError, match=r"^where: "):
         gdc.where("yes", x, 2.0)
 
 

@@ -8,6 +8,7 @@ has to be wrong.
 
 import ast
 import copy
+import itertools
 import random
 import time
 from collections import Counter
@@ -24,6 +25,11 @@ from gradcompile.reader import REVERSE
 from gradcompile.syntax import ExpressionError
 from gradcompile.verify import verify_source
 
+
+def shared(t, y):
+    return t * t * y + gdc.sin(t) / (t * t + 1) + t
+
+
 FUNCTIONS = {
     "tanh and sigmoid": lambda x, y, z: gdc.tanh(x * y + z) * gdc.sigmoid(x - z) + gdc.exp(-y * y),
     "quotient": lambda x, y, z: gdc.log(x * x + y * y + 1) * gdc.sin(z) / (z * z + 2),
@@ -34,11 +40,11 @@ FUNCTIONS = {
     "erf and softplus": lambda x, y, z: (x**3 + gdc.erf(y)) * gdc.softplus(z),
     "angles": lambda x, y: gdc.atan2(x, y * y + 1) * gdc.cos(y) + gdc.asinh(x * y),
     "gamma": lambda x, y: gdc.lgamma(x * x + 1) * gdc.expm1(y) + gdc.log1p(x * x),
-    "shared": lambda x, y: (lambda t: t * t * y + gdc.sin(t) / (t * t + 1) + t)(x * y + x),
+    "shared": lambda x, y: shared(x * y + x, y),
     "logsumexp": lambda x, y, z: gdc.log(gdc.exp(x) + gdc.exp(2 * y) + gdc.exp(z * x)),
     "neuron": lambda w0, w1, x0, x1, b: gdc.tanh(w0 * x0 + w1 * x1 + b),
     "leaky": lambda x, y: gdc.leaky_relu(x - y) * gdc.elu(x * y) + gdc.gelu(y),
-    "long": lambda *x: sum((a - 0.5 * b) * a for a, b in zip(x, x[1:], strict=False)),
+    "long": lambda *x: sum((a - 0.5 * b) * a for a, b in itertools.pairwise(x)),
 }  # fmt: skip
 
 OTHERS = {
@@ -170,7 +176,10 @@ def _substitutes(
             yield "operand", setting(id=rng.choice(others))
             yield "sign", setting(instead=ast.UnaryOp(ast.USub(), ast.Name(name)))
         case ast.Constant(float(number)):
-            yield "constant", setting(value=rng.choice((number + 1.0, number - 0.5, 1.001 * number)))
+            yield (
+                "constant",
+                setting(value=rng.choice((number + 1.0, number - 0.5, 1.001 * number))),
+            )
         case ast.Call(ast.Name(name), _) if name in OTHERS:
             yield "function", setting(func=ast.Name(OTHERS[name]))
         case ast.IfExp(_, body, orelse):
@@ -279,6 +288,33 @@ def test_faults_in_the_reverse_sweep_are_refuted():
     assert score.missed == []
     assert score.false_alarms == []
     assert score.refuted.total() > 40
+
+
+def test_each_entry_of_a_long_gradient_is_filled_once():
+    text = text_of("long").source
+    assert "gradient[0] = " in text
+    assert is_refuted(Text("", text.replace("gradient[0] = ", "gradient[1] = ", 1)))
+    assert is_refuted(Text("", text.replace("gradient[0] = ", "", 1)))
+    assert is_refuted(Text("", text.replace("empty(18)", "empty(19)")))
+
+
+@pytest.mark.parametrize(
+    ("function", "right", "wrong"),
+    [
+        (lambda x: gdc.where(x > 30, x * x, x), "2.0 * x", "3.0 * x"),
+        (lambda x: gdc.where(x < -1e3, gdc.sin(x), x), "cos(x)", "sin(x)"),
+        (lambda x: gdc.where(abs(x) < 1e-3, x * x, x), "2.0 * x", "3.0 * x"),
+        (lambda x, y: gdc.where((x > 1.9) & (y < -1.9), x * x * y, x), "2.0 * x", "3.0 * x"),
+        (lambda x: gdc.relu(x - 50) * x, "v1 > 0.0", "v1 > 1.0"),
+        (lambda x: gdc.maximum(gdc.exp(x), 1e9), "v1 > 1000000000.0", "v1 > 0.0"),
+    ],
+)
+def test_a_fault_in_a_branch_that_is_seldom_taken_is_refuted(function, right, wrong):
+    source = gdc.compile(function, cache=False).source
+    first, sweep, second = source.partition(REVERSE)
+    assert right in second
+    assert not is_refuted(Text("", source))
+    assert is_refuted(Text("", first + sweep + second.replace(right, wrong)))
 
 
 @pytest.mark.slow

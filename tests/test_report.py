@@ -53,14 +53,19 @@ def test_as_a_sequence_of_derivatives(kernel):
     _, report = kernel
     assert report.ok
     assert len(report) == 2
-    assert [(d.name, d.verdict, d.detail) for d in report] == [("x", "proved", ""), ("y", "proved", "")]
+    assert [(d.name, d.verdict, d.detail) for d in report] == [
+        ("x", "proved", ""),
+        ("y", "proved", ""),
+    ]
     assert report.derivatives == list(report)
 
 
 def test_printing_is_a_line_for_each_derivative(kernel, refuted):
     _, report = kernel
     assert str(report) == "d/dx: proved\nd/dy: proved"
-    assert str(CONFIRMED) == "y_bar = v1_bar * x + v2_bar * cos(y): confirmed to 50 digits at 3 points"
+    assert (
+        str(CONFIRMED) == "y_bar = v1_bar * x + v2_bar * cos(y): confirmed to 50 digits at 3 points"
+    )
     assert str(PROVED) == "x_bar = v1_bar * y: proved"
     assert str(Report()) == ""
     lines = str(refuted).splitlines()

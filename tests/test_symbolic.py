@@ -421,7 +421,7 @@ def is_refuted(mutant):
 
 
 @pytest.mark.parametrize(
-    "count", [100, pytest.param(480, marks=pytest.mark.slow)], ids=lambda count: f"{count} faults"
+    "count", [30, pytest.param(480, marks=pytest.mark.slow)], ids=lambda count: f"{count} faults"
 )
 def test_every_single_fault_that_changes_the_gradient_is_refuted(count):
     tried, missed, kinds = 0, [], set()
@@ -445,7 +445,7 @@ def test_what_does_not_change_the_gradient_is_not_refuted():
     ]
     wrongly = [
         f"{name}: {what}\n{mutant}"
-        for name, what, mutant in random.Random(0).sample(equal, 25)
+        for name, what, mutant in random.Random(0).sample(equal, 8)
         if is_refuted(mutant)
     ]
     assert not wrongly, "\n".join(wrongly[:3])

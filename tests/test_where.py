@@ -269,7 +269,9 @@ def test_the_branch_not_taken_stays_out_of_machine_code(names, compiled):
 
 
 def test_log_and_sinc_through_the_public_functions(every_engine):
-    f = gdc.compile(lambda x: gdc.where(x > 0, gdc.log(x), 0) + gdc.where(x != 0, gdc.sin(x) / x, 1))
+    f = gdc.compile(
+        lambda x: gdc.where(x > 0, gdc.log(x), 0) + gdc.where(x != 0, gdc.sin(x) / x, 1)
+    )
     assert f.value_and_grad(0.0) == (1.0, (0.0,))
     value, (slope,) = f.value_and_grad(-2.0)
     assert value == pytest.approx(math.sin(2.0) / 2.0)
@@ -354,14 +356,18 @@ def gates():
     results = machine([program for pair in pairs.values() for program in pair])(
         [(-1.0,)] * 2 * len(pairs)
     )
-    return {name: (pair, results[2 * k : 2 * k + 2]) for k, (name, pair) in enumerate(pairs.items())}
+    return {
+        name: (pair, results[2 * k : 2 * k + 2]) for k, (name, pair) in enumerate(pairs.items())
+    }
 
 
 @pytest.mark.parametrize("name", BELOW_ZERO)
 def test_nothing_passes_a_closed_gate(name, gates):
     function, value = BELOW_ZERO[name]
     pair, from_machine = gates[name]
-    for program, expected, found in zip(pair, ([value, 0.0], [0.0, 0.0]), from_machine, strict=True):
+    for program, expected, found in zip(
+        pair, ([value, 0.0], [0.0, 0.0]), from_machine, strict=True
+    ):
         assert flat(interpret(program, [-1.0])) == expected
         assert python(program)([-1.0]) == expected
         assert found == expected
