@@ -183,7 +183,7 @@ def digamma(x: float) -> float:
     result = 0.0 * x
     if x <= 0.0:
         if x == floor(x):
-            return nan
+            return float64(nan)
         # Near 0 from below, x - floor(x) would round to 1.
         result = -pi / tan(pi * (x if x > -0.5 else x - floor(x)))
         x = 1.0 - x
@@ -211,9 +211,9 @@ def polygamma(n: float, x: float) -> float:
     if n == 0.0:
         return digamma(x)
     if not 0.0 < n <= 170.0 or n != floor(n):
-        return nan
+        return float64(nan)
     if x < -1000.0 or (x <= 0.0 and x == floor(x)):
-        return nan
+        return float64(nan)
     # Powers by products, which overflow to inf where ** would raise for plain floats.
     factorial = 1.0  # (n - 1)!
     for i in range(1, int(n)):
