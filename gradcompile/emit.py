@@ -99,7 +99,7 @@ class _Emitter:
         body = [*self._unpacking(), *self._allocation(), *self._sweeps(), *self._return()]
         text = "\n".join(f"    {line}" if line else "" for line in body)
         head = f"# {summary}\n" if summary else ""
-        return f"{head}{self._imports(text)}def {self.function}(inputs):\n{text}\n"
+        return f"{head}{imports(text)}def {self.function}(inputs):\n{text}\n"
 
     # --- statements ----------------------------------------------------------------------------
 
@@ -134,7 +134,7 @@ class _Emitter:
 
     def _operand(self, operand: Operand) -> _Expression:
         if isinstance(operand, Const):
-            tree = _number(operand.value)
+            tree = number(operand.value)
             return _Expression(tree, len(ast.unparse(tree)))
         if operand in self.pending:
             return self.pending[operand]
@@ -230,17 +230,19 @@ class _Emitter:
                 parts.append(self.array)
         return [*lines, f"return {', '.join(parts)}"]
 
-    def _imports(self, text: str) -> str:
-        tree = ast.parse(f"def f():\n{text}")
-        names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-        modules: dict[str, list[str]] = {}
-        for name in sorted(names):
-            if name in _HELPERS:
-                modules.setdefault(_HELPERS[name], []).append(name)
-            elif name in ieee.FUNCTIONS:
-                modules.setdefault("gradcompile.ieee", []).append(name)
-        lines = [_import(module, names) for module, names in sorted(modules.items())]
-        return "\n".join(lines) + "\n\n\n" if lines else "\n\n"
+
+def imports(text: str) -> str:
+    """The import statements that the indented body of a function needs."""
+    tree = ast.parse(f"def f():\n{text}")
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    modules: dict[str, list[str]] = {}
+    for name in sorted(names):
+        if name in _HELPERS:
+            modules.setdefault(_HELPERS[name], []).append(name)
+        elif name in ieee.FUNCTIONS:
+            modules.setdefault("gradcompile.ieee", []).append(name)
+    lines = [_import(module, names) for module, names in sorted(modules.items())]
+    return "\n".join(lines) + "\n\n\n" if lines else "\n\n"
 
 
 def _with_comment(statement: _Statement, column: int) -> str:
@@ -283,11 +285,12 @@ def _unpack(used: list[tuple[str, int]]) -> str:
     return f"{left} = {right}"
 
 
-def _number(value: float) -> ast.expr:
+def number(value: float) -> ast.expr:
+    """A number as a syntax tree."""
     if math.isnan(value):
         return ast.Name("nan")
     if math.copysign(1.0, value) < 0:
-        return ast.UnaryOp(ast.USub(), _number(-value))
+        return ast.UnaryOp(ast.USub(), number(-value))
     return ast.Name("inf") if math.isinf(value) else ast.Constant(value)
 
 

@@ -106,6 +106,8 @@ class Program:
         instructions: in order.
         outputs: what it returns: each a value, or a tuple of values that becomes a flat array.
         notes: what the passes did, for `explain()`.
+        data: the values of the last inputs, which are constants of the graph; see
+            `passes/capture.py`.
     """
 
     name: str
@@ -113,6 +115,7 @@ class Program:
     instructions: tuple[Instruction, ...]
     outputs: tuple[Output, ...]
     notes: tuple[str, ...] = field(default=(), compare=False)
+    data: tuple[float, ...] = ()
 
     @property
     def flat_outputs(self) -> Iterator[Operand]:

@@ -42,6 +42,7 @@ def reverse(program: Program, wrt: Sequence[int], keep_value: bool = True) -> Pr
         tuple(adjoints.builder.instructions),
         (output, gradient) if keep_value else (gradient,),
         program.notes,
+        program.data,
     )
 
 

@@ -1,0 +1,286 @@
+"""Loop nests → readable Python source; what `emit.py` does for straight-line programs.
+
+Each nest stands under the formula that it computes. Arrays are named after the labels of what they
+hold, or else after the operation that makes them; indices after the length of their loops, so that
+one letter means the same all through the text.
+"""
+
+import ast
+import textwrap
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from gradcompile import ops
+from gradcompile.emit import LINE, emitted_names, imports, number
+from gradcompile.ir import Const
+from gradcompile.names import Names, identifier
+from gradcompile.nests import (
+    Apply,
+    Array,
+    Assign,
+    Expression,
+    Formula,
+    Index,
+    Loop,
+    Nest,
+    Place,
+    Rolled,
+    Step,
+    Subscript,
+    assignments,
+    places,
+)
+from gradcompile.template import instantiate, is_plain
+
+LETTERS = "ijklmnpqrtuvwxyz"
+
+
+def emit_nests(rolled: Rolled, function: str, summary: str = "", array: str = "gradient") -> str:
+    """The source of a module with one function that computes `rolled`.
+
+    Args:
+        rolled: what to compute.
+        function: the function's name; it takes the flat float64 arrays `inputs` and, where there
+            are any, `data`, and the integers `tables`.
+        summary: a comment for the first line.
+        array: the name of an array that is returned.
+    """
+    return _Emitter(rolled, function, array).module(summary)
+
+
+@dataclass
+class _Emitter:
+    rolled: Rolled
+    function: str
+    array: str
+    names: dict[Array, str] = field(default_factory=dict)
+    letters: dict[Index, str] = field(default_factory=dict)
+    plain: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.namer = Names(emitted_names() | {"inputs", "data", "tables"})
+        self.namer.fresh(self.function)
+        self.results = [x for x in self.rolled.outputs if isinstance(x, Array)]
+        for result in self.results:
+            self.names[result] = self.namer.fresh(self.array)
+        self.used = list(dict.fromkeys(self._used()))
+        self._name_arrays()
+        self._name_indices()
+
+    def module(self, summary: str) -> str:
+        body = [*self._allocations(), *self._views()]
+        for title, reverse in (("# forward sweep", False), ("# reverse sweep", True)):
+            nests = [nest for nest in self.rolled.nests if nest.reverse is reverse]
+            if nests:
+                body.append(title)
+            for nest in nests:
+                body.extend(self._nest(nest))
+        body.append(f"return {', '.join(map(self._output, self.rolled.outputs))}")
+        text = "\n".join(f"    {line}" if line else "" for line in body)
+        head = f"# {summary}\n" if summary else ""
+        arguments = ", ".join(self.arguments())
+        return f"{head}{imports(text)}def {self.function}({arguments}):\n{text}\n"
+
+    def arguments(self) -> list[str]:
+        return argument_names(self.rolled)
+
+    # --- names ---------------------------------------------------------------------------------
+
+    def _used(self) -> Iterator[Array]:
+        for nest in self.rolled.nests:
+            for step in assignments(nest.steps):
+                for place in (step.place, *places(step.value)):
+                    yield place.array
+                    for subscript in place.subscripts:
+                        if subscript.table is not None:
+                            yield subscript.table.array
+        for output in self.rolled.outputs:
+            if isinstance(output, Place):
+                yield output.array
+
+    def _name_arrays(self) -> None:
+        inputs = {(a.start, a.shape): a for a in self.used if a.space == "inputs"}
+        for array in self.used:
+            if array.space.startswith("output") and len(array.shape) > 1:
+                array.primal = inputs.get((array.start, array.shape))
+        # The whole of an argument is named before its parts.
+        order = sorted(self.used, key=lambda array: (len(array.shape) != 1, -array.size))
+        ranked = [*(a for a in order if a.space == "inputs"), *self.used]
+        labels = {array: self._label(array) for array in ranked if array not in self.names}
+        count = Counter(labels.values())
+        for array, label in labels.items():
+            if array.primal in self.names:
+                self.names[array] = self.namer.fresh(f"{self.names[array.primal]}_bar")
+            elif array.space in ("inputs", "data", "tables") and self._is_flat(array):
+                self.names[array] = array.space
+            elif count[label] == 1 or array.space == "inputs":
+                self.names[array] = self.namer.fresh(label)
+            else:
+                self.names[array] = self.namer.numbered(label)
+
+    def _label(self, array: Array) -> str:
+        if array.primal is not None:
+            return f"{self._label(array.primal)}_bar"
+        flat = {"": "v", "inputs": "inputs", "data": "data", "tables": "table"}
+        return identifier(array.label) or flat.get(array.space, self.array)
+
+    def _is_flat(self, array: Array) -> bool:
+        return array.space == "inputs" and not array.label and array.shape == (self.rolled.inputs,)
+
+    def _name_indices(self) -> None:
+        free = [letter for letter in LETTERS if letter not in self.namer.taken]
+        extents = Counter[int]()
+        for nest in self.rolled.nests:
+            extents.update(index.extent for index in _indices(nest.steps))
+        ranked = sorted(extents, key=lambda extent: (-extents[extent] * extent, extent))
+        usual = dict(zip(ranked, free, strict=False))
+        spare = [*(x for x in free if x not in usual.values()), *(f"{x}2" for x in free)]
+        for nest in self.rolled.nests:
+            self._name_loops(nest.steps, usual, spare, [])
+
+    def _name_loops(
+        self, steps: Sequence[Step], usual: dict[int, str], spare: list[str], around: list[str]
+    ) -> None:
+        for step in steps:
+            if isinstance(step, Loop):
+                letter = self._name(step.index, usual, spare, around)
+                self._name_loops(step.body, usual, spare, [*around, letter])
+
+    def _name(self, index: Index, usual: dict[int, str], spare: list[str], around: list[str]) -> str:
+        if index not in self.letters:
+            letter = usual.get(index.extent, spare[0])
+            self.letters[index] = letter
+            if letter in around:
+                self.letters[index] = next(x for x in spare if x not in around)
+        return self.letters[index]
+
+    # --- declarations --------------------------------------------------------------------------
+
+    def _views(self) -> list[str]:
+        lines = []
+        for array in self.used:
+            name = self.names[array]
+            base = self._base(array)
+            if base and name != base:
+                lines.append(f"{name} = {self._part(array, base)}")
+        return lines
+
+    def _base(self, array: Array) -> str:
+        """The name of the flat array that a view is a part of; "" for an array of its own."""
+        if array.space.startswith("output"):
+            return self.array if array not in self.results else ""
+        return array.space
+
+    def _part(self, array: Array, base: str) -> str:
+        if not array.shape:
+            return f"{base}[{array.start}]"
+        part = f"{base}[{array.start}:{array.start + array.size}]"
+        shape = ", ".join(map(str, array.shape))
+        return part if len(array.shape) == 1 else f"{part}.reshape(({shape}))"
+
+    def _allocations(self) -> list[str]:
+        lines = [f"{self.names[result]} = empty({result.size})" for result in self.results]
+        for array in self.used:
+            if not array.space and array.shape:
+                shape = array.shape if len(array.shape) > 1 else array.shape[0]
+                lines.append(f"{self.names[array]} = empty({shape})")
+        return lines
+
+    # --- nests ---------------------------------------------------------------------------------
+
+    def _nest(self, nest: Nest) -> Iterator[str]:
+        for formula in nest.formulas:
+            yield from self._comment(formula)
+        yield from self._steps(nest.steps)
+
+    def _comment(self, formula: Formula) -> list[str]:
+        if all(not sums for sums, _ in formula.terms) and not list(formula.place.indices()):
+            return []
+        parts = []
+        for sums, value in formula.terms:
+            text = ast.unparse(self._expression(value))
+            over = ", ".join(self.letters[index] for index in sums)
+            parts.append(f"sum_{over}({text})" if sums else text)
+        text = f"{ast.unparse(self._place(formula.place))} = {' + '.join(parts)}"
+        return textwrap.wrap(
+            text, LINE - 4, initial_indent="# ", subsequent_indent="#     ",
+            break_long_words=False, break_on_hyphens=False,
+        )  # fmt: skip
+
+    def _steps(self, steps: Sequence[Step]) -> Iterator[str]:
+        for step in steps:
+            if isinstance(step, Loop):
+                yield f"for {self.letters[step.index]} in range({step.index.extent}):"
+                yield from (f"    {line}" for line in self._steps(step.body))
+            else:
+                yield self._assignment(step)
+
+    def _assignment(self, step: Assign) -> str:
+        value, operator = step.value, "+=" if step.adds else "="
+        if step.adds and isinstance(value, Apply) and value.op is ops.neg:
+            value, operator = value.operands[0], "-="
+        tree = self._expression(value)
+        place = self._place(step.place)
+        if isinstance(place, ast.Name) and not step.adds and is_plain(tree, self.plain):
+            self.plain.add(place.id)
+        elif isinstance(place, ast.Name):
+            self.plain.discard(place.id)
+        return f"{ast.unparse(place)} {operator} {ast.unparse(tree)}"
+
+    def _expression(self, expression: Expression) -> ast.expr:
+        if isinstance(expression, Const):
+            return number(expression.value)
+        if isinstance(expression, Place):
+            return self._place(expression)
+        op, operands = expression.op, expression.operands
+        trees = map(self._expression, operands)
+        return instantiate(op.template, dict(zip(op.operand_names, trees, strict=True)), self.plain)
+
+    def _place(self, place: Place) -> ast.expr:
+        name = ast.Name(self.names[place.array])
+        if not place.subscripts:
+            return name
+        subscripts = [self._subscript(subscript) for subscript in place.subscripts]
+        inner = subscripts[0] if len(subscripts) == 1 else ast.Tuple(subscripts)
+        return ast.Subscript(name, inner)
+
+    def _subscript(self, subscript: Subscript) -> ast.expr:
+        """`table[i] + 3 * j + 5`."""
+        total = None if subscript.table is None else self._place(subscript.table)
+        for index, stride in subscript.terms:
+            part: ast.expr = ast.Name(self.letters[index])
+            if abs(stride) != 1:
+                part = ast.BinOp(ast.Constant(abs(stride)), ast.Mult(), part)
+            if total is None:
+                total = part if stride > 0 else ast.UnaryOp(ast.USub(), part)
+            else:
+                total = ast.BinOp(total, ast.Add() if stride > 0 else ast.Sub(), part)
+        offset = subscript.offset
+        if total is None:
+            return ast.Constant(offset)
+        if offset:
+            sign = ast.Add() if offset > 0 else ast.Sub()
+            return ast.BinOp(total, sign, ast.Constant(abs(offset)))
+        return total
+
+    def _output(self, output: Place | Const | Array) -> str:
+        if isinstance(output, Array):
+            return self.names[output]
+        return ast.unparse(self._expression(output))
+
+
+def argument_names(rolled: Rolled) -> list[str]:
+    """The names of the flat arrays that the emitted function takes."""
+    return [
+        "inputs",
+        *(["data"] if rolled.data else []),
+        *(["tables"] if len(rolled.tables) else []),
+    ]
+
+
+def _indices(steps: Sequence[Step]) -> Iterator[Index]:
+    for step in steps:
+        if isinstance(step, Loop):
+            yield step.index
+            yield from _indices(step.body)
