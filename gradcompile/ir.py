@@ -68,16 +68,16 @@ class Const:
     def __init__(self, value: float) -> None:
         self.value = value
 
-    def _key(self) -> tuple[float, float] | str:
-        if self.value != self.value:
-            return "nan"
-        return self.value, math.copysign(1.0, self.value)
-
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Const) and self._key() == other._key()
+        if not isinstance(other, Const):
+            return False
+        a, b = self.value, other.value
+        if a == b:
+            return a != 0.0 or math.copysign(1.0, a) == math.copysign(1.0, b)
+        return math.isnan(a) and math.isnan(b)
 
     def __hash__(self) -> int:
-        return hash(self._key())
+        return 0 if math.isnan(self.value) else hash(self.value)
 
     def __repr__(self) -> str:
         return repr(self.value)
@@ -219,10 +219,13 @@ class Builder:
     def apply(self, op: Op, operands: tuple[Operand, ...], result: Var | None = None) -> Var:
         """Append `op operands`, assigned to `result` or to a value made for it."""
         result = result or Var()
-        instruction = Instruction(result, op, operands, self.origin)
+        return self.keep(Instruction(result, op, operands, self.origin))
+
+    def keep(self, instruction: Instruction) -> Var:
+        """Append an instruction as it is, and give its result."""
         self.instructions.append(instruction)
-        self.definitions[result] = instruction
-        return result
+        self.definitions[instruction.result] = instruction
+        return instruction.result
 
     def rename_last(self, result: Var) -> None:
         """Let the last instruction assign `result` instead."""

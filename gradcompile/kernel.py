@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcompile import cache
+from gradcompile.collector import collector_paused
 from gradcompile.emit import emit, emitted_names
 from gradcompile.interpret import interpret, require_finite
 from gradcompile.ir import Program
@@ -67,6 +68,7 @@ class Build:
         return slots
 
     @cached_property
+    @collector_paused()
     def program(self) -> Program:
         """The linear IR after every pass."""
         program = run_passes(self.traced.program)
@@ -93,6 +95,7 @@ class Build:
         return Names(emitted_names()).fresh(wanted)
 
     @cached_property
+    @collector_paused()
     def source(self) -> str:
         """The emitted module."""
         arguments = ", ".join(self.traced.arguments)

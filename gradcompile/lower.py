@@ -36,7 +36,7 @@ def lower(
             operands[id(value)] = Const(value.data)
             continue
         result = Var(str(value.label), line=lines.get(id(value), ""))
-        reads = tuple(operands[id(operand)] for operand in value.operands)
+        reads = tuple([operands[id(operand)] for operand in value.operands])
         instructions.append(Instruction(result, value.op, reads))
         operands[id(value)] = result
     outputs = tuple(operands[id(root)] for root in roots)

@@ -19,14 +19,17 @@ PACKAGE = ROOT / "gradcompile"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     # 0: what operations mean, and helpers that know nothing of the package
-    ("ieee", "ops", "operators", "syntax", "names", "tree", "template", "cache", "functions"),
+    (
+        "ieee", "ops", "operators", "syntax", "names", "tree", "template", "cache", "collector",
+        "functions",
+    ),
     # 1: the two representations of a computation
     ("value", "ir"),
     # 2: from one to the other, and from program to program
     (
         "trace", "lower", "reverse", "forward", "interpret", "numeric",
-        "passes", "passes.rewrite", "passes.fold", "passes.rules", "passes.simplify",
-        "passes.cse", "passes.dce", "passes.roll",
+        "passes", "passes.rewrite", "passes.fold", "passes.rules", "passes.match",
+        "passes.simplify", "passes.cse", "passes.dce", "passes.roll",
     ),
     # 3: from programs to text, and what is made of text
     ("emit", "reader", "symbolic", "report", "verify", "jit", "drawing"),

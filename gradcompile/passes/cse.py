@@ -8,13 +8,14 @@ from gradcompile.passes.rewrite import rewrite
 def cse(program: Program) -> Program:
     """`program` without instructions that repeat an earlier one, operands swapped or not."""
     seen: dict[tuple[Op, tuple[Operand, ...]], Var] = {}
+    first = seen.setdefault
 
     def step(builder: Builder, instruction: Instruction) -> Operand:
         result, op, operands, _ = instruction
-        key = (op, tuple(sorted(operands, key=hash)) if op.commutative else operands)
-        if op is copy or key not in seen:
-            seen[key] = result
-            return builder.apply(op, operands, result)
-        return seen[key]
+        if op.commutative and hash(operands[0]) > hash(operands[1]):
+            operands = operands[::-1]
+        if op is copy or first((op, operands), result) is result:
+            return builder.keep(instruction)
+        return seen[op, operands]
 
     return rewrite(program, step)

@@ -16,22 +16,33 @@ def rewrite(program: Program, step: Step) -> Program:
     the operand to use for its result: the result itself, after appending the instruction that
     assigns it, or another. A result that has a name stays, as a copy, when it becomes another
     value: the reader who named it will look for it.
+
+    Most instructions stay what they are, so they are not made anew.
     """
     builder = Builder()
-    new: dict[Var, Operand] = {}
+    new: dict[Operand | None, Operand] = {}
+    are_as_before = new.keys().isdisjoint
 
     def renew(operand: Operand) -> Operand:
         while isinstance(operand, Var) and operand in new:
             operand = new[operand]
         return operand
 
-    for result, op, operands, origin in program.instructions:
-        renewed = None if origin is None else renew(origin)
-        builder.origin = renewed if isinstance(renewed, Var) else origin
-        instruction = Instruction(result, op, tuple(map(renew, operands)), builder.origin)
-        value = renew(step(builder, instruction))
+    def renewed(instruction: Instruction) -> Instruction:
+        result, op, operands, origin = instruction
+        primal = None if origin is None else renew(origin)
+        origin = primal if isinstance(primal, Var) else origin
+        return Instruction(result, op, tuple(map(renew, operands)), origin)
+
+    for old in program.instructions:
+        result, _, operands, origin = old
+        stays = origin not in new and are_as_before(operands)
+        instruction = old if stays else renewed(old)
+        builder.origin = instruction.origin
+        value = step(builder, instruction)
         if value is result:
             continue
+        value = renew(value)
         last = builder.instructions[-1] if builder.instructions else None
         if last and last.result is value and _takes_over(instruction, last):
             builder.rename_last(result)

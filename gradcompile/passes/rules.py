@@ -37,6 +37,11 @@ class Rule:
     gain: tuple[tuple[float, float], ...] | None = None
 
     @cached_property
+    def note(self) -> str:
+        """The rule as `Program.notes` tell of it."""
+        return f"{self.pattern} → {self.replacement} ({self.reason})"
+
+    @cached_property
     def variables(self) -> list[str]:
         """The variables, in order of appearance in the pattern."""
         return free_names(parse(self.pattern))

@@ -4,10 +4,8 @@ Rules preserve values up to the sign of zero, or round better; `0 * x` stays, be
 nan. `program.notes` say which rules fired, and why.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections import Counter
 from dataclasses import replace
-from functools import cache
 from math import inf
 from typing import Any
 
@@ -15,8 +13,9 @@ from gradcompile import ops
 from gradcompile.ir import Builder, Const, Instruction, Operand, Program, Var, operand_of
 from gradcompile.ops import Op
 from gradcompile.passes.fold import folded
+from gradcompile.passes.match import candidates, is_settled, match, shape
 from gradcompile.passes.rewrite import rewrite
-from gradcompile.passes.rules import IDENTITIES, STABILITY, Pattern, Rule, Variable
+from gradcompile.passes.rules import Pattern, Variable
 
 
 def simplify(program: Program) -> Program:
@@ -30,26 +29,16 @@ def simplify(program: Program) -> Program:
 DEPTH = 8
 """How often the product of one rule is simplified again; bounds recursion and growth."""
 
-Key = tuple[Op, "Op | float | None"]
-"""The root's operation, and the operation or the number that one of its operands must be."""
-
-
-@cache
-def _index(stability: bool) -> dict[Key, list[Rule]]:
-    found: defaultdict[Key, list[Rule]] = defaultdict(list)
-    for rule in (*STABILITY, *IDENTITIES) if stability else IDENTITIES:
-        fixed = [x for x in rule.tree.operands if not isinstance(x, Variable)]
-        first = fixed[0] if fixed else None
-        found[rule.tree.op, first.op if isinstance(first, Pattern) else first].append(rule)
-    return dict(found)
-
 
 class _Simplifier:
     def __init__(self) -> None:
         self.fired: Counter[str] = Counter()
 
     def step(self, builder: Builder, instruction: Instruction) -> Operand:
-        return self.apply(builder, instruction.op, instruction.operands, instruction.result)
+        result, op, operands, _ = instruction
+        if is_settled(*shape(builder, op, operands)):
+            return builder.keep(instruction)
+        return self.apply(builder, op, operands, result)
 
     def apply(
         self,
@@ -63,10 +52,10 @@ class _Simplifier:
         constant = folded(op, operands, builder.origin is not None)
         if constant is not None:
             return constant
-        for rule in self._candidates(builder, op, operands) if depth < DEPTH else ():
+        for rule in candidates(*shape(builder, op, operands)) if depth < DEPTH else ():
             bound: dict[str, Operand] = {}
-            if _match(builder, rule.tree, op, operands, bound):
-                self.fired[f"{rule.pattern} → {rule.replacement} ({rule.reason})"] += 1
+            if match(builder, rule.tree, op, operands, bound):
+                self.fired[rule.note] += 1
                 return self._build(builder, rule.result, bound, result, depth + 1)
         if op is ops.log and builder.origin is None:
             for name, rewritten in _LOGARITHMS.items():
@@ -75,17 +64,6 @@ class _Simplifier:
                     self.fired[name] += 1
                     return value
         return builder.apply(op, operands, result)
-
-    def _candidates(
-        self, builder: Builder, op: Op, operands: tuple[Operand, ...]
-    ) -> Iterator[Rule]:
-        index = _index(builder.origin is None)
-        yield from index.get((op, None), ())
-        for operand in operands:
-            if isinstance(operand, Const):
-                yield from index.get((op, operand.value), ())
-            elif operand in builder.definitions:
-                yield from index.get((op, builder.definitions[operand].op), ())
 
     def _build(
         self,
@@ -101,36 +79,6 @@ class _Simplifier:
             operands = tuple(self._build(builder, x, bound, None, depth) for x in tree.operands)
             return self.apply(builder, tree.op, operands, result, depth)
         return Const(tree)
-
-
-def _match(
-    builder: Builder,
-    pattern: Pattern,
-    op: Op,
-    operands: tuple[Operand, ...],
-    bound: dict[str, Operand],
-) -> bool:
-    """Is `op operands` an instance of the pattern? Binds the variables if so."""
-    if pattern.op is not op:
-        return False
-    for order in (operands, operands[::-1]) if op.commutative else (operands,):
-        trial = dict(bound)
-        pairs = zip(pattern.operands, order, strict=True)
-        if all(_fits(builder, part, operand, trial) for part, operand in pairs):
-            bound.update(trial)
-            return True
-    return False
-
-
-def _fits(builder: Builder, pattern: Any, operand: Operand, bound: dict[str, Operand]) -> bool:
-    if isinstance(pattern, Variable):
-        return pattern.takes(operand) and bound.setdefault(pattern.name, operand) == operand
-    if isinstance(pattern, Pattern):
-        definition = builder.definitions.get(operand) if isinstance(operand, Var) else None
-        return definition is not None and _match(
-            builder, pattern, definition.op, definition.operands, bound
-        )
-    return isinstance(operand, Const) and operand.value == pattern
 
 
 # --- sums of any length, which no pattern can show ---------------------------------------------
