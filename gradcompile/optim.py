@@ -80,6 +80,11 @@ class Optimizer(ABC):
         return type(self).__name__
 
     def _array(self, numbers: Any, argument: str) -> Array:
+        if hasattr(numbers, "_fields"):
+            raise TypeError(
+                f"{self._name}.step: expected {argument} as a flat array, got a "
+                f"{type(numbers).__name__}; give one of its fields {', '.join(numbers._fields)}"
+            )
         try:
             array = np.asarray(numbers)
         except ValueError:
@@ -106,12 +111,14 @@ class Optimizer(ABC):
         return self._number(name, value) if name in NUMBERS else value
 
     def _number(self, name: str, value: Any, below: float = math.inf) -> float:
-        setting = number(value, f"{self._name}: {name}")
+        limit = "finite" if below == math.inf else f"below {below:g}"
+        expected = f"{self._name}: expected {name} as a number from 0 on and {limit}"
+        try:
+            setting = number(value, name)
+        except TypeError:
+            raise TypeError(f"{expected}, got {type(value).__name__} {value!r:.60}") from None
         if not 0.0 <= setting < below:  # nor nan
-            limit = "finite" if below == math.inf else f"below {below:g}"
-            raise ValueError(
-                f"{self._name}: expected {name} as a number from 0 on and {limit}, got {value!r}"
-            )
+            raise ValueError(f"{expected}, got {value!r}")
         return setting
 
 

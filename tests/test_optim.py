@@ -230,6 +230,14 @@ def test_what_is_no_array(make, numbers, error, says):
 
 
 @pytest.mark.parametrize("make", EVERY)
+def test_a_gradient_with_its_names(make):
+    params, grads = [1.0, 2.0], gdc.compile(lambda params, x: params[0] * x).grad([1.0, 2.0], 1.0)
+    with pytest.raises(TypeError, match="got a Gradient; give one of its fields params, x"):
+        make().step(params, grads)
+    assert make().step(params, grads.params).shape == (2,)
+
+
+@pytest.mark.parametrize("make", EVERY)
 @pytest.mark.parametrize("value", [-0.1, math.nan, math.inf, -math.inf])
 def test_a_bad_learning_rate(make, value):
     says = f"{make.__name__}: expected lr as a number from 0 on and finite, got {value}"
@@ -247,8 +255,9 @@ def test_a_bad_learning_rate(make, value):
         (lambda: optim.SGD(momentum=-1.0), ValueError, "SGD: expected momentum .* got -1.0"),
         (lambda: optim.SGD(weight_decay=math.nan), ValueError, "expected weight_decay .* got nan"),
         (lambda: optim.SGD(nesterov=True), ValueError, "SGD: nesterov needs momentum"),
-        (lambda: optim.SGD([Value(1.0)]), TypeError, "SGD: lr: expected a real number"),
-        (lambda: optim.Adam(lr="0.1"), TypeError, "Adam: lr: expected a real number .* str '0.1'"),
+        (lambda: optim.SGD([Value(1.0)]), TypeError, "SGD: expected lr .* got list"),
+        (lambda: optim.SGD(Value(1.0)), TypeError, "SGD: expected lr as a number .* got Value"),
+        (lambda: optim.Adam(lr="0.1"), TypeError, "Adam: expected lr as a number .* str '0.1'"),
         (lambda: optim.Adam(eps=-1e-8), ValueError, "Adam: expected eps .* got -1e-08"),
         (lambda: optim.Adam(betas=(0.9, 1.0)), ValueError, "expected betas .* below 1, got 1.0"),
         (lambda: optim.Adam(betas=(-0.1, 0.9)), ValueError, "expected betas .* got -0.1"),
