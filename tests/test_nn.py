@@ -75,6 +75,22 @@ def test_only_the_last_layer_of_an_mlp_is_linear():
     assert nonlin == [[True] * 3, [True] * 3, [False] * 2]
 
 
+def test_the_first_two_losses_of_the_two_moons():
+    datasets = pytest.importorskip("sklearn.datasets")
+    np.random.seed(1337)
+    X, y = datasets.make_moons(n_samples=100, noise=0.1)
+    model = seeded(2, [16, 16, 1])
+    losses = []
+    for _ in range(2):
+        rows = [(1.0 - yi * model(xi)).relu() for xi, yi in zip(X, y * 2 - 1, strict=True)]
+        loss = sum(rows) / len(rows) + 1e-4 * sum(p * p for p in model.parameters())
+        model.zero_grad()
+        loss.backward()
+        model.flat = model.flat - [p.grad for p in model.parameters()]
+        losses.append(loss.data)
+    assert losses == [close(0.8958441028683222), close(1.7235905336972022)]
+
+
 # --- activations ---------------------------------------------------------------------------------
 
 
@@ -452,12 +468,7 @@ def test_nested_modules_of_users(every_engine):
 
 
 def test_a_long_graph_that_a_module_keeps_is_not_followed():
-    class Keeps(nn.Neuron):
-        def __call__(self, x):
-            self.last = super().__call__(x)
-            return self.last
-
-    neuron = Keeps(5_000)
+    neuron = Remembers(5_000)
     neuron(np.ones(5_000))
     assert isinstance(neuron.with_parameters(neuron.flat)(np.ones(5_000)), float)
 
@@ -515,6 +526,38 @@ def test_copies():
         assert (twin.flat == model.flat).all()
         assert twin(XS[0]).data == model(XS[0]).data
         assert not set(map(id, twin.parameters())) & set(map(id, model.parameters()))
+
+
+class Remembers(nn.Neuron):
+    def __call__(self, x):
+        self.last = super().__call__(x)
+        return self.last
+
+
+@pytest.mark.parametrize("twin", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_copies_of_a_module_that_keeps_its_output(twin):
+    neuron = Remembers(2, activation="tanh")
+    neuron([1.0, 2.0])
+    other = twin(neuron)
+    other.last.backward()
+    assert neuron.w[0].grad == 0.0
+    assert other.w[0].grad == 1.0 - other.last.data**2
+    assert other.last.op is gdc.tanh
+
+
+# --- importing -----------------------------------------------------------------------------------
+
+
+def test_nn_and_optim_load_on_first_use(run_python):
+    assert run_python(
+        "import sys, gradcompile as gdc\n"
+        "mine = lambda: [n for n in ('nn', 'optim') if f'gradcompile.{n}' in sys.modules]\n"
+        "print(mine(), {'nn', 'optim'} <= set(dir(gdc)))\n"
+        "gdc.nn.MLP, gdc.optim.Adam\n"
+        "print(mine())\n"
+    ).split("\n")[:2] == ["[] True", "['nn', 'optim']"]
+    with pytest.raises(AttributeError, match="no attribute 'nnn'"):
+        _ = gdc.nnn
 
 
 # --- peers ---------------------------------------------------------------------------------------
