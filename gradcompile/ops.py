@@ -173,6 +173,9 @@ class Op:
             return result.astype(np.float64)
         return result
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _row, (self.name,)  # a copy is the row itself
+
     def __repr__(self) -> str:
         return f"<op {self.name}({', '.join(self.operand_names)}) = {self.expression}>"
 
@@ -197,6 +200,10 @@ def number(x: Any, user: str) -> float:
         return float(x)
     except OverflowError:
         return math.inf if x > 0 else -math.inf
+
+
+def _row(name: str) -> Op:
+    return TABLE[name]
 
 
 def _one(y: Any, *operands: Any) -> float:
