@@ -4,11 +4,11 @@ import functools
 import html
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gradcompile.build import GRAD, VALUE, VALUE_AND_GRAD, Mode, Options
 from gradcompile.ir import Program
-from gradcompile.kernel import GRAD, VALUE, VALUE_AND_GRAD, Kernel, Mode
+from gradcompile.kernel import Kernel
 from gradcompile.names import identifier
 from gradcompile.trace import Inputs, Traced, trace_function, trace_graph
 from gradcompile.tree import Structure, flatten
@@ -29,6 +29,9 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
     cache: bool = True,
     name: str | None = None,
     check_domain: bool = False,
+    roll: bool | str = "auto",
+    strict: bool = False,
+    progress: bool = False,
 ) -> Any:
     """Compile a function or a finished expression graph.
 
@@ -44,6 +47,11 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
         name: the function's name in emitted code and messages.
         check_domain: run by the interpreter, slowly, and raise `FloatingPointError` where an
             operation makes nan or inf from finite numbers; it names the operation and your line.
+        roll: find the loops that the trace unrolled again: "auto" (large regular programs; small
+            ones stay straight-line, for reading), True or False.
+        strict: keep the order of every sum, and so every bit; otherwise sums that became loops may
+            be added in another order.
+        progress: show a progress bar while a large program is compiled.
 
     Returns:
         A `CompiledFunction`.
@@ -65,9 +73,12 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
     """
     if target is None:
         return functools.partial(
-            compile, inputs=inputs, wrt=wrt, cache=cache, name=name, check_domain=check_domain
-        )
-    options = Options(wrt, cache, check_domain)
+            compile, inputs=inputs, wrt=wrt, cache=cache, name=name, check_domain=check_domain,
+            roll=roll, strict=strict, progress=progress,
+        )  # fmt: skip
+    if roll not in (True, False, "auto"):
+        raise ValueError(f'roll: expected True, False or "auto", got {roll!r:.60}')
+    options = Options(wrt, cache, check_domain, roll, strict, progress)
     if isinstance(target, Value):
         label = identifier(name or target.label) or "f"
         return CompiledFunction(None, trace_graph(target, inputs, label), label, options)
@@ -79,15 +90,6 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
     given = name or str(getattr(target, "__name__", type(target).__name__))
     label = "f" if given == "<lambda>" else identifier(given) or "f"
     return CompiledFunction(target, None, label, options)
-
-
-@dataclass(frozen=True)
-class Options:
-    """What `compile` was asked for; see there."""
-
-    wrt: Wrt = None
-    cache: bool = True
-    check_domain: bool = False
 
 
 class CompiledFunction:
@@ -113,8 +115,7 @@ class CompiledFunction:
         options: "Options",
     ) -> None:
         self.name = name
-        self.use_cache = options.cache
-        self.check_domain = options.check_domain
+        self.options = options
         self._function = function
         self._graph = graph
         self._signature = _signature(function, graph)
@@ -209,7 +210,7 @@ class CompiledFunction:
         if key not in self._traces:
             assert self._function is not None
             self._traces[key] = trace_function(
-                self._function, self.name, bound, structures, self.check_domain
+                self._function, self.name, bound, structures, self.options.check_domain
             )
         return leaves, self._traces[key]
 

@@ -108,13 +108,13 @@ class _Emitter:
         order = sorted(self.used, key=lambda array: (len(array.shape) != 1, -array.size))
         ranked = [*(a for a in order if a.space == "inputs"), *self.used]
         labels = {array: self._label(array) for array in ranked if array not in self.names}
-        count = Counter(labels.values())
+        count, reserved = Counter(labels.values()), emitted_names()
         for array, label in labels.items():
             if array.primal in self.names:
                 self.names[array] = self.namer.fresh(f"{self.names[array.primal]}_bar")
             elif array.space in ("inputs", "data", "tables") and self._is_flat(array):
                 self.names[array] = array.space
-            elif count[label] == 1 or array.space == "inputs":
+            elif array.space == "inputs" or (count[label] == 1 and label not in reserved):
                 self.names[array] = self.namer.fresh(label)
             else:
                 self.names[array] = self.namer.numbered(label)
@@ -137,23 +137,12 @@ class _Emitter:
         usual = dict(zip(ranked, free, strict=False))
         spare = [*(x for x in free if x not in usual.values()), *(f"{x}2" for x in free)]
         for nest in self.rolled.nests:
-            self._name_loops(nest.steps, usual, spare, [])
-
-    def _name_loops(
-        self, steps: Sequence[Step], usual: dict[int, str], spare: list[str], around: list[str]
-    ) -> None:
-        for step in steps:
-            if isinstance(step, Loop):
-                letter = self._name(step.index, usual, spare, around)
-                self._name_loops(step.body, usual, spare, [*around, letter])
-
-    def _name(self, index: Index, usual: dict[int, str], spare: list[str], around: list[str]) -> str:
-        if index not in self.letters:
-            letter = usual.get(index.extent, spare[0])
-            self.letters[index] = letter
-            if letter in around:
-                self.letters[index] = next(x for x in spare if x not in around)
-        return self.letters[index]
+            for index, others in _nested(nest.steps).items():
+                taken = {self.letters[other] for other in others if other in self.letters}
+                letter = usual.get(index.extent, spare[0])
+                if letter in taken:
+                    letter = next(x for x in spare if x not in taken)
+                self.letters[index] = letter
 
     # --- declarations --------------------------------------------------------------------------
 
@@ -211,7 +200,9 @@ class _Emitter:
     def _steps(self, steps: Sequence[Step]) -> Iterator[str]:
         for step in steps:
             if isinstance(step, Loop):
-                yield f"for {self.letters[step.index]} in range({step.index.extent}):"
+                extent = step.index.extent
+                rounds = f"range({extent - 1}, -1, -1)" if step.index.falls else f"range({extent})"
+                yield f"for {self.letters[step.index]} in {rounds}:"
                 yield from (f"    {line}" for line in self._steps(step.body))
             else:
                 yield self._assignment(step)
@@ -284,3 +275,19 @@ def _indices(steps: Sequence[Step]) -> Iterator[Index]:
         if isinstance(step, Loop):
             yield step.index
             yield from _indices(step.body)
+
+
+def _nested(steps: Sequence[Step]) -> dict[Index, set[Index]]:
+    """For each index, in order, those of the loops around its loops and inside them."""
+    found: dict[Index, set[Index]] = {}
+
+    def visit(steps: Sequence[Step], around: tuple[Index, ...]) -> None:
+        for step in steps:
+            if isinstance(step, Loop):
+                found.setdefault(step.index, set()).update(around)
+                for other in around:
+                    found[other].add(step.index)
+                visit(step.body, (*around, step.index))
+
+    visit(steps, ())
+    return found

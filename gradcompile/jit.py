@@ -10,7 +10,7 @@ import hmac
 import math
 import pickle
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,11 @@ from numba import types
 from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
-from numba.extending import overload
+from numba.extending import intrinsic, overload
 
 from gradcompile import cache, ieee
+
+Array = np.ndarray[Any, Any]
 
 SIGNATURE = (numba.float64[::1],)
 """A kernel takes one contiguous float64 array."""
@@ -62,20 +64,68 @@ def _meanings() -> str:
     return hashlib.sha256(Path(ieee.__file__).read_bytes()).hexdigest()
 
 
-def jit(function: Callable[..., Any], use_cache: bool = True) -> Any:
-    """The numba dispatcher of an emitted function, compiled for flat float64 arrays.
+def jit(
+    function: Callable[..., Any],
+    constants: Sequence[Array] = (),
+    reassociates: bool = False,
+    use_cache: bool = True,
+) -> Any:
+    """The numba dispatcher of an emitted function, compiled for flat arrays.
 
     Args:
         function: from executing an emitted module.
+        constants: what it takes after the inputs; only their types matter.
+        reassociates: let sums be added in any order, as their loops need to become vector code.
         use_cache: keep the machine code beside the function's source file.
     """
     register_numba()
-    dispatcher = numba.njit(function, error_model="numpy")
+    fastmath = REASSOCIATION if reassociates else False
+    dispatcher = numba.njit(function, error_model="numpy", fastmath=fastmath)
     path = Path(function.__code__.co_filename)
     if use_cache and path.is_file():
-        dispatcher._cache = KernelCache(path)
-    dispatcher.compile(SIGNATURE)
+        dispatcher._cache = KernelCache(path, reassociates)
+    dispatcher.compile((*SIGNATURE, *map(numba.typeof, constants)))
     return dispatcher
+
+
+REASSOCIATION = {"reassoc", "contract", "nsz"}
+"""What LLVM may do to the sums of loops; inf and nan are honoured in any case."""
+
+
+def bind(dispatcher: Any, constants: Sequence[Array]) -> Any:
+    """A dispatcher of the inputs alone, for one of the inputs and constants.
+
+    It refers to the constants where they lie, so that its compile time does not depend on them.
+    """
+    places = tuple([(array.ctypes.data, len(array)) for array in constants])
+    types_ = [numba.typeof(array).dtype for array in constants]
+    if len(constants) == 1:
+        ((start, size),), (dtype,) = places, types_
+
+        def bound(inputs: Any) -> Any:
+            return dispatcher(inputs, numba.carray(_pointer(start, dtype), size))
+    else:
+        ((start, size), (second, count)), (dtype, other) = places, types_
+
+        def bound(inputs: Any) -> Any:
+            data = numba.carray(_pointer(start, dtype), size)
+            return dispatcher(inputs, data, numba.carray(_pointer(second, other), count))
+
+    bound.constants = constants  # type: ignore[attr-defined]  # they live as long as it does
+    wrapped = numba.njit(bound, error_model="numpy")
+    wrapped.compile(SIGNATURE)
+    return wrapped
+
+
+@intrinsic
+def _pointer(typing_context: Any, address: Any, dtype: Any) -> Any:
+    """An address as a pointer to numbers of a type."""
+    result = types.CPointer(dtype.dtype)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(result))
+
+    return result(types.int64, dtype), generate
 
 
 class KernelCache(_Cache):
@@ -85,8 +135,9 @@ class KernelCache(_Cache):
     Here an entry that does not match its checksum is compiled again.
     """
 
-    def __init__(self, source: Path) -> None:
+    def __init__(self, source: Path, reassociates: bool = False) -> None:
         self.source = source
+        self.reassociates = reassociates
         self.enabled = True
 
     @property
@@ -137,6 +188,6 @@ class KernelCache(_Cache):
 
     def _path(self, sig: Any, target_context: Any) -> Path:
         versions = (numba.__version__, platform.python_version(), _meanings())
-        key = (str(sig), target_context.codegen().magic_tuple(), versions)
+        key = (str(sig), target_context.codegen().magic_tuple(), versions, self.reassociates)
         digest = hashlib.sha256(repr(key).encode()).hexdigest()[:16]
         return self.source.with_name(f"{self.source.stem}.{digest}.machine")

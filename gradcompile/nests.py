@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcompile.ir import Const, ProgramError
+from gradcompile.ir import Const
 from gradcompile.ops import Op
 
 Integers = np.ndarray[Any, np.dtype[np.int64]]
@@ -30,10 +30,17 @@ Integers = np.ndarray[Any, np.dtype[np.int64]]
 
 @dataclass(eq=False)
 class Index:
-    """The index of a loop."""
+    """The index of a loop.
+
+    Attributes:
+        extent: how many rounds the loop has.
+        is_scan: does a round read what the round before wrote?
+        falls: does it count down?
+    """
 
     extent: int
-    name: str = ""
+    is_scan: bool = False
+    falls: bool = False
 
 
 @dataclass(eq=False)
@@ -151,6 +158,7 @@ class Rolled:
         nests: in order.
         outputs: each a place, a number, or an array.
         order: for each number in `data`, which constant of the program it is.
+        summary: how many instructions, groups, members, nests and gathers.
     """
 
     name: str
@@ -160,6 +168,7 @@ class Rolled:
     nests: list[Nest]
     outputs: "list[Place | Const | Array]"
     order: Integers
+    summary: dict[str, int]
 
 
 def places(expression: Expression) -> Iterator[Place]:
@@ -195,9 +204,7 @@ def rewrite(steps: Sequence[Step], change: Callable[[Place], Place]) -> list[Ste
     return rewritten
 
 
-def rewrite_expression(
-    expression: Expression, change: Callable[[Place], Place]
-) -> Expression:
+def rewrite_expression(expression: Expression, change: Callable[[Place], Place]) -> Expression:
     """The expression with every place changed."""
     if isinstance(expression, Place):
         return change(expression)

@@ -27,14 +27,16 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("value", "ir"),
     # 2: from one to the other, and from program to program
     (
-        "trace", "lower", "reverse", "forward", "interpret", "numeric",
+        "trace", "lower", "reverse", "interpret", "numeric",
         "passes", "passes.rewrite", "passes.fold", "passes.rules", "passes.match",
-        "passes.simplify", "passes.cse", "passes.dce", "passes.roll",
+        "passes.simplify", "passes.cse", "passes.dce", "passes.capture",
+        "nests", "roll", "roll.forms", "roll.groups", "roll.scans", "roll.affine", "roll.arrays",
+        "roll.data", "roll.build", "roll.fuse", "roll.views", "stages",
     ),
     # 3: from programs to text, and what is made of text
-    ("emit", "reader", "symbolic", "report", "verify", "jit", "drawing"),
+    ("emit", "emit_nests", "reader", "symbolic", "report", "verify", "jit", "drawing", "structure"),
     # 4: the pipeline end to end
-    ("kernel", "compiler", "check"),
+    ("build", "kernel", "compiler", "check"),
     # 5: what is built on the compiler, and the public names
     ("nn", "optim", "terminal", "demo", "cli", "__main__", "__init__"),
 )  # fmt: skip

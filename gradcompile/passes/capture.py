@@ -27,11 +27,11 @@ def capture(program: Program) -> Program:
         for place in varies.get(kind, ()):
             constant = operands[place]
             assert isinstance(constant, Const)
-            # One Const is one leaf of the graph, wherever it is read.
-            if id(constant) not in variables:
-                variables[id(constant)] = Var()
+            # One object is one number of the user's, wherever it is read; equal numbers need not be.
+            if id(constant.value) not in variables:
+                variables[id(constant.value)] = Var()
                 data.append(constant.value)
-            operands[place] = variables[id(constant)]
+            operands[place] = variables[id(constant.value)]
         if kind in varies:
             instruction = instruction._replace(operands=tuple(operands))
         instructions.append(instruction)
@@ -42,7 +42,7 @@ def capture(program: Program) -> Program:
 def _kinds(program: Program) -> list[object]:
     """What each instruction looks like, `DEPTH` levels deep."""
     numbers: dict[object, int] = {}
-    looks: dict[Operand, tuple[int, ...]] = {var: (0,) * DEPTH for var in program.inputs}
+    looks: dict[Operand, tuple[int, ...]] = dict.fromkeys(program.inputs, (0,) * DEPTH)
     constant = (-1,) * DEPTH
     kinds: list[object] = []
     for result, op, operands, _ in program.instructions:

@@ -16,6 +16,10 @@ import numpy as np
 Integers = np.ndarray[Any, np.dtype[np.int64]]
 
 
+SHORTEST = 8
+"""From this length on a run of addresses gets a loop although the runs follow no stride."""
+
+
 class Fit(NamedTuple):
     """`offset + sum(stride * index)`, plus `table[index, ...]` where there is one.
 
@@ -38,7 +42,7 @@ def factor(addresses: Integers) -> list[int]:
     >>> factor(np.array([0, 1, 2, 10, 11, 12, 20, 21, 22]))
     [3]
     >>> factor(np.array([5, 5, 7, 7, 1, 1]))
-    [2]
+    []
     """
     lengths: list[int] = []
     length = 1
@@ -46,7 +50,7 @@ def factor(addresses: Integers) -> list[int]:
         steps = np.diff(addresses)
         jumps = np.flatnonzero(steps != steps[0])
         if not len(jumps):
-            break
+            return lengths
         run = int(jumps[0]) + 1
         if run == 1 or len(addresses) % run:
             break
@@ -56,25 +60,29 @@ def factor(addresses: Integers) -> list[int]:
         length *= run
         lengths.append(length)
         addresses = rows[:, 0]
-    return lengths
+    # What is left must be looked up, which is worth a loop only around a longer one.
+    return lengths if len(addresses) < 3 or length >= SHORTEST else []
 
 
-def chain(total: int, found: Iterable[Iterable[int]]) -> tuple[int, ...]:
+def chain(total: int, found: Iterable[Iterable[int]], fixed: int = 1) -> tuple[int, ...]:
     """The extents of nested loops over `total` members: a jump of a leaf begins a loop.
 
     Args:
         total: how many members.
         found: for each leaf, where it jumps.
+        fixed: where a loop begins in any case.
 
     >>> chain(12, [[4], [2, 4], []])
     (3, 2, 2)
     """
     votes = Counter(length for lengths in found for length in set(lengths))
-    chosen = [1, total]
+    chosen = [1, fixed, total]
     for length, _ in sorted(votes.items(), key=lambda item: (-item[1], item[0])):
         if all(max(x, length) % min(x, length) == 0 for x in chosen) and 1 < length < total:
             chosen.append(length)
-    chosen.sort(reverse=True)
+    chosen = sorted(set(chosen) | {1}, reverse=True)
+    if len(chosen) == 1:
+        return (1,)
     return tuple([outer // inner for outer, inner in zip(chosen, chosen[1:], strict=False)])
 
 

@@ -7,7 +7,7 @@ members are all returned writes into the result itself.
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -16,7 +16,7 @@ from gradcompile.ir import Const, Program, Var
 from gradcompile.nests import Array, Place, Subscript
 from gradcompile.roll.affine import Fit, Integers, chain, factor, fit
 from gradcompile.roll.forms import Form, Forms, Template
-from gradcompile.roll.groups import Group
+from gradcompile.roll.groups import Group, Places
 
 
 @dataclass
@@ -54,7 +54,10 @@ class Arrays:
         outputs: the flat array of each output that is a tuple; None for a number.
     """
 
-    def __init__(self, program: Program, forms: Forms, groups: Sequence[Group]) -> None:
+    def __init__(
+        self, program: Program, forms: Forms, groups: Sequence[Group], places: Places
+    ) -> None:
+        self._places = places
         self.first = len(program.inputs)
         self.given = self.first - len(program.data)
         self.inputs = Array((self.given,), space="inputs")
@@ -69,6 +72,7 @@ class Arrays:
         self.place_of = np.zeros(count, np.int64)
         self.outputs: list[Array | None] = []
         self.copies: list[Group] = []
+        self._refined: set[int] = set()
         self._families(self._united())
         self._results(program)
 
@@ -99,11 +103,12 @@ class Arrays:
         for number, root in enumerate(roots):
             families.setdefault(root, []).append(number)
         for numbers in families.values():
-            if len(numbers) == 1:
-                members = self.groups[numbers[0]].members
-                self.place_of[members] = np.arange(len(members))
+            group = self.groups[numbers[0]]
+            if len(numbers) == 1 and group.rounds == 1:
+                self.place_of[group.members] = np.arange(len(group.members))
                 continue
-            everyone = sorted(m for number in numbers for m in self.groups[number].members)
+            everyone = [member for number in numbers for member in self.groups[number].members]
+            everyone.sort(key=lambda member: self._places(self.forms.stored[member]))
             self.place_of[everyone] = np.arange(len(everyone))
             array = Array(self._common_shape(len(everyone), numbers))
             for number in numbers:
@@ -113,7 +118,8 @@ class Arrays:
         """The shape that the places of all groups of a family agree on; flat if there is none."""
         found = []
         for number in numbers:
-            places = self.place_of[self.groups[number].members]
+            group = self.groups[number]
+            places = self.place_of[group.members[: len(group.members) // group.rounds]]
             jumps = np.flatnonzero(np.diff(places) != 1)
             run = int(jumps[0]) + 1 if len(jumps) else len(places)
             found.append([run, *(length for length in factor(places) if length != run)])
@@ -175,11 +181,28 @@ class Arrays:
     def shape(self, number: int) -> Shaped:
         """A group's loops, and what it reads and writes in them; producers come first."""
         group = self.groups[number]
+        if group.rounds > 1 and group.scan not in self._refined:
+            self._refine(group.scan)
         shaped = self._shape(group, self.array_of.get(number), self.place_of[group.members])
         self.array_of[number] = array = shaped.place.array
         if not array.label:
             array.label, array.primal = self._label(group)
         return shaped
+
+    def _refine(self, scan: int) -> None:
+        """Give the arrays of a scan, which its groups read from each other, their dimensions."""
+        self._refined.add(scan)
+        shapes: dict[Array, tuple[int, ...]] = {}
+        for number, group in enumerate(self.groups):
+            if group.scan == scan:
+                array = self.array_of[number]
+                places = self.place_of[group.members]
+                if len(places) == array.size:
+                    grids = self._grids(group)
+                    extents = self._extents(array, places, grids, group.rounds)
+                    shapes[array] = tuple(extent for extent in extents if extent > 1)
+        for array, shape in shapes.items():
+            array.shape = shape
 
     def _label(self, group: Group) -> tuple[str, Array | None]:
         """What to call the array of a group; and for adjoints, the array that they belong to."""
@@ -212,10 +235,9 @@ class Arrays:
         return Place(array, tuple(Subscript(int(c[0])) for c in coordinates))
 
     def _shape(self, group: Group, array: Array | None, places: Integers) -> Shaped:
-        tables = zip(group.segments, group.leaves, strict=True)
-        grids = [_grid(table, count) for (_, count), table in tables]
-        extents = self._extents(array, places, grids)
-        order = self._forward_order(extents, grids)
+        grids = self._grids(group)
+        extents = self._extents(array, places, grids, group.rounds)
+        order = self._forward_order(extents, grids, group.rounds)
         grids = [grid[order] for grid in grids]
         if array is None:
             self.place_of[np.array(group.members)[order]] = places
@@ -229,20 +251,27 @@ class Arrays:
         ]
         return Shaped(group, extents, place, terms)
 
+    def _grids(self, group: Group) -> list[Integers]:
+        tables = zip(group.segments, group.leaves, strict=True)
+        return [_grid(table, count) for (_, count), table in tables]
+
     def _extents(
-        self, array: Array | None, places: Integers, grids: Sequence[Integers]
+        self, array: Array | None, places: Integers, grids: Sequence[Integers], rounds: int
     ) -> tuple[int, ...]:
         """The loops over the members of a group: where what they read or write jumps."""
         found = [factor(c[:, 0]) for grid in grids for c in self._coordinate_lists(grid)]
         if array is not None:
             found += [factor(c) for c in _coordinates(array, places)]
-        return chain(len(places), found)
+        return chain(len(places), found, fixed=len(places) // rounds)
 
-    def _forward_order(self, extents: tuple[int, ...], grids: Sequence[Integers]) -> Integers:
-        """The order of members in which most strides are positive."""
+    def _forward_order(
+        self, extents: tuple[int, ...], grids: Sequence[Integers], rounds: int
+    ) -> Integers:
+        """The order of members in which most strides are positive; rounds keep their order."""
         order = np.arange(prod(extents)).reshape(extents)
         lists = [c[:, 0] for grid in grids for c in self._coordinate_lists(grid)]
-        return np.flip(order, _backward(lists, extents)).ravel()
+        backward = _backward(lists, extents)
+        return np.flip(order, [axis for axis in backward if axis or rounds == 1]).ravel()
 
     def _terms(self, template: Template, grid: Integers, extents: tuple[int, ...]) -> Terms:
         lists = [c[0] for c in self._coordinate_lists(grid)]
@@ -307,7 +336,9 @@ def arrange(shaped: Sequence[Shaped], arrays: Arrays) -> dict[Array, list[int]]:
     """
     fixed = {arrays.inputs, *arrays.outputs}
     accesses = [
-        access for group in shaped for access in (group.place, *(x for t in group.terms for x in t.leaves))
+        access
+        for group in shaped
+        for access in (group.place, *(x for t in group.terms for x in t.leaves))
     ]
     orders: dict[Array, list[int]] = {}
     for access in accesses:

@@ -5,6 +5,7 @@ from math import prod
 
 import numpy as np
 
+from gradcompile import ops
 from gradcompile.ir import Const
 from gradcompile.nests import (
     Apply,
@@ -19,13 +20,19 @@ from gradcompile.nests import (
     Place,
     Step,
     Subscript,
+    places,
+    rewrite_nest,
 )
 from gradcompile.roll.affine import Fit
 from gradcompile.roll.arrays import Access, Shaped
 from gradcompile.roll.forms import Template
+from gradcompile.roll.fuse import fuse
 
 SHORT = 4
 """A loop of fewer rounds is a bad innermost one."""
+
+ONE_LINE = 4
+"""The most terms that are added in one expression."""
 
 _COSTS = {0: 0, 1: 1, -1: 2}
 """What reading a next element costs, by how far away it is; anything else costs 4."""
@@ -48,14 +55,21 @@ class Tables:
             self._size += table.size
         return self._arrays[key]
 
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._tables)
+
     def flat(self) -> Integers:
         """All of them."""
         return np.concatenate(self._tables) if self._tables else np.zeros(0, np.int64)
 
 
-def build(shaped: Shaped, tables: Tables, strict: bool) -> Nest:
-    """The loop nest that computes a group."""
+def build(shaped: Shaped, tables: Tables, strict: bool, step: Index | None = None) -> Nest:
+    """The loop nest that computes a group; `step` is the index of the scan around it."""
     members = [Index(extent) for extent in shaped.extents]
+    if step is not None:
+        members[0] = step
     place = _place(shaped.place, members, tables)
     terms = []
     for part in shaped.terms:
@@ -64,8 +78,42 @@ def build(shaped: Shaped, tables: Tables, strict: bool) -> Nest:
         sums = tuple(index for index in inner if index.extent > 1)
         terms.append((sums, _expression(part.template, leaves)))
     formula = Formula(place, tuple(terms))
-    around = [index for index in members if index.extent > 1]
+    around = [index for index in members if index.extent > 1 and index is not step]
     return Nest(_steps(formula, around, strict), [formula], shaped.group.reverse)
+
+
+def build_scan(body: Sequence[Shaped], tables: Tables, strict: bool) -> Nest:
+    """The loop over the rounds of a scan, with the nests of its groups in it."""
+    round_ = Index(body[0].extents[0], is_scan=True)
+    nests = fuse([build(shaped, tables, strict, round_) for shaped in body])
+    formulas = [formula for nest in nests for formula in nest.formulas]
+    steps = [step for nest in nests for step in nest.steps]
+    scan = Nest([Loop(round_, steps)], formulas, body[0].group.reverse)
+    found = [place for formula in formulas for place in (formula.place, *_places(formula))]
+    if sum(_direction(place, round_) for place in found) < 0:
+        round_.falls = True
+        rewrite_nest(scan, lambda place: _turned(place, round_))
+    return scan
+
+
+def _direction(place: Place, index: Index) -> int:
+    strides = [stride for s in place.subscripts for i, stride in s.terms if i is index]
+    return sum((stride > 0) - (stride < 0) for stride in strides)
+
+
+def _turned(place: Place, index: Index) -> Place:
+    """The place where an index counts down instead of up."""
+    subscripts = []
+    for subscript in place.subscripts:
+        offset = subscript.offset
+        terms = []
+        for other, stride in subscript.terms:
+            if other is index:
+                offset += stride * (index.extent - 1)
+            terms.append((other, -stride if other is index else stride))
+        table = subscript.table and _turned(subscript.table, index)
+        subscripts.append(Subscript(offset, tuple(terms), table))
+    return Place(place.array, tuple(subscripts))
 
 
 def _place(access: Access, indices: Sequence[Index], tables: Tables) -> Place:
@@ -99,12 +147,13 @@ def _expression(template: Template, leaves: Iterable[Place]) -> Expression:
 
 
 def _steps(formula: Formula, around: list[Index], strict: bool) -> list[Step]:
-    if not any(sums for sums, _ in formula.terms):
+    if len(formula.terms) <= ONE_LINE and not any(sums for sums, _ in formula.terms):
         value = _sum([expression for _, expression in formula.terms])
         order = _ordered(around, _reads([formula.place, *_places(formula)]))
         return _loops(order, [Assign(formula.place, value)])
     sums = [index for indices, _ in formula.terms for index in indices]
-    innermost = _ordered([*around, *sums], _reads([formula.place, *_places(formula)]))[-1]
+    order = _ordered([*around, *sums], _reads([formula.place, *_places(formula)]))
+    innermost = order[-1] if order else None
     if innermost in around:
         return _rows_innermost(formula, around, innermost, strict)
     return _sums_innermost(formula, around, strict)
@@ -128,9 +177,7 @@ def _rows_innermost(
     return _loops(_ordered(outer, _reads([formula.place])), body)
 
 
-def _accumulate(
-    formula: Formula, total: Place, inside: list[Index], strict: bool
-) -> list[Step]:
+def _accumulate(formula: Formula, total: Place, inside: list[Index], strict: bool) -> list[Step]:
     """Set the total to the terms that need no loop, then add the others."""
     terms = list(formula.terms)
     first: list[Expression] = []
@@ -141,17 +188,15 @@ def _accumulate(
         first = [expression for sums, expression in terms if not sums]
         terms = [(sums, expression) for sums, expression in terms if sums]
     # -0.0 + x is x for every x; 0.0 + -0.0 is not.
-    value = _sum(first) if first else Const(-0.0 if strict else 0.0)
+    value = _sum(first[:ONE_LINE]) if first else Const(-0.0 if strict else 0.0)
     steps = _loops(inside, [Assign(total, value)])
-    for sums, expression in terms:
-        order = list(sums) if strict else _ordered(sums, _reads(_expression_places(expression)))
+    for sums, expression in [*(((), x) for x in first[ONE_LINE:]), *terms]:
+        order = list(sums) if strict else _ordered(sums, _reads(list(places(expression))))
         steps += _loops([*order, *inside], [Assign(total, expression, adds=True)])
     return steps
 
 
 def _sum(expressions: Sequence[Expression]) -> Expression:
-    from gradcompile import ops
-
     total = expressions[0]
     for expression in expressions[1:]:
         total = Apply(ops.add, (total, expression))
@@ -165,13 +210,7 @@ def _loops(indices: Iterable[Index], body: list[Step]) -> list[Step]:
 
 
 def _places(formula: Formula) -> list[Place]:
-    return [place for _, expression in formula.terms for place in _expression_places(expression)]
-
-
-def _expression_places(expression: Expression) -> list[Place]:
-    from gradcompile.nests import places
-
-    return list(places(expression))
+    return [place for _, expression in formula.terms for place in places(expression)]
 
 
 # --- the order of loops ------------------------------------------------------------------------

@@ -34,7 +34,6 @@ def fuse(nests: Sequence[Nest]) -> list[Nest]:
             last = len(joined) - 1
         for step in assignments(nest.steps):
             writer[step.place.array] = max(last, writer.get(step.place.array, -1))
-    _drop_dimensions(joined)
     return joined
 
 
@@ -57,6 +56,8 @@ def _join(first: Nest, second: Nest) -> bool:
 def _merge(steps: list[Step], loop: Loop, shared: dict[Index, Index]) -> bool:
     last = steps[-1]
     if not isinstance(last, Loop) or last.index.extent != loop.index.extent:
+        return False
+    if last.index.is_scan or loop.index.is_scan:
         return False
     written = {step.place.array: step.place for step in assignments([last])}
     if any(step.place.array in written for step in assignments([loop])):
@@ -110,7 +111,7 @@ def _rename_place(place: Place, indices: Indices) -> Place:
 # --- dimensions that need not be kept ----------------------------------------------------------
 
 
-def _drop_dimensions(nests: Sequence[Nest]) -> None:
+def drop_dimensions(nests: Sequence[Nest]) -> None:
     """Drop each dimension along which every round reads only what it wrote itself."""
     rounds: dict[Array, list[Loop | None]] = {}
     for nest in nests:

@@ -6,7 +6,7 @@ layer is applied at several places and some of them are ready earlier than the o
 for each other, as far as nothing else has to wait for them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gradcompile.ir import Program, Var
@@ -15,6 +15,10 @@ from gradcompile.roll.forms import Form, Forms, Stored, Template
 Segment = tuple[Template, tuple[int, ...]]
 """Terms of a sum that one loop can add: their template, and which of their leaves read the same
 group of values, by local numbers."""
+
+
+MANY_SOURCES = 4
+"""A sum over more groups than this reads the steps of a recurrence: they count as one group."""
 
 
 @dataclass(eq=False)
@@ -28,6 +32,9 @@ class Group:
         is_sum: are the members sums? Otherwise there is one segment with one term.
         reverse: does it belong to the reverse sweep?
         level: the dependence level.
+        shape: what equal groups have in common.
+        rounds: how many groups of a scan were merged in it; their members follow each other.
+        scan: the number of the scan it belongs to; -1 for none.
     """
 
     members: list[int]
@@ -37,23 +44,31 @@ class Group:
     reverse: bool
     level: int
     shape: object
+    rounds: int = 1
+    scan: int = -1
 
 
-def make_groups(program: Program, forms: Forms) -> list[Group]:
+def make_groups(program: Program, forms: Forms, places: "Places") -> list[Group]:
     """The groups of a program's stored values, in an order in which they can be computed."""
     stored = forms.stored
     first = len(program.inputs)
-    levels = _aligned_levels(stored, first, first - len(program.data))
-    places = _places(program)
+    data = first - len(program.data)
+    levels = _aligned_levels(stored, first, data)
     kin: list[int] = []
+    steps: list[int] = []
     kinds: dict[object, int] = {}
     groups: dict[object, Group] = {}
     for number, value in enumerate(stored):
-        terms = _segments(value, kin, first, forms.strict)
         reverse, level = value.origin is not None, levels[number]
-        families = (reverse, level, tuple(segment for segment, _ in terms))
-        kin.append(kinds.setdefault(families, len(kinds)))
-        shape = (reverse, value.is_sum, tuple((segment, len(found)) for segment, found in terms))
+        terms = _segments(value, kin, first, forms.strict)
+        if len(terms) > MANY_SOURCES:
+            terms = _segments(value, steps, first, forms.strict)
+        family = (reverse, tuple(segment for segment, _ in terms))
+        sources = None if _has_input(value, data) else _sources(terms, steps, first)
+        kin.append(kinds.setdefault((level, family), len(kinds)))
+        steps.append(kinds.setdefault(family, len(kinds)))
+        counts = tuple((segment, len(found)) for segment, found in terms)
+        shape = (reverse, value.is_sum, counts, sources)
         group = groups.get((level, shape))
         if group is None:
             segments = [(segment[0], len(found)) for segment, found in terms]
@@ -92,10 +107,23 @@ def _segments(
     return list(found.values())
 
 
+def _has_input(value: Stored, data: int) -> bool:
+    """Does a value read an input? The same weights tell the same layer, whatever it is applied to."""
+    return any(leaf < data for form in value.terms for leaf in form.leaves)
+
+
+def _sources(
+    terms: Sequence[tuple[Segment, list[Form]]], kin: Sequence[int], first: int
+) -> tuple[int, ...]:
+    """What the first term of each kind reads."""
+    leaves = [leaf for _, found in terms for leaf in found[0].leaves]
+    return tuple([kin[leaf - first] if leaf >= first else -1 for leaf in leaves])
+
+
 # --- the order of members ----------------------------------------------------------------------
 
 
-class _places:
+class Places:
     """The place of a stored value: that of the forward statement it belongs to, then its own."""
 
     def __init__(self, program: Program) -> None:

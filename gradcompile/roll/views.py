@@ -7,7 +7,16 @@ the greatest stride is the length of a row, and parts with equal rows that overl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from gradcompile.nests import Array, Index, Nest, Place, Subscript, assignments, places, rewrite_nest
+from gradcompile.nests import (
+    Array,
+    Index,
+    Nest,
+    Place,
+    Subscript,
+    assignments,
+    places,
+    rewrite_nest,
+)
 from gradcompile.roll.arrays import common_label
 
 
@@ -137,9 +146,7 @@ def _note(parts: dict[int, list[_Part]], subscript: Subscript, size: int) -> Non
         parts[row].append(found)
 
 
-def _containing(
-    parts: dict[int, list[_Part]], subscript: Subscript, size: int
-) -> _Part | None:
+def _containing(parts: dict[int, list[_Part]], subscript: Subscript, size: int) -> _Part | None:
     strides = _strides(subscript)
     if not strides:
         return None
@@ -147,7 +154,7 @@ def _containing(
     for part in parts.get(row, ()):
         past = subscript.offset - part.start
         inner = sum(stride * (i.extent - 1) for stride, i in strides[1:])
-        if index.extent == part.rows and 0 <= past and past + inner < row:
+        if index.extent == part.rows and past >= 0 and past + inner < row:
             return part
     return None
 

@@ -1,0 +1,300 @@
+"""A build: one kernel for one structure of arguments, from its program to its machine code.
+
+Small programs stay straight-line. In a larger one the constants that are data become inputs, and
+then its structure decides all that follows: what is emitted for it is kept under a digest of the
+structure, so that a graph of the same structure over other data is not compiled again.
+"""
+
+from collections import namedtuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from gradcompile import cache, structure
+from gradcompile.collector import collector_paused
+from gradcompile.emit import emit, emitted_names
+from gradcompile.emit_nests import emit_nests
+from gradcompile.interpret import interpret, require_finite
+from gradcompile.ir import Program
+from gradcompile.names import Names, identifier
+from gradcompile.passes import run_passes
+from gradcompile.passes.capture import capture
+from gradcompile.reverse import reverse
+from gradcompile.roll import is_regular, roll
+from gradcompile.stages import Stages
+from gradcompile.structure import Code
+from gradcompile.trace import Traced
+from gradcompile.tree import NUMBER, unflatten
+
+SMALL = 400
+"""A program of at most so many instructions before differentiation stays straight-line."""
+
+Flat = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True)
+class Mode:
+    """What a kernel computes: the value, the gradient or both."""
+
+    name: str
+    says: str
+    differentiates: bool
+    keeps_value: bool
+
+
+VALUE = Mode("value", "the value", differentiates=False, keeps_value=True)
+GRAD = Mode("grad", "the gradient", differentiates=True, keeps_value=False)
+VALUE_AND_GRAD = Mode(
+    "value_and_grad", "the value and the gradient", differentiates=True, keeps_value=True
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `compile` was asked for; see there."""
+
+    wrt: str | Sequence[str] | None = None
+    cache: bool = True
+    check_domain: bool = False
+    roll: bool | str = "auto"
+    strict: bool = False
+    progress: bool = False
+
+
+@dataclass
+class Build:
+    """One kernel for one structure of arguments: program, source, machine code.
+
+    Attributes:
+        mode: what it computes.
+        traced: the program it starts from.
+        wrt: the names of the arguments that it differentiates by.
+        options: what `compile` was asked for.
+        stages: where the time went.
+    """
+
+    mode: Mode
+    traced: Traced
+    wrt: tuple[str, ...]
+    options: Options
+    stages: Stages = field(default_factory=Stages)
+
+    def __post_init__(self) -> None:
+        self.stages.seconds.update(self.traced.seconds)
+        self.stages.progress = self.options.progress and len(self.traced.program) > SMALL
+
+    @cached_property
+    def slots(self) -> list[int]:
+        """The places of the differentiated inputs among the flat inputs."""
+        slots: list[int] = []
+        start = 0
+        for name, structure in self.traced.arguments.items():
+            if name in self.wrt:
+                slots.extend(range(start, start + structure.size))
+            start += structure.size
+        return slots
+
+    # --- programs ------------------------------------------------------------------------------
+
+    @cached_property
+    @collector_paused()
+    def captured(self) -> Program:
+        """The program before differentiation, its data made inputs where loops are wanted."""
+        program = self.traced.program
+        wanted = self.options.roll
+        if wanted is False or (wanted == "auto" and len(program) <= SMALL):
+            return program
+        with self.stages("capture"):
+            return capture(program)
+
+    @cached_property
+    @collector_paused()
+    def program(self) -> Program:
+        """The linear IR after every pass, before loops are found in it."""
+        program = run_passes(self.captured, timed=self.stages)
+        if not self.mode.differentiates:
+            if self.traced.result != NUMBER:
+                flat = tuple(program.flat_outputs)
+                return replace(program, outputs=(flat,))
+            return program
+        self._require_scalar()
+        with self.stages("reverse"):
+            program = reverse(program, self.slots, self.mode.keeps_value)
+        return run_passes(program, timed=self.stages)
+
+    def _require_scalar(self) -> None:
+        if self.traced.result != NUMBER:
+            raise TypeError(
+                f"{self.mode.name}: the gradient is that of one number, but "
+                f"{self.traced.program.name} returns {self.traced.result}"
+            )
+
+    @cached_property
+    def function_name(self) -> str:
+        """The name of the emitted function."""
+        name = identifier(self.traced.program.name) or "f"
+        wanted = f"{name}_{self.mode.name}" if self.mode is not VALUE else name
+        return Names(emitted_names()).fresh(wanted)
+
+    # --- code ----------------------------------------------------------------------------------
+
+    @cached_property
+    def source(self) -> str:
+        """The emitted module."""
+        return self.code.source
+
+    @cached_property
+    @collector_paused()
+    def code(self) -> Code:
+        """The emitted module, and what it needs beside the inputs."""
+        if self.captured is self.traced.program:
+            return self._straight()
+        with self.stages("key"):
+            settings = (self.mode.name, self.slots, self._summary, self.options)
+            key = structure.key(self.captured, repr(settings))
+            known = structure.load(key, self.function_name, self.options.cache)
+        if known is not None:
+            return known
+        code = self._loops() if self._wants_loops() else self._straight()
+        structure.save(key, self.function_name, code, self.options.cache)
+        return code
+
+    def _wants_loops(self) -> bool:
+        if self.options.roll is True:
+            return True
+        with self.stages("roll"):
+            return is_regular(self.captured)
+
+    def _straight(self) -> Code:
+        program = self.program
+        with self.stages("emit"):
+            return Code(emit(program, self.function_name, self._summary, self._array))
+
+    def _loops(self) -> Code:
+        program = self.program
+        with self.stages("roll"):
+            rolled = roll(program, self.options.strict)
+        with self.stages("emit"):
+            source = emit_nests(rolled, self.function_name, self._summary, self._array)
+        return Code(source, rolled.order, rolled.tables, rolled.summary)
+
+    @property
+    def _array(self) -> str:
+        return "gradient" if self.mode.differentiates else "values"
+
+    @property
+    def _summary(self) -> str:
+        arguments = ", ".join(self.traced.arguments)
+        name = identifier(self.traced.program.name) or "f"
+        call = f"{name}({arguments})" if len(arguments) < 60 else f"{name}(...)"
+        says = self.mode.says
+        if self.mode.differentiates and len(self.wrt) < len(self.traced.arguments):
+            says += f" by {', '.join(self.wrt)}"
+        return f"{call}: {says}"
+
+    @cached_property
+    def constants(self) -> tuple[Flat, ...]:
+        """What the emitted function takes after the inputs: captured data, and tables."""
+        return self.code.arguments(self.captured.data)
+
+    @cached_property
+    def function(self) -> Callable[..., Any]:
+        """The emitted function as CPython runs it: of the inputs and the constants."""
+        module = cache.load(self.source, self.function_name, self.options.cache)
+        function: Callable[..., Any] = getattr(module, self.function_name)
+        return function
+
+    @cached_property
+    def machine(self) -> Any:
+        """The machine code: a numba dispatcher of the inputs and the constants."""
+        from gradcompile.jit import jit  # numba loads on first use
+
+        function = self.function
+        with self.stages("numba"):
+            return jit(function, self.constants, self._reassociates, self.options.cache)
+
+    @property
+    def _reassociates(self) -> bool:
+        return self.code.rolled is not None and not self.options.strict
+
+    @cached_property
+    def dispatcher(self) -> Any:
+        """The machine code as a numba dispatcher of the inputs alone."""
+        from gradcompile.jit import bind
+
+        return bind(self.machine, self.constants) if self.constants else self.machine
+
+    @cached_property
+    def inspectable(self) -> Any:
+        """The machine code compiled anew: numba keeps no LLVM IR of what comes from a cache."""
+        from gradcompile.jit import jit
+
+        return jit(self.function, self.constants, self._reassociates, use_cache=False)
+
+    def run(self, inputs: Flat) -> Any:
+        """The flat result by machine code."""
+        return self.machine(inputs, *self.constants)
+
+    @cached_property
+    def gradient_type(self) -> type[Any]:
+        """The namedtuple of gradients, one field an argument."""
+        # A field may not begin with an underscore; `rename` numbers what cannot be mended.
+        fields = [name if name.lstrip("_") in self.wrt else name.lstrip("_") for name in self.wrt]
+        return namedtuple("Gradient", fields, rename=True)
+
+    def unpack(self, result: Any) -> Any:
+        """The kernel's flat result in the structure that the user knows."""
+        if self.mode is VALUE:
+            if self.traced.result == NUMBER:
+                return result
+            return unflatten(self.traced.result, result.tolist())
+        if self.mode is GRAD:
+            return self._gradient(result)
+        value, gradient = result
+        return value, self._gradient(gradient)
+
+    def _gradient(self, flat: Flat) -> Any:
+        parts = []
+        start = 0
+        for name in self.wrt:
+            structure = self.traced.arguments[name]
+            part = flat[start : start + structure.size]
+            is_array = structure.kind == "array"
+            parts.append(
+                part.reshape(structure.keys) if is_array else unflatten(structure, part.tolist())
+            )
+            start += structure.size
+        return self.gradient_type(*parts)
+
+    def interpret(self, inputs: Sequence[float]) -> Any:
+        """The flat result by the interpreter; an error at the first nan or inf.
+
+        Raises:
+            FloatingPointError: an operation made nan or inf from finite operands.
+        """
+        outputs = interpret(self.program, inputs, require_finite)
+        flat = [np.array(x) if isinstance(x, list) else x for x in outputs]
+        return flat[0] if len(flat) == 1 else tuple(flat)
+
+    def fast_call(self) -> Callable[[tuple[Any, ...]], Any] | None:
+        """A function of the arguments' tuple, if all of them are numbers; else None."""
+        if any(s != NUMBER for s in (*self.traced.arguments.values(), self.traced.result)):
+            return None
+        if self.constants:
+            return None
+        run, array, float64, gradient = (
+            self.machine, np.array, np.float64, self.gradient_type,
+        )  # fmt: skip
+        if self.mode is VALUE:
+            return lambda args: run(array(args, float64))
+        if self.mode is GRAD:
+            return lambda args: gradient(*run(array(args, float64)).tolist())
+
+        def value_and_grad(args: tuple[Any, ...]) -> Any:
+            value, flat = run(array(args, float64))
+            return value, gradient(*flat.tolist())
+
+        return value_and_grad
