@@ -91,10 +91,10 @@ class Build:
         """The places of the differentiated inputs among the flat inputs."""
         slots: list[int] = []
         start = 0
-        for name, structure in self.traced.arguments.items():
+        for name, argument in self.traced.arguments.items():
             if name in self.wrt:
-                slots.extend(range(start, start + structure.size))
-            start += structure.size
+                slots.extend(range(start, start + argument.size))
+            start += argument.size
         return slots
 
     # --- programs ------------------------------------------------------------------------------
@@ -260,13 +260,13 @@ class Build:
         parts = []
         start = 0
         for name in self.wrt:
-            structure = self.traced.arguments[name]
-            part = flat[start : start + structure.size]
-            is_array = structure.kind == "array"
+            argument = self.traced.arguments[name]
+            part = flat[start : start + argument.size]
+            is_array = argument.kind == "array"
             parts.append(
-                part.reshape(structure.keys) if is_array else unflatten(structure, part.tolist())
+                part.reshape(argument.keys) if is_array else unflatten(argument, part.tolist())
             )
-            start += structure.size
+            start += argument.size
         return self.gradient_type(*parts)
 
     def interpret(self, inputs: Sequence[float]) -> Any:

@@ -97,9 +97,10 @@ class _Emitter:
         for instruction in self.program.instructions:
             self._instruction(instruction)
         body = [*self._unpacking(), *self._allocation(), *self._sweeps(), *self._return()]
-        text = "\n".join(f"    {line}" if line else "" for line in body)
+        lines = "\n".join(f"    {line}" if line else "" for line in body)
+        text = f"def {self.function}(inputs):\n{lines}"
         head = f"# {summary}\n" if summary else ""
-        return f"{head}{imports(text)}def {self.function}(inputs):\n{text}\n"
+        return f"{head}{imports(text)}{text}\n"
 
     # --- statements ----------------------------------------------------------------------------
 
@@ -232,8 +233,8 @@ class _Emitter:
 
 
 def imports(text: str) -> str:
-    """The import statements that the indented body of a function needs."""
-    tree = ast.parse(f"def f():\n{text}")
+    """The import statements that functions need."""
+    tree = ast.parse(text)
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     modules: dict[str, list[str]] = {}
     for name in sorted(names):

@@ -8,7 +8,7 @@ one letter means the same all through the text.
 import ast
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from gradcompile import ops
@@ -34,6 +34,16 @@ from gradcompile.nests import (
 from gradcompile.template import instantiate, is_plain
 
 LETTERS = "ijklmnpqrtuvwxyz"
+"""What indices are called."""
+
+WHOLE = 150
+"""The most lines of nests in one function."""
+
+PART = 80
+"""About as many lines has each function where one is not enough."""
+
+Written = tuple[Nest, list[str]]
+"""A nest and its lines."""
 
 
 def emit_nests(rolled: Rolled, function: str, summary: str = "", array: str = "gradient") -> str:
@@ -59,45 +69,72 @@ class _Emitter:
     plain: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.namer = Names(emitted_names() | {"inputs", "data", "tables"})
+        self.namer = Names(emitted_names() | {"inputs", "data", "tables", "kept"})
         self.namer.fresh(self.function)
         self.results = [x for x in self.rolled.outputs if isinstance(x, Array)]
         for result in self.results:
             self.names[result] = self.namer.fresh(self.array)
-        self.used = list(dict.fromkeys(self._used()))
+        self.used = list(dict.fromkeys(_arrays(self.rolled.nests)))
         self._name_arrays()
         self._name_indices()
 
     def module(self, summary: str) -> str:
-        body = [*self._allocations(), *self._views()]
-        for title, reverse in (("# forward sweep", False), ("# reverse sweep", True)):
-            nests = [nest for nest in self.rolled.nests if nest.reverse is reverse]
-            if nests:
-                body.append(title)
-            for nest in nests:
-                body.extend(self._nest(nest))
-        body.append(f"return {', '.join(map(self._output, self.rolled.outputs))}")
-        text = "\n".join(f"    {line}" if line else "" for line in body)
+        nests = sorted(self.rolled.nests, key=lambda nest: nest.reverse)
+        parts = _cut([(nest, list(self._nest(nest))) for nest in nests])
         head = f"# {summary}\n" if summary else ""
-        arguments = ", ".join(self.arguments())
-        return f"{head}{imports(text)}def {self.function}({arguments}):\n{text}\n"
+        if len(parts) == 1:
+            functions = [self._function(self.function, argument_names(self.rolled), parts[0], True)]
+        else:
+            functions = self._split(parts)
+        text = "\n\n\n".join(functions)
+        return f"{head}{imports(text)}{text}\n"
 
-    def arguments(self) -> list[str]:
-        return argument_names(self.rolled)
+    def _function(
+        self, name: str, arguments: Sequence[str], part: Sequence[Written], whole: bool
+    ) -> str:
+        used = set(_arrays([nest for nest, _ in part]))
+        arrays = [array for array in self.used if array in used]
+        body = [*self._allocations(arrays, whole), *self._views(arrays), *_sweeps(part)]
+        if whole:
+            body.append(self._return())
+        return f"def {name}({', '.join(arguments)}):\n" + "\n".join(f"    {x}" for x in body)
+
+    def _return(self) -> str:
+        return f"return {', '.join(map(self._output, self.rolled.outputs))}"
+
+    # --- parts ---------------------------------------------------------------------------------
+
+    def _split(self, parts: Sequence[Sequence[Written]]) -> list[str]:
+        """A function for each part, and one that calls them; `kept` is what passes between."""
+        users = Counter(a for part in parts for a in set(_arrays([nest for nest, _ in part])))
+        returned = {x.array for x in self.rolled.outputs if isinstance(x, Place)}
+        size = 0
+        for array in self.used:
+            if not array.space and (users[array] > 1 or array in returned):
+                array.space, array.start = "kept", size
+                size += array.size
+        functions, calls = [], []
+        for place, part in enumerate(parts, 1):
+            rewritten = [(nest, list(self._nest(nest))) for nest, _ in part]
+            bases = {self._base(array) for array in _arrays([nest for nest, _ in part])}
+            bases |= {self.names[result] for result in self.results}
+            text = self._function("f", [], rewritten, whole=False)
+            order = (*argument_names(self.rolled), "kept", *map(self.names.get, self.results))
+            arguments = [x for x in order if x in bases and f"{x}[" in text]
+            name = self.namer.fresh(f"{self.function}_{place}")
+            functions.append(self._function(name, arguments, rewritten, whole=False))
+            calls.append(f"{name}({', '.join(arguments)})")
+        body = [
+            *(f"{self.names[result]} = empty({result.size})" for result in self.results),
+            f"kept = empty({size})",
+            *calls,
+            self._return(),
+        ]
+        arguments = argument_names(self.rolled)
+        main = f"def {self.function}({', '.join(arguments)}):\n"
+        return [*functions, main + "\n".join(f"    {line}" for line in body)]
 
     # --- names ---------------------------------------------------------------------------------
-
-    def _used(self) -> Iterator[Array]:
-        for nest in self.rolled.nests:
-            for step in assignments(nest.steps):
-                for place in (step.place, *places(step.value)):
-                    yield place.array
-                    for subscript in place.subscripts:
-                        if subscript.table is not None:
-                            yield subscript.table.array
-        for output in self.rolled.outputs:
-            if isinstance(output, Place):
-                yield output.array
 
     def _name_arrays(self) -> None:
         inputs = {(a.start, a.shape): a for a in self.used if a.space == "inputs"}
@@ -146,9 +183,11 @@ class _Emitter:
 
     # --- declarations --------------------------------------------------------------------------
 
-    def _views(self) -> list[str]:
+    def _views(self, arrays: Sequence[Array]) -> list[str]:
         lines = []
-        for array in self.used:
+        for array in arrays:
+            if array.space == "kept" and not array.shape:
+                continue
             name = self.names[array]
             base = self._base(array)
             if base and name != base:
@@ -168,9 +207,10 @@ class _Emitter:
         shape = ", ".join(map(str, array.shape))
         return part if len(array.shape) == 1 else f"{part}.reshape(({shape}))"
 
-    def _allocations(self) -> list[str]:
-        lines = [f"{self.names[result]} = empty({result.size})" for result in self.results]
-        for array in self.used:
+    def _allocations(self, arrays: Sequence[Array], whole: bool) -> list[str]:
+        results = self.results if whole else []
+        lines = [f"{self.names[result]} = empty({result.size})" for result in results]
+        for array in arrays:
             if not array.space and array.shape:
                 shape = array.shape if len(array.shape) > 1 else array.shape[0]
                 lines.append(f"{self.names[array]} = empty({shape})")
@@ -229,6 +269,8 @@ class _Emitter:
         return instantiate(op.template, dict(zip(op.operand_names, trees, strict=True)), self.plain)
 
     def _place(self, place: Place) -> ast.expr:
+        if place.array.space == "kept" and not place.array.shape:
+            return ast.Subscript(ast.Name("kept"), ast.Constant(place.array.start))
         name = ast.Name(self.names[place.array])
         if not place.subscripts:
             return name
@@ -259,6 +301,42 @@ class _Emitter:
         if isinstance(output, Array):
             return self.names[output]
         return ast.unparse(self._expression(output))
+
+
+def _arrays(nests: Iterable[Nest]) -> Iterator[Array]:
+    """Every array that nests write or read, each time they do."""
+    for nest in nests:
+        for step in assignments(nest.steps):
+            for place in (step.place, *places(step.value)):
+                yield place.array
+                for subscript in place.subscripts:
+                    if subscript.table is not None:
+                        yield subscript.table.array
+
+
+def _cut(written: Sequence[Written]) -> list[list[Written]]:
+    """The nests in parts of bounded length: numba's time for a function grows faster than that."""
+    if sum(len(lines) for _, lines in written) <= WHOLE:
+        return [list(written)]
+    parts: list[list[Written]] = [[]]
+    length = 0
+    for nest, lines in written:
+        if parts[-1] and length + len(lines) > PART:
+            parts.append([])
+            length = 0
+        parts[-1].append((nest, lines))
+        length += len(lines)
+    return parts
+
+
+def _sweeps(part: Iterable[Written]) -> Iterator[str]:
+    """The lines of nests, with a title where a sweep begins."""
+    sweep = None
+    for nest, lines in part:
+        if nest.reverse is not sweep:
+            sweep = nest.reverse
+            yield "# reverse sweep" if sweep else "# forward sweep"
+        yield from lines
 
 
 def argument_names(rolled: Rolled) -> list[str]:

@@ -12,6 +12,7 @@ import pickle
 import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numba
@@ -21,6 +22,7 @@ from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 from numba.extending import intrinsic, overload
+from numba.np.numpy_support import carray
 
 from gradcompile import cache, ieee
 
@@ -80,12 +82,25 @@ def jit(
     """
     register_numba()
     fastmath = REASSOCIATION if reassociates else False
-    dispatcher = numba.njit(function, error_model="numpy", fastmath=fastmath)
+    dispatcher = numba.njit(_with_parts(function, fastmath), error_model="numpy", fastmath=fastmath)
     path = Path(function.__code__.co_filename)
     if use_cache and path.is_file():
         dispatcher._cache = KernelCache(path, reassociates)
     dispatcher.compile((*SIGNATURE, *map(numba.typeof, constants)))
     return dispatcher
+
+
+def _with_parts(function: Callable[..., Any], fastmath: Any) -> Callable[..., Any]:
+    """The function with the parts it calls as dispatchers; under CPython they stay functions."""
+    parts = {
+        name: numba.njit(part, error_model="numpy", fastmath=fastmath)
+        for name in function.__code__.co_names
+        if isinstance(part := function.__globals__.get(name), FunctionType)
+        and part.__code__.co_filename == function.__code__.co_filename
+    }
+    if not parts:
+        return function
+    return FunctionType(function.__code__, {**function.__globals__, **parts}, function.__name__)
 
 
 REASSOCIATION = {"reassoc", "contract", "nsz"}
@@ -103,13 +118,13 @@ def bind(dispatcher: Any, constants: Sequence[Array]) -> Any:
         ((start, size),), (dtype,) = places, types_
 
         def bound(inputs: Any) -> Any:
-            return dispatcher(inputs, numba.carray(_pointer(start, dtype), size))
+            return dispatcher(inputs, carray(_pointer(start, dtype), size))
     else:
         ((start, size), (second, count)), (dtype, other) = places, types_
 
         def bound(inputs: Any) -> Any:
-            data = numba.carray(_pointer(start, dtype), size)
-            return dispatcher(inputs, data, numba.carray(_pointer(second, other), count))
+            data = carray(_pointer(start, dtype), size)
+            return dispatcher(inputs, data, carray(_pointer(second, other), count))
 
     bound.constants = constants  # type: ignore[attr-defined]  # they live as long as it does
     wrapped = numba.njit(bound, error_model="numpy")
@@ -117,8 +132,7 @@ def bind(dispatcher: Any, constants: Sequence[Array]) -> Any:
     return wrapped
 
 
-@intrinsic
-def _pointer(typing_context: Any, address: Any, dtype: Any) -> Any:
+def _as_pointer(typing_context: Any, address: Any, dtype: Any) -> Any:
     """An address as a pointer to numbers of a type."""
     result = types.CPointer(dtype.dtype)
 
@@ -126,6 +140,9 @@ def _pointer(typing_context: Any, address: Any, dtype: Any) -> Any:
         return builder.inttoptr(arguments[0], context.get_value_type(result))
 
     return result(types.int64, dtype), generate
+
+
+_pointer: Any = intrinsic(_as_pointer)
 
 
 class KernelCache(_Cache):

@@ -170,6 +170,9 @@ class Rolled:
     order: Integers
     summary: dict[str, int]
 
+    def __str__(self) -> str:
+        return print_nests(self)
+
 
 def places(expression: Expression) -> Iterator[Place]:
     """Every place that an expression reads."""
@@ -224,3 +227,46 @@ def rewrite_formula(formula: Formula, change: Callable[[Place], Place]) -> Formu
     """The formula with every place changed."""
     terms = tuple((sums, rewrite_expression(value, change)) for sums, value in formula.terms)
     return Formula(change(formula.place), terms)
+
+
+# --- text --------------------------------------------------------------------------------------
+
+
+def print_nests(rolled: Rolled) -> str:
+    """The nests as text, as the grammar has them."""
+    names: dict[object, str] = {}
+    for nest in rolled.nests:
+        for step in assignments(nest.steps):
+            for place in (step.place, *places(step.value)):
+                base = place.array.label or place.array.space or "v"
+                names.setdefault(place.array, f"{base}.{len(names) + 1}")
+
+    def subscript(x: Subscript) -> str:
+        parts = [f"{stride}*{names[index]}" for index, stride in x.terms]
+        parts += [text(x.table)] if x.table is not None else []
+        return " + ".join([*parts, str(x.offset)] if x.offset or not parts else parts)
+
+    def text(x: Expression) -> str:
+        if isinstance(x, Const):
+            return repr(x)
+        if isinstance(x, Apply):
+            return f"{x.op.name}({', '.join(map(text, x.operands))})"
+        if not x.subscripts:
+            return names.get(x.array, x.array.space)
+        name = names.setdefault(x.array, f"{x.array.space}.{x.array.start}")
+        return f"{name}[{', '.join(map(subscript, x.subscripts))}]"
+
+    def lines(steps: Sequence[Step], depth: int) -> Iterator[str]:
+        for step in steps:
+            if isinstance(step, Loop):
+                names.setdefault(step.index, f"i{len(names) + 1}")
+                down = ", falling" if step.index.falls else ""
+                yield f"{'  ' * depth}for {names[step.index]} < {step.index.extent}{down}:"
+                yield from lines(step.body, depth + 1)
+            else:
+                sign = "+=" if step.adds else "="
+                yield f"{'  ' * depth}{text(step.place)} {sign} {text(step.value)}"
+
+    body = [line for nest in rolled.nests for line in lines(nest.steps, 0)]
+    outputs = [x.space if isinstance(x, Array) else text(x) for x in rolled.outputs]
+    return "\n".join([*body, f"return {', '.join(outputs)}"])

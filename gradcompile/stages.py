@@ -25,6 +25,7 @@ class Stages:
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
+        """A context whose time counts as that of a stage."""
         self._show(name)
         start = time.perf_counter()
         try:

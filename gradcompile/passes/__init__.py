@@ -26,7 +26,11 @@ Check = Callable[[Program], Program]
 Timed = Callable[[str], AbstractContextManager[None]]
 
 
-def run_passes(program: Program, check: Check | None = None, timed: Timed = nullcontext) -> Program:
+def _untimed(_: str) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+def run_passes(program: Program, check: Check | None = None, timed: Timed = _untimed) -> Program:
     """`program` after every pass of the pipeline.
 
     Args:

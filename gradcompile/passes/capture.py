@@ -27,14 +27,15 @@ def capture(program: Program) -> Program:
         for place in varies.get(kind, ()):
             constant = operands[place]
             assert isinstance(constant, Const)
-            # One object is one number of the user's, wherever it is read; equal numbers need not be.
+            # One object is one number of the user's, wherever it is read; an equal one need not be.
             if id(constant.value) not in variables:
                 variables[id(constant.value)] = Var()
                 data.append(constant.value)
             operands[place] = variables[id(constant.value)]
         if kind in varies:
-            instruction = instruction._replace(operands=tuple(operands))
-        instructions.append(instruction)
+            instructions.append(instruction._replace(operands=tuple(operands)))
+        else:
+            instructions.append(instruction)
     inputs = program.inputs + tuple(variables.values())
     return replace(program, inputs=inputs, instructions=tuple(instructions), data=tuple(data))
 
@@ -62,7 +63,8 @@ def _varying(program: Program, kinds: list[object]) -> dict[object, tuple[int, .
     varying: dict[object, set[int]] = {}
     for (_, op, operands, _), kind in zip(program.instructions, kinds, strict=True):
         for place, operand in enumerate(operands):
-            if isinstance(operand, Const) and not (op is ops.pow_ and place == 1):
-                if seen.setdefault((kind, place), operand) != operand:
-                    varying.setdefault(kind, set()).add(place)
+            if not isinstance(operand, Const) or (op is ops.pow_ and place == 1):
+                continue
+            if seen.setdefault((kind, place), operand) != operand:
+                varying.setdefault(kind, set()).add(place)
     return {kind: tuple(sorted(places)) for kind, places in varying.items()}

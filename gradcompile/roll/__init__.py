@@ -59,10 +59,10 @@ def roll(program: Program, strict: bool = False) -> Rolled:
     tables = Tables()
     nests = fuse(list(_nests(shaped, tables, strict)))
     drop_dimensions(nests)
-    results = [array for array in arrays.outputs if array is not None]
+    results = [output for output in arrays.outputs if output is not None]
     make_views(nests, arrays.inputs, [var.name for var in program.inputs[: arrays.given]])
-    for array in results:
-        make_views(nests, array, [""] * array.size)
+    for result in results:
+        make_views(nests, result, [""] * result.size)
     order = data.order(exchanged)
     captured = tuple(program.data[k] for k in order)
     forms_of_outputs = iter(forms.outputs)

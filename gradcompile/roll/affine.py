@@ -9,6 +9,7 @@ What does not follow them is looked up in a table.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -83,7 +84,7 @@ def chain(total: int, found: Iterable[Iterable[int]], fixed: int = 1) -> tuple[i
     chosen = sorted(set(chosen) | {1}, reverse=True)
     if len(chosen) == 1:
         return (1,)
-    return tuple([outer // inner for outer, inner in zip(chosen, chosen[1:], strict=False)])
+    return tuple([outer // inner for outer, inner in pairwise(chosen)])
 
 
 def fit(addresses: Integers, extents: Sequence[int]) -> Fit:

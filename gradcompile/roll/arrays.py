@@ -8,6 +8,7 @@ members are all returned writes into the result itself.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
 
 import numpy as np
@@ -124,7 +125,7 @@ class Arrays:
             run = int(jumps[0]) + 1 if len(jumps) else len(places)
             found.append([run, *(length for length in factor(places) if length != run)])
         lengths = sorted({length for lengths in found for length in lengths} | {total})
-        if any(outer % inner for inner, outer in zip(lengths, lengths[1:], strict=False)):
+        if any(outer % inner for inner, outer in pairwise(lengths)):
             return (total,)
         return chain(total, found)
 
@@ -271,7 +272,7 @@ class Arrays:
         order = np.arange(prod(extents)).reshape(extents)
         lists = [c[:, 0] for grid in grids for c in self._coordinate_lists(grid)]
         backward = _backward(lists, extents)
-        return np.flip(order, [axis for axis in backward if axis or rounds == 1]).ravel()
+        return np.flip(order, tuple(axis for axis in backward if axis or rounds == 1)).ravel()
 
     def _terms(self, template: Template, grid: Integers, extents: tuple[int, ...]) -> Terms:
         lists = [c[0] for c in self._coordinate_lists(grid)]

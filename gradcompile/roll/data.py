@@ -47,11 +47,10 @@ class DataTables:
         parts = [np.zeros(0, np.int64)]
         start = 0
         for array, addresses in self._tables.values():
-            if array in exchanged:
-                addresses = addresses.transpose(exchanged[array])
             array.start = start
             start += array.size
-            parts.append(addresses.ravel())
+            axes = exchanged.get(array, range(addresses.ndim))
+            parts.append(addresses.transpose(list(axes)).ravel())
         return np.concatenate(parts)
 
 

@@ -47,7 +47,7 @@ class Template:
         self.parts = parts
         self.kind = kind
         self.number = number
-        self.size = sum(part.size for part in parts) + (op is not None)
+        self.size: int = sum(part.size for part in parts) + (op is not None)
 
     def __repr__(self) -> str:
         if self.op is None:

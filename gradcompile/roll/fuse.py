@@ -63,9 +63,9 @@ def _merge(steps: list[Step], loop: Loop, shared: dict[Index, Index]) -> bool:
     if any(step.place.array in written for step in assignments([loop])):
         return False
     for place in _read([loop]):
-        if place.array in written:
-            if not _same_round(written[place.array], last.index, place, loop.index):
-                return False
+        write = written.get(place.array)
+        if write is not None and not _same_round(write, last.index, place, loop.index):
+            return False
     shared[loop.index] = last.index
     body = _rename(loop.body, {loop.index: last.index})
     if not (len(body) == 1 and isinstance(body[0], Loop) and _merge(last.body, body[0], shared)):

@@ -108,7 +108,7 @@ def _segments(
 
 
 def _has_input(value: Stored, data: int) -> bool:
-    """Does a value read an input? The same weights tell the same layer, whatever it is applied to."""
+    """Does a value read an input? Equal weights tell the same layer, whatever it is applied to."""
     return any(leaf < data for form in value.terms for leaf in form.leaves)
 
 
@@ -132,6 +132,7 @@ class Places:
             self.of[instruction.result] = len(self.of)
 
     def __call__(self, value: Stored) -> tuple[int, int]:
+        """The order of values in a loop: a key to sort by."""
         own = self.of[value.var]
         primal = value.var.primal if value.var.primal in self.of else value.origin
         while primal is not None and primal.primal in self.of:

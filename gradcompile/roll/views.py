@@ -6,6 +6,7 @@ the greatest stride is the length of a row, and parts with equal rows that overl
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from gradcompile.nests import (
     Array,
@@ -119,7 +120,7 @@ def _strides(subscript: Subscript) -> list[tuple[int, Index]]:
     terms = sorted(((stride, index) for index, stride in subscript.terms), key=lambda x: -x[0])
     if subscript.table is not None or not terms or terms[-1][0] < 1:
         return []
-    for (outer, _), (inner, index) in zip(terms, terms[1:], strict=False):
+    for (outer, _), (inner, index) in pairwise(terms):
         if outer % inner or inner * index.extent > outer:
             return []
     return terms
@@ -138,7 +139,7 @@ def _note(parts: dict[int, list[_Part]], subscript: Subscript, size: int) -> Non
         fits = end - start + (inner if end == subscript.offset else 0) < row
         if part.rows == index.extent and fits and start + row * part.rows <= size:
             merged = sorted(widths | set(part.widths), reverse=True)
-            if all(a % b == 0 for a, b in zip(merged, merged[1:], strict=False)):
+            if all(a % b == 0 for a, b in pairwise(merged)):
                 part.start, part.widths = start, tuple(merged)
                 return
     if subscript.offset + row * index.extent <= size:
