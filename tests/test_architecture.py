@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("value", "ir"),
     # 2: from one to the other, and from program to program
     (
-        "trace", "lower", "reverse", "forward", "interpret", "numeric",
+        "trace", "lower", "snippet", "reverse", "forward", "interpret", "numeric",
         "passes", "passes.rewrite", "passes.fold", "passes.rules", "passes.match",
         "passes.simplify", "passes.cse", "passes.dce", "passes.roll",
     ),
