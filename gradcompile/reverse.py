@@ -157,9 +157,10 @@ def _gated(adjoint: Ref, slope: Ref | float) -> Ref | float:
     operand = operand_of(slope)
     if isinstance(operand, Const):
         return 0.0 if operand.value == 0.0 else adjoint * operand.value
-    choice = adjoint.builder.definitions[operand]
+    builder = adjoint.builder
+    (choice,) = (i for i in builder.instructions if i.result is operand)
     if choice.op is not ops.where:
         return adjoint * slope
-    condition, *branches = map(adjoint.builder.ref, choice.operands)
+    condition, *branches = map(builder.ref, choice.operands)
     chosen: Ref = ops.where(condition, *(_gated(adjoint, branch) for branch in branches))
     return chosen

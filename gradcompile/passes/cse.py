@@ -18,4 +18,4 @@ def cse(program: Program) -> Program:
             return builder.keep(instruction)
         return seen[op, operands]
 
-    return rewrite(program, step)
+    return rewrite(program, Builder(), step)

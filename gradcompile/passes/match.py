@@ -7,8 +7,7 @@ each shape, however many instructions have it.
 from functools import cache
 from typing import Any
 
-from gradcompile import ops
-from gradcompile.ir import Builder, Const, Operand, Var
+from gradcompile.ir import Const, IndexedBuilder, Instruction, Operand, Var
 from gradcompile.ops import Op
 from gradcompile.passes.rules import IDENTITIES, STABILITY, Pattern, Rule, Variable
 
@@ -28,9 +27,10 @@ def _numbers() -> frozenset[float]:
     return frozenset(x for rule in rules for x in rule.tree.operands if isinstance(x, float))
 
 
-def shape(builder: Builder, op: Op, operands: tuple[Operand, ...]) -> Shape:
-    """The shape of `op operands`, were it appended now."""
-    found: list[Any] = [op, builder.origin is None, len(set(operands))]
+def shape(builder: IndexedBuilder, instruction: Instruction) -> Shape:
+    """The shape of an instruction that is to be appended."""
+    _, op, operands, origin = instruction
+    found: list[Any] = [op, origin is None, len(set(operands))]
     for operand in operands:
         if isinstance(operand, Var):
             definition = builder.definitions.get(operand)
@@ -38,14 +38,6 @@ def shape(builder: Builder, op: Op, operands: tuple[Operand, ...]) -> Shape:
         else:
             found.append(operand.value if operand.value in _numbers() else "constant")
     return tuple(found)
-
-
-@cache
-def is_settled(op: Op, forward: bool, distinct: int, *kinds: Kind) -> bool:
-    """Do instructions of this shape stay as they are, whatever their operands?"""
-    is_constant = not any(isinstance(kind, Op) or kind == "input" for kind in kinds)
-    may_be_long_sum = forward and op is ops.log
-    return not (is_constant or may_be_long_sum or candidates(op, forward, distinct, *kinds))
 
 
 @cache
@@ -89,7 +81,7 @@ def _fits_kind(part: Any, kind: Kind) -> bool:
 
 
 def match(
-    builder: Builder,
+    builder: IndexedBuilder,
     pattern: Pattern,
     op: Op,
     operands: tuple[Operand, ...],
@@ -100,14 +92,18 @@ def match(
         return False
     for order in (operands, operands[::-1]) if op.commutative else (operands,):
         trial = dict(bound)
-        pairs = zip(pattern.operands, order, strict=True)
-        if all(_fits(builder, part, operand, trial) for part, operand in pairs):
+        for part, operand in zip(pattern.operands, order, strict=True):
+            if not _fits(builder, part, operand, trial):
+                break
+        else:
             bound.update(trial)
             return True
     return False
 
 
-def _fits(builder: Builder, pattern: Any, operand: Operand, bound: dict[str, Operand]) -> bool:
+def _fits(
+    builder: IndexedBuilder, pattern: Any, operand: Operand, bound: dict[str, Operand]
+) -> bool:
     if isinstance(pattern, Variable):
         return pattern.takes(operand) and bound.setdefault(pattern.name, operand) == operand
     if isinstance(pattern, Pattern):
