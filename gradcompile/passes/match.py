@@ -16,8 +16,8 @@ Kind = Op | float | str
 of, or "constant" for any other."""
 
 Shape = tuple[Any, ...]
-"""An operation, whether it is in the forward sweep, how many different operands it has, and the
-kind of each operand."""
+"""An operation, whether it is in the forward sweep, whether its last operand is also one before it,
+and the kind of each operand."""
 
 
 @cache
@@ -30,7 +30,7 @@ def _numbers() -> frozenset[float]:
 def shape(builder: IndexedBuilder, instruction: Instruction) -> Shape:
     """The shape of an instruction that is to be appended."""
     _, op, operands, origin = instruction
-    found: list[Any] = [op, origin is None, len(set(operands))]
+    found: list[Any] = [op, origin is None, operands[-1] in operands[:-1]]
     for operand in operands:
         if isinstance(operand, Var):
             definition = builder.definitions.get(operand)
@@ -41,12 +41,12 @@ def shape(builder: IndexedBuilder, instruction: Instruction) -> Shape:
 
 
 @cache
-def candidates(op: Op, forward: bool, distinct: int, *kinds: Kind) -> tuple[Rule, ...]:
+def candidates(op: Op, forward: bool, repeats: bool, *kinds: Kind) -> tuple[Rule, ...]:
     """The rules that instructions of this shape may match, in the order to try them."""
     rules = [
         rule
         for rule in ((*STABILITY, *IDENTITIES) if forward else IDENTITIES)
-        if rule.tree.op is op and _fits_shape(rule, distinct, kinds)
+        if rule.tree.op is op and _fits_shape(rule, repeats, kinds)
     ]
     # First those of any operands, then those that speak of the first, then those of the others.
     order = [None, *kinds]
@@ -65,10 +65,10 @@ def _kind(part: "Pattern | float") -> Kind:
     return part.op if isinstance(part, Pattern) else part
 
 
-def _fits_shape(rule: Rule, distinct: int, kinds: tuple[Kind, ...]) -> bool:
+def _fits_shape(rule: Rule, repeats: bool, kinds: tuple[Kind, ...]) -> bool:
     parts = rule.tree.operands
-    variables = [part.name for part in parts if isinstance(part, Variable)]
-    if len(variables) > len(set(variables)) and distinct == len(kinds):
+    # By identity: `==` on the parts of a pattern builds a pattern.
+    if not repeats and any(part is parts[-1] for part in parts[:-1]):
         return False
     orders = (kinds, kinds[::-1]) if rule.tree.op.commutative else (kinds,)
     return any(all(map(_fits_kind, parts, order)) for order in orders)
