@@ -12,7 +12,7 @@ from typing import Any
 from gradcompile import ops
 from gradcompile.ir import Const, IndexedBuilder, Instruction, Operand, Program, Var, operand_of
 from gradcompile.passes.fold import folded
-from gradcompile.passes.match import candidates, match, shape
+from gradcompile.passes.match import candidates, match
 from gradcompile.passes.rewrite import rewrite
 from gradcompile.passes.rules import Pattern, Variable
 
@@ -39,7 +39,7 @@ class _Simplifier:
         constant = folded(op, operands, origin is not None)
         if constant is not None:
             return constant
-        for rule in candidates(*shape(builder, instruction)) if depth < DEPTH else ():
+        for rule in candidates(builder, instruction) if depth < DEPTH else ():
             bound: dict[str, Operand] = {}
             if match(builder, rule.tree, op, operands, bound):
                 self.fired[rule.note] += 1
