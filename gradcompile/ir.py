@@ -207,13 +207,11 @@ class Builder:
 
     Attributes:
         instructions: in order.
-        definitions: the instruction that assigns each value.
         origin: what the instructions to come differentiate.
     """
 
     def __init__(self, instructions: "list[Instruction] | None" = None) -> None:
         self.instructions: list[Instruction] = [] if instructions is None else instructions
-        self.definitions: dict[Var, Instruction] = {}
         self.origin: Var | None = None
 
     def apply(self, op: Op, operands: tuple[Operand, ...], result: Var | None = None) -> Var:
@@ -224,19 +222,40 @@ class Builder:
     def keep(self, instruction: Instruction) -> Var:
         """Append an instruction as it is, and give its result."""
         self.instructions.append(instruction)
-        self.definitions[instruction.result] = instruction
         return instruction.result
 
     def rename_last(self, result: Var) -> None:
         """Let the last instruction assign `result` instead."""
         last = self.instructions.pop()
-        del self.definitions[last.result]
         self.origin = last.origin
         self.apply(last.op, last.operands, result)
 
     def ref(self, operand: Operand) -> "Ref":
         """`operand` as the table's lambdas take it."""
         return Ref(self, operand)
+
+
+class IndexedBuilder(Builder):
+    """A builder that can tell how a value was computed.
+
+    Attributes:
+        definitions: the instruction that assigns each value.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.definitions: dict[Var, Instruction] = {}
+
+    def keep(self, instruction: Instruction) -> Var:
+        """Append an instruction as it is, and give its result."""
+        self.instructions.append(instruction)
+        self.definitions[instruction.result] = instruction
+        return instruction.result
+
+    def rename_last(self, result: Var) -> None:
+        """Let the last instruction assign `result` instead."""
+        del self.definitions[self.instructions[-1].result]
+        super().rename_last(result)
 
 
 class Ref(OperatorOperand):

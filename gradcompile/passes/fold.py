@@ -13,7 +13,7 @@ from gradcompile.passes.rewrite import rewrite
 
 def fold(program: Program) -> Program:
     """`program` without instructions on constants alone."""
-    return rewrite(program, _step)
+    return rewrite(program, Builder(), _step)
 
 
 def folded(op: Op, operands: tuple[Operand, ...], exactly: bool) -> Const | None:

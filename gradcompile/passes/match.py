@@ -1,95 +1,65 @@
-"""Which rules an instruction matches.
+"""Which rules an instruction matches."""
 
-Most instructions match none. Their shape tells so: what is looked up by it is worked out once for
-each shape, however many instructions have it.
-"""
-
+from collections import defaultdict
 from functools import cache
 from typing import Any
 
-from gradcompile import ops
-from gradcompile.ir import Builder, Const, Operand, Var
+from gradcompile.ir import Const, IndexedBuilder, Instruction, Operand, Var
 from gradcompile.ops import Op
 from gradcompile.passes.rules import IDENTITIES, STABILITY, Pattern, Rule, Variable
 
-Kind = Op | float | str
-"""What an operand is: the operation that defines it, or "input"; a number that some rule speaks
-of, or "constant" for any other."""
-
-Shape = tuple[Any, ...]
-"""An operation, whether it is in the forward sweep, how many different operands it has, and the
-kind of each operand."""
+Head = Op | float | None
+"""What tells that a rule may match: the number that one operand must be, or the operation that
+must define it; None if the last two operands must be equal."""
 
 
 @cache
-def _numbers() -> frozenset[float]:
-    """The numbers that rules speak of, as operands of their roots."""
-    rules = (*STABILITY, *IDENTITIES)
-    return frozenset(x for rule in rules for x in rule.tree.operands if isinstance(x, float))
+def _index(forward: bool) -> dict[Op, dict[Head, list[Rule]]]:
+    """The rules for one sweep, by the operation of their root and by their head."""
+    found: defaultdict[Op, defaultdict[Head, list[Rule]]] = defaultdict(lambda: defaultdict(list))
+    for rule in (*STABILITY, *IDENTITIES) if forward else IDENTITIES:
+        found[rule.tree.op][_head(rule)].append(rule)
+    return {op: dict(rules) for op, rules in found.items()}
 
 
-def shape(builder: Builder, op: Op, operands: tuple[Operand, ...]) -> Shape:
-    """The shape of `op operands`, were it appended now."""
-    found: list[Any] = [op, builder.origin is None, len(set(operands))]
-    for operand in operands:
-        if isinstance(operand, Var):
-            definition = builder.definitions.get(operand)
-            found.append(definition.op if definition else "input")
-        else:
-            found.append(operand.value if operand.value in _numbers() else "constant")
-    return tuple(found)
-
-
-@cache
-def is_settled(op: Op, forward: bool, distinct: int, *kinds: Kind) -> bool:
-    """Do instructions of this shape stay as they are, whatever their operands?"""
-    is_constant = not any(isinstance(kind, Op) or kind == "input" for kind in kinds)
-    may_be_long_sum = forward and op is ops.log
-    return not (is_constant or may_be_long_sum or candidates(op, forward, distinct, *kinds))
-
-
-@cache
-def candidates(op: Op, forward: bool, distinct: int, *kinds: Kind) -> tuple[Rule, ...]:
-    """The rules that instructions of this shape may match, in the order to try them."""
-    rules = [
-        rule
-        for rule in ((*STABILITY, *IDENTITIES) if forward else IDENTITIES)
-        if rule.tree.op is op and _fits_shape(rule, distinct, kinds)
-    ]
-    # First those of any operands, then those that speak of the first, then those of the others.
-    order = [None, *kinds]
-    return tuple(sorted(rules, key=lambda rule: order.index(_first_kind(rule))))
-
-
-def _first_kind(rule: Rule) -> Kind | None:
-    """The kind of the first operand that is no variable."""
-    for part in rule.tree.operands:
+def _head(rule: Rule) -> Head:
+    parts = rule.tree.operands
+    for part in parts:
         if not isinstance(part, Variable):
-            return _kind(part)
+            return part.op if isinstance(part, Pattern) else float(part)
+    # By identity: `==` on the parts of a pattern builds a pattern.
+    assert parts[-1] is parts[-2], f"nothing tells where {rule} may match"
     return None
 
 
-def _kind(part: "Pattern | float") -> Kind:
-    return part.op if isinstance(part, Pattern) else part
-
-
-def _fits_shape(rule: Rule, distinct: int, kinds: tuple[Kind, ...]) -> bool:
-    parts = rule.tree.operands
-    variables = [part.name for part in parts if isinstance(part, Variable)]
-    if len(variables) > len(set(variables)) and distinct == len(kinds):
-        return False
-    orders = (kinds, kinds[::-1]) if rule.tree.op.commutative else (kinds,)
-    return any(all(map(_fits_kind, parts, order)) for order in orders)
-
-
-def _fits_kind(part: Any, kind: Kind) -> bool:
-    if isinstance(part, Variable):
-        return part.name != "k" or kind == "constant" or isinstance(kind, float)
-    return kind == _kind(part)
+def candidates(builder: IndexedBuilder, instruction: Instruction) -> list[Rule]:
+    """The rules that an instruction may match, in the order to try them; most often none."""
+    _, op, operands, origin = instruction
+    found: list[Rule] = []
+    rules = _index(origin is None).get(op)
+    if rules is None:
+        return found
+    if None in rules and operands[-1] == operands[-2]:
+        found += rules[None]
+    has_constant = False
+    for operand in operands:
+        if isinstance(operand, Const):
+            has_constant = True
+            head: Head = operand.value
+        else:
+            definition = builder.definitions.get(operand)
+            if definition is None:
+                continue
+            head = definition.op
+        if head in rules:
+            found += rules[head]
+    if found and not has_constant:
+        return [rule for rule in found if not rule.needs_constant]
+    return found
 
 
 def match(
-    builder: Builder,
+    builder: IndexedBuilder,
     pattern: Pattern,
     op: Op,
     operands: tuple[Operand, ...],
@@ -100,14 +70,18 @@ def match(
         return False
     for order in (operands, operands[::-1]) if op.commutative else (operands,):
         trial = dict(bound)
-        pairs = zip(pattern.operands, order, strict=True)
-        if all(_fits(builder, part, operand, trial) for part, operand in pairs):
+        for part, operand in zip(pattern.operands, order, strict=True):
+            if not _fits(builder, part, operand, trial):
+                break
+        else:
             bound.update(trial)
             return True
     return False
 
 
-def _fits(builder: Builder, pattern: Any, operand: Operand, bound: dict[str, Operand]) -> bool:
+def _fits(
+    builder: IndexedBuilder, pattern: Any, operand: Operand, bound: dict[str, Operand]
+) -> bool:
     if isinstance(pattern, Variable):
         return pattern.takes(operand) and bound.setdefault(pattern.name, operand) == operand
     if isinstance(pattern, Pattern):

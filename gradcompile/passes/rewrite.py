@@ -2,24 +2,25 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from gradcompile import ops
 from gradcompile.ir import Builder, Instruction, Operand, Output, Program, Var
 
-Step = Callable[[Builder, Instruction], Operand]
+AnyBuilder = TypeVar("AnyBuilder", bound=Builder)
+Step = Callable[[AnyBuilder, Instruction], Operand]
 
 
-def rewrite(program: Program, step: Step) -> Program:
+def rewrite(program: Program, builder: AnyBuilder, step: Step[AnyBuilder]) -> Program:
     """`program` with each instruction replaced by what `step` makes of it.
 
-    `step` gets a builder and an instruction whose operands are already the new ones; it returns
+    `step` gets the builder and an instruction whose operands are already the new ones; it returns
     the operand to use for its result: the result itself, after appending the instruction that
     assigns it, or another. A result that has a name stays, as a copy, when it becomes another
     value: the reader who named it will look for it.
 
     Most instructions stay what they are, so they are not made anew.
     """
-    builder = Builder()
     new: dict[Operand | None, Operand] = {}
     are_as_before = new.keys().isdisjoint
 

@@ -54,6 +54,11 @@ class Rule:
         return tree
 
     @cached_property
+    def needs_constant(self) -> bool:
+        """Must one operand of the root be a constant, whichever?"""
+        return any(isinstance(x, Variable) and x.name == "k" for x in self.tree.operands)
+
+    @cached_property
     def result(self) -> Any:
         """The replacement: a `Pattern`, a `Variable` or a number."""
         return self._read(self.replacement)
