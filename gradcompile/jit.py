@@ -12,6 +12,7 @@ import pickle
 import platform
 from collections.abc import Callable
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numba
@@ -70,12 +71,27 @@ def jit(function: Callable[..., Any], use_cache: bool = True) -> Any:
         use_cache: keep the machine code beside the function's source file.
     """
     register_numba()
-    dispatcher = numba.njit(function, error_model="numpy")
+    dispatcher = numba.njit(_with_parts(function), error_model="numpy")
     path = Path(function.__code__.co_filename)
     if use_cache and path.is_file():
         dispatcher._cache = KernelCache(path)
     dispatcher.compile(SIGNATURE)
     return dispatcher
+
+
+def _with_parts(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function as numba is to see it: the parts it calls, if it was split, are dispatchers.
+
+    They go into a copy of its globals: under CPython it goes on calling the plain functions.
+    """
+    parts = {
+        name: numba.njit(part, error_model="numpy")
+        for name in function.__code__.co_names
+        if isinstance(part := function.__globals__.get(name), FunctionType)
+        and part.__code__.co_filename == function.__code__.co_filename
+    }
+    names = {**function.__globals__, **parts}
+    return FunctionType(function.__code__, names, function.__name__) if parts else function
 
 
 class KernelCache(_Cache):
