@@ -24,6 +24,9 @@ LINE = 100
 COLUMN = 48
 """As far as this, the comments of a sweep stand below one another."""
 
+UNPACKED = 3
+"""The most names on a line of a part: for more, numba builds tuples, which takes it long."""
+
 HELPERS = {"array": "numpy", "empty": "numpy", "float64": "numpy", "inf": "math", "nan": "math"}
 """What emitted code imports from elsewhere than `gradcompile.ieee`."""
 
@@ -124,7 +127,8 @@ class Layout:
         functions, calls = [], []
         for number, part in enumerate(parts, 1):
             name = self.fresh(f"{self.function}_{number}")
-            lines = [*self._loads(part.read.difference(part.assigned)), *part.lines()]
+            loads = self._loads(part.read.difference(part.assigned), UNPACKED)
+            lines = [*loads, *part.lines()]
             arguments = [x for x in ("inputs", *self.sizes) if f"{x}[" in "\n".join(lines)]
             comment = f"# part {number} of {len(parts)}\n"
             functions.append(comment + _function(name, arguments, lines))
@@ -141,18 +145,20 @@ class Layout:
         if places:
             self.sizes = {"kept": len(places), **self.sizes}
 
-    def _loads(self, read: Iterable[str]) -> list[str]:
-        """Assignments from `inputs` and `kept` to the names that are read."""
+    def _loads(self, read: Iterable[str], most: int = LINE) -> list[str]:
+        """Assignments from `inputs` and `kept` to the names that are read, at most `most` a line."""
         places = sorted((*self.sources[name], name) for name in read if name in self.sources)
-        lines, left, right = [], "", ""
+        lines: list[tuple[list[str], list[str]]] = []
+        width = LINE
         for array, place, name in places:
-            wider = f"{left}, {name}", f"{right}, {array}[{place}]"
-            if left and len(" = ".join(wider)) <= LINE - 4:
-                left, right = wider
-                continue
-            lines.append(f"{left} = {right}")
-            left, right = name, f"{array}[{place}]"
-        return [*lines[1:], f"{left} = {right}"] if places else []
+            entry = f"{array}[{place}]"
+            width += len(f"{name}, {entry}, ")
+            if width > LINE or len(lines[-1][0]) == most:
+                lines.append(([], []))
+                width = len(f"    {name} = {entry}")
+            lines[-1][0].append(name)
+            lines[-1][1].append(entry)
+        return [f"{', '.join(left)} = {', '.join(right)}" for left, right in lines]
 
     def _allocations(self) -> list[str]:
         return [f"{name} = empty({size})" for name, size in self.sizes.items()]
