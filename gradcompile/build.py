@@ -9,6 +9,7 @@ from collections import namedtuple
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from gradcompile import cache, structure
 from gradcompile.collector import collector_paused
 from gradcompile.emit import emit, emitted_names
 from gradcompile.emit_nests import emit_nests
+from gradcompile.fingerprint import apply, fingerprints
 from gradcompile.interpret import interpret, require_finite
 from gradcompile.ir import Program
 from gradcompile.names import Names, identifier
@@ -24,7 +26,7 @@ from gradcompile.passes import run_passes
 from gradcompile.passes.capture import capture
 from gradcompile.reverse import reverse
 from gradcompile.roll import is_regular, roll
-from gradcompile.stages import Stages
+from gradcompile.stages import BuildReport, Stages
 from gradcompile.structure import Code
 from gradcompile.trace import Traced
 from gradcompile.tree import NUMBER, unflatten
@@ -50,6 +52,10 @@ GRAD = Mode("grad", "the gradient", differentiates=True, keeps_value=False)
 VALUE_AND_GRAD = Mode(
     "value_and_grad", "the value and the gradient", differentiates=True, keeps_value=True
 )
+
+
+_machines: dict[Callable[..., Any], Any] = {}
+"""The machine code of functions made of loops: graphs of one structure share both."""
 
 
 @dataclass(frozen=True)
@@ -101,20 +107,45 @@ class Build:
 
     @cached_property
     @collector_paused()
-    def captured(self) -> Program:
-        """The program before differentiation, its data made inputs where loops are wanted."""
-        program = self.traced.program
-        wanted = self.options.roll
-        if wanted is False or (wanted == "auto" and len(program) <= SMALL):
-            return program
+    def _captured(self) -> Program:
+        """The program before differentiation, with its data as inputs."""
         with self.stages("capture"):
-            return capture(program)
+            return capture(self.traced.program)
+
+    @cached_property
+    @collector_paused()
+    def _key(self) -> str:
+        """The digest of the structure."""
+        captured = self._captured
+        with self.stages("key"):
+            settings = (self.mode.name, self.slots, self._summary, self.options.strict)
+            return structure.key(captured, repr(settings))
+
+    @cached_property
+    @collector_paused()
+    def has_loops(self) -> bool:
+        """Are loops to be found in the program?"""
+        wanted = self.options.roll
+        if wanted != "auto":
+            return bool(wanted)
+        if len(self.traced.program) <= SMALL:
+            return False
+        if self._known is not None:
+            return True
+        captured = self._captured
+        with self.stages("roll"):
+            return is_regular(captured)
+
+    @cached_property
+    def _known(self) -> Code | None:
+        return structure.load(self._key, self.function_name, self.options.cache)
 
     @cached_property
     @collector_paused()
     def program(self) -> Program:
         """The linear IR after every pass, before loops are found in it."""
-        program = run_passes(self.captured, timed=self.stages)
+        start = self._captured if self.has_loops else self.traced.program
+        program = run_passes(start, timed=self.stages)
         if not self.mode.differentiates:
             if self.traced.result != NUMBER:
                 flat = tuple(program.flat_outputs)
@@ -150,23 +181,13 @@ class Build:
     @collector_paused()
     def code(self) -> Code:
         """The emitted module, and what it needs beside the inputs."""
-        if self.captured is self.traced.program:
+        if not self.has_loops:
             return self._straight()
-        with self.stages("key"):
-            settings = (self.mode.name, self.slots, self._summary, self.options)
-            key = structure.key(self.captured, repr(settings))
-            known = structure.load(key, self.function_name, self.options.cache)
-        if known is not None:
-            return known
-        code = self._loops() if self._wants_loops() else self._straight()
-        structure.save(key, self.function_name, code, self.options.cache)
+        if self._known is not None:
+            return self._known
+        code = self._loops()
+        structure.save(self._key, self.function_name, code, self.options.cache)
         return code
-
-    def _wants_loops(self) -> bool:
-        if self.options.roll is True:
-            return True
-        with self.stages("roll"):
-            return is_regular(self.captured)
 
     def _straight(self) -> Code:
         program = self.program
@@ -196,9 +217,26 @@ class Build:
         return f"{call}: {says}"
 
     @cached_property
+    def straight_source(self) -> str:
+        """The emitted module without loops, in one function: what verification reads."""
+        program = self.program
+        return emit(program, self.function_name, self._summary, self._array, limit=len(program) + 1)
+
+    def differing(self) -> set[int]:
+        """The places of the flat results that loops compute otherwise than the text without."""
+        program = self.program
+        given = np.array([apply("input", k) for k in range(len(program.inputs))], object)
+        expected = fingerprints(self.straight_source, self.function_name, given)
+        count = len(given) - len(program.data)
+        constants = self.code.arguments(given[count:])
+        found = fingerprints(self.source, self.function_name, given[:count], *constants)
+        pairs = zip(chain(*expected), chain(*found), strict=True)
+        return {place for place, (a, b) in enumerate(pairs) if a != b}
+
+    @cached_property
     def constants(self) -> tuple[Flat, ...]:
         """What the emitted function takes after the inputs: captured data, and tables."""
-        return self.code.arguments(self.captured.data)
+        return self.code.arguments(np.array(self._captured.data)) if self.has_loops else ()
 
     @cached_property
     def function(self) -> Callable[..., Any]:
@@ -210,15 +248,18 @@ class Build:
     @cached_property
     def machine(self) -> Any:
         """The machine code: a numba dispatcher of the inputs and the constants."""
+        function, constants = self.function, self.constants
+        with self.stages("numba"):
+            if not self.has_loops:
+                return self._jit(function, constants, self.options.cache)
+            if function not in _machines:
+                _machines[function] = self._jit(function, constants, self.options.cache)
+            return _machines[function]
+
+    def _jit(self, function: Callable[..., Any], constants: Sequence[Flat], use_cache: bool) -> Any:
         from gradcompile.jit import jit  # numba loads on first use
 
-        function = self.function
-        with self.stages("numba"):
-            return jit(function, self.constants, self._reassociates, self.options.cache)
-
-    @property
-    def _reassociates(self) -> bool:
-        return self.code.rolled is not None and not self.options.strict
+        return jit(function, constants, self.has_loops, self.options.strict, use_cache)
 
     @cached_property
     def dispatcher(self) -> Any:
@@ -230,9 +271,15 @@ class Build:
     @cached_property
     def inspectable(self) -> Any:
         """The machine code compiled anew: numba keeps no LLVM IR of what comes from a cache."""
-        from gradcompile.jit import jit
+        return self._jit(self.function, self.constants, use_cache=False)
 
-        return jit(self.function, self.constants, self._reassociates, use_cache=False)
+    def report(self) -> BuildReport:
+        """Where the time went, compiling first what is not compiled yet."""
+        self.machine  # noqa: B018
+        known = "program" in vars(self)
+        rules = self.program.notes if known or not self.has_loops else ()
+        lines = len(self.source.splitlines())
+        return BuildReport(dict(self.stages.seconds), self.code.rolled, lines, rules)
 
     def run(self, inputs: Flat) -> Any:
         """The flat result by machine code."""

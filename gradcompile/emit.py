@@ -3,17 +3,20 @@
 Statements are built as syntax trees and printed by `ast.unparse`, so nothing is parenthesised
 wrongly. A value that is read once and has no name is written into the statement that reads it,
 as long as that line can still be followed; everything else is assigned once, under its label or a
-number. Each adjoint statement says which forward statement it differentiates.
+number. Each adjoint statement says which forward statement it differentiates. Long text is cut
+into several functions; `layout.py` arranges the text.
 """
 
 import ast
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
-from gradcompile import ieee
-from gradcompile.ir import Const, Instruction, Operand, Program, Var
+from gradcompile import ieee, split
+from gradcompile.ir import Const, Instruction, Operand, Output, Program, Var
+from gradcompile.layout import HELPERS, Layout, Statement
 from gradcompile.names import RESERVED, Names
 from gradcompile.template import instantiate, is_plain
 
@@ -23,17 +26,18 @@ WIDTH = 72
 DEPTH = 5
 """How many operations may nest in one statement."""
 
-LINE = 100
-"""The widest line with its comment."""
-
 LISTED = 16
 """The longest array that is returned as a list of names; a longer one is filled as it is made."""
 
-_HELPERS = {"array": "numpy", "empty": "numpy", "float64": "numpy", "inf": "math", "nan": "math"}
 
-
-def emit(program: Program, function: str, summary: str = "", array: str = "gradient") -> str:
-    """The source of a module with one function that computes `program`.
+def emit(
+    program: Program,
+    function: str,
+    summary: str = "",
+    array: str = "gradient",
+    limit: int = split.LIMIT,
+) -> str:
+    """The source of a module with a function that computes `program`.
 
     Args:
         program: what to compute.
@@ -41,13 +45,14 @@ def emit(program: Program, function: str, summary: str = "", array: str = "gradi
             program's outputs: floats, and flat arrays for tuples.
         summary: a comment for the first line.
         array: the name of an array that is too long to be returned as a list of names.
+        limit: the most statements of one function; the function calls its parts if it has more.
     """
-    return _Emitter(program, function, array).module(summary)
+    return _Emitter(program, function, array).layout().module(summary, limit)
 
 
 def emitted_names() -> frozenset[str]:
     """The names that emitted code imports or finds built in, and must not give to anything."""
-    return RESERVED | frozenset(ieee.FUNCTIONS) | frozenset(_HELPERS)
+    return RESERVED | frozenset(ieee.FUNCTIONS) | frozenset(HELPERS)
 
 
 @dataclass
@@ -62,13 +67,6 @@ class _Expression:
 
 
 @dataclass
-class _Statement:
-    code: str
-    reverse: bool
-    comments: tuple[str, ...] = ("",)
-
-
-@dataclass
 class _Emitter:
     program: Program
     function: str
@@ -77,11 +75,11 @@ class _Emitter:
     pending: dict[Var, _Expression] = field(default_factory=dict)
     home: dict[Var, Var] = field(default_factory=dict)
     forward: dict[Var, str] = field(default_factory=dict)
-    statements: list[_Statement] = field(default_factory=list)
+    statements: list[Statement] = field(default_factory=list)
     plain: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.namer = Names(emitted_names() | {"inputs", self.array})
+        self.namer = Names(emitted_names() | {"inputs", "kept", self.array})
         self.namer.fresh(self.function)
         self.reads = _count_reads(self.program)
         self.slots = _slots(self.program)
@@ -93,14 +91,14 @@ class _Emitter:
         for var in self.program.inputs:
             self.names[var] = self.namer.fresh(var.name, "x")
 
-    def module(self, summary: str) -> str:
+    def layout(self) -> Layout:
         for instruction in self.program.instructions:
             self._instruction(instruction)
-        body = [*self._unpacking(), *self._allocation(), *self._sweeps(), *self._return()]
-        lines = "\n".join(f"    {line}" if line else "" for line in body)
-        text = f"def {self.function}(inputs):\n{lines}"
-        head = f"# {summary}\n" if summary else ""
-        return f"{head}{imports(text)}{text}\n"
+        inputs = [self.names[var] for var in self.program.inputs]
+        fills, results = self._results()
+        sizes = dict((self.array, len(x)) for x in self.program.outputs if _is_long(x))  # noqa: C402
+        fresh = self.namer.fresh
+        return Layout(self.function, inputs, self.statements, fills, sizes, results, fresh)
 
     # --- statements ----------------------------------------------------------------------------
 
@@ -160,15 +158,15 @@ class _Emitter:
         name = self._name(var)
         for inner in expression.reads:
             self.home[inner] = var
-        code = f"{name} = {ast.unparse(expression.tree)}"
         if not reverse:
-            self.forward[var] = code
-        if var in self.slots:
-            code = f"{name} = {self.array}[{self.slots[var]}] = {ast.unparse(expression.tree)}"
+            self.forward[var] = f"{name} = {ast.unparse(expression.tree)}"
         if is_plain(expression.tree, self.plain):
             self.plain.add(name)
         comments = self._comments(expression.origins) if reverse else ("",)
-        self.statements.append(_Statement(code, reverse, comments))
+        statement = Statement(name, expression.tree, reverse, comments)
+        if var in self.slots:
+            statement.entries = (f"{self.array}[{self.slots[var]}]",)
+        self.statements.append(statement)
 
     def _name(self, var: Var) -> str:
         label = var.full_name
@@ -187,76 +185,34 @@ class _Emitter:
         short = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
         return (self.forward[found[0]], short) if len(found) == 1 else (short,)
 
-    # --- the module around them ------------------------------------------------------------------
+    # --- what is returned ------------------------------------------------------------------------
 
-    def _unpacking(self) -> list[str]:
-        read = set(self.reads) | self.outputs
-        used = [(self.names[v], i) for i, v in enumerate(self.program.inputs) if v in read]
-        lines: list[str] = []
-        while used:
-            count = 1
-            while count < len(used) and len(_unpack(used[: count + 1])) <= LINE - 4:
-                count += 1
-            lines.append(_unpack(used[:count]))
-            used = used[count:]
-        return lines
-
-    def _allocation(self) -> list[str]:
-        sizes = [len(x) for x in self.program.outputs if isinstance(x, tuple) and len(x) > LISTED]
-        return [f"{self.array} = empty({size})" for size in sizes]
-
-    def _sweeps(self) -> list[str]:
-        lines = []
-        for title, reverse in (("# forward sweep", False), ("# reverse sweep", True)):
-            part = [s for s in self.statements if s.reverse is reverse]
-            column = min(max((len(s.code) for s in part), default=0), 48)
-            if part:
-                lines.append(title)
-            lines.extend(_with_comment(statement, column) for statement in part)
-        return lines
-
-    def _return(self) -> list[str]:
-        lines, parts = [], []
+    def _results(self) -> tuple[list[Statement], list[ast.expr]]:
+        """What fills the rest of a long array, and the expressions that are returned."""
+        fills: list[Statement] = []
+        results: list[ast.expr] = []
         for output in self.program.outputs:
             if not isinstance(output, tuple):
-                parts.append(ast.unparse(self._operand(output).tree))
-            elif len(output) <= LISTED:
-                items = ", ".join(ast.unparse(self._operand(x).tree) for x in output)
-                parts.append(f"array([{items}])" if output else "empty(0)")
+                results.append(self._operand(output).tree)
+            elif _is_long(output):
+                fills.extend(self._fills(output))
+                results.append(ast.Name(self.array))
             else:
-                for index, operand in enumerate(output):
-                    if not isinstance(operand, Var) or self.slots.get(operand) != index:
-                        value = ast.unparse(self._operand(operand).tree)
-                        lines.append(f"{self.array}[{index}] = {value}")
-                parts.append(self.array)
-        return [*lines, f"return {', '.join(parts)}"]
+                items = ast.List([self._operand(operand).tree for operand in output])
+                made = ("array", items) if output else ("empty", ast.Constant(0))
+                results.append(ast.Call(ast.Name(made[0]), [made[1]], []))
+        return fills, results
+
+    def _fills(self, output: tuple[Operand, ...]) -> Iterator[Statement]:
+        for index, operand in enumerate(output):
+            if self.slots.get(operand) != index:
+                tree = self._operand(operand).tree
+                yield Statement("", tree, entries=(f"{self.array}[{index}]",))
 
 
-def imports(text: str) -> str:
-    """The import statements that functions need."""
-    tree = ast.parse(text)
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    modules: dict[str, list[str]] = {}
-    for name in sorted(names):
-        if name in _HELPERS:
-            modules.setdefault(_HELPERS[name], []).append(name)
-        elif name in ieee.FUNCTIONS:
-            modules.setdefault("gradcompile.ieee", []).append(name)
-    lines = [_import(module, names) for module, names in sorted(modules.items())]
-    return "\n".join(lines) + "\n\n\n" if lines else "\n\n"
-
-
-def _with_comment(statement: _Statement, column: int) -> str:
-    for comment in statement.comments:
-        line = f"{statement.code:{column}}  # {comment}"
-        if comment and 4 + len(line) <= LINE:
-            return line
-    return statement.code
-
-
-def _import(module: str, names: list[str]) -> str:
-    line = f"from {module} import {', '.join(names)}"
-    return line if len(line) <= LINE else f"from {module} import (\n    {', '.join(names)},\n)"
+def _is_long(output: Output) -> TypeGuard[tuple[Operand, ...]]:
+    """Is the output an array that is filled as its entries are made?"""
+    return isinstance(output, tuple) and len(output) > LISTED
 
 
 def _count_reads(program: Program) -> Counter[Operand]:
@@ -273,17 +229,11 @@ def _slots(program: Program) -> dict[Operand, int]:
     slots: dict[Operand, int] = {}
     assigned = {instruction.result for instruction in program.instructions}
     for output in program.outputs:
-        if isinstance(output, tuple) and len(output) > LISTED:
+        if _is_long(output):
             for index, operand in enumerate(output):
                 if operand in assigned:
                     slots.setdefault(operand, index)
     return slots
-
-
-def _unpack(used: list[tuple[str, int]]) -> str:
-    left = ", ".join(name for name, _ in used)
-    right = ", ".join(f"inputs[{index}]" for _, index in used)
-    return f"{left} = {right}"
 
 
 def number(value: float) -> ast.expr:

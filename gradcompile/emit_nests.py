@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from gradcompile import ops
-from gradcompile.emit import LINE, emitted_names, imports, number
+from gradcompile.emit import emitted_names, number
 from gradcompile.ir import Const
+from gradcompile.layout import LINE, function_text, imports, names_in
 from gradcompile.names import Names, identifier
 from gradcompile.nests import (
     Apply,
@@ -87,7 +88,7 @@ class _Emitter:
         else:
             functions = self._split(parts)
         text = "\n\n\n".join(functions)
-        return f"{head}{imports(text)}{text}\n"
+        return f"{head}{imports(names_in([ast.parse(text)]))}{text}\n"
 
     def _function(
         self, name: str, arguments: Sequence[str], part: Sequence[Written], whole: bool
@@ -97,7 +98,7 @@ class _Emitter:
         body = [*self._allocations(arrays, whole), *self._views(arrays), *_sweeps(part)]
         if whole:
             body.append(self._return())
-        return f"def {name}({', '.join(arguments)}):\n" + "\n".join(f"    {x}" for x in body)
+        return function_text(name, arguments, body)
 
     def _return(self) -> str:
         return f"return {', '.join(map(self._output, self.rolled.outputs))}"
@@ -130,9 +131,7 @@ class _Emitter:
             *calls,
             self._return(),
         ]
-        arguments = argument_names(self.rolled)
-        main = f"def {self.function}({', '.join(arguments)}):\n"
-        return [*functions, main + "\n".join(f"    {line}" for line in body)]
+        return [*functions, function_text(self.function, argument_names(self.rolled), body)]
 
     # --- names ---------------------------------------------------------------------------------
 

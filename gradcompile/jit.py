@@ -20,8 +20,11 @@ import numpy as np
 from numba import types
 from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
+from numba.core.datamodel.models import PointerModel
+from numba.core.registry import CPUDispatcher
 from numba.core.serialize import dumps
-from numba.extending import intrinsic, overload
+from numba.core.typeconv.castgraph import Conversion
+from numba.extending import intrinsic, lower_cast, overload, register_model
 from numba.np.numpy_support import carray
 
 from gradcompile import cache, ieee
@@ -49,6 +52,8 @@ def register_numba() -> None:
     _register(ieee._copysign, _calling(math.copysign))
     for name in (*ieee.WRITTEN, "_sinpi"):
         _register(getattr(ieee, name), getattr(ieee, name))
+    register_model(Entries)(PointerModel)
+    lower_cast(types.Array, Entries)(_entries_of)
 
 
 def _register(function: Callable[..., Any], meaning: Callable[..., Any]) -> None:
@@ -69,7 +74,8 @@ def _meanings() -> str:
 def jit(
     function: Callable[..., Any],
     constants: Sequence[Array] = (),
-    reassociates: bool = False,
+    loops: bool = False,
+    strict: bool = False,
     use_cache: bool = True,
 ) -> Any:
     """The numba dispatcher of an emitted function, compiled for flat arrays.
@@ -77,34 +83,78 @@ def jit(
     Args:
         function: from executing an emitted module.
         constants: what it takes after the inputs; only their types matter.
-        reassociates: let sums be added in any order, as their loops need to become vector code.
+        loops: is it made of loops? Then sums may be added in any order, as vector code needs it.
+        strict: keep the order of sums nevertheless.
         use_cache: keep the machine code beside the function's source file.
     """
     register_numba()
-    fastmath = REASSOCIATION if reassociates else False
-    dispatcher = numba.njit(_with_parts(function, fastmath), error_model="numpy", fastmath=fastmath)
+    settings = {**SETTINGS, "fastmath": REASSOCIATION if loops and not strict else False}
+    part = LoopPart if loops else Part
+    with_parts = _with_parts(function, lambda f: part(f, targetoptions={**PART, **settings}))
+    dispatcher = numba.njit(with_parts, **settings)
     path = Path(function.__code__.co_filename)
     if use_cache and path.is_file():
-        dispatcher._cache = KernelCache(path, reassociates)
+        dispatcher._cache = KernelCache(path, strict)
     dispatcher.compile((*SIGNATURE, *map(numba.typeof, constants)))
     return dispatcher
 
 
-def _with_parts(function: Callable[..., Any], fastmath: Any) -> Callable[..., Any]:
-    """The function with the parts it calls as dispatchers; under CPython they stay functions."""
+class Entries(types.CPointer):
+    """The entries of an array, as the parts of a split text are given them.
+
+    A part does nothing with its arrays but read and write entries, thousands of them, and numba
+    compiles that three times as fast through a pointer.
+    """
+
+    def can_convert_from(self, typingctx: Any, other: Any) -> Conversion | None:
+        """An array may be passed where its entries are asked for."""
+        return Conversion.safe if other == SIGNATURE[0] else None
+
+
+ENTRIES = Entries(numba.float64)
+
+
+def _entries_of(context: Any, builder: Any, array: Any, _: Any, value: Any) -> Any:
+    """The cast of an array to its entries, as LLVM IR."""
+    return context.make_array(array)(context, builder, value).data
+
+
+SETTINGS: dict[str, Any] = {"error_model": "numpy"}
+"""How everything is compiled: a division by zero is inf or nan."""
+
+REASSOCIATION = {"reassoc", "contract", "nsz"}
+"""What LLVM may do to the sums of loops; inf and nan are honoured in any case."""
+
+PART = {"nopython": True, "no_cpython_wrapper": True}
+"""How a part is compiled; only machine code calls it."""
+
+LoopPart = CPUDispatcher
+"""The dispatcher of a part that is made of loops: it makes matrices of its arrays."""
+
+
+class Part(CPUDispatcher):
+    """The dispatcher of a part: compiled when the function that calls it is."""
+
+    def get_call_template(self, args: Any, kws: Any) -> Any:
+        """What a call with arrays means: a call with their entries."""
+        return super().get_call_template((ENTRIES,) * len(args), kws)
+
+
+def _with_parts(
+    function: Callable[..., Any], dispatcher: Callable[[FunctionType], Any]
+) -> Callable[..., Any]:
+    """The function as numba is to see it: if it was split, the parts it calls are dispatchers.
+
+    They go into a copy of its globals, so that under CPython it goes on calling plain functions.
+    """
     parts = {
-        name: numba.njit(part, error_model="numpy", fastmath=fastmath)
+        name: dispatcher(part)
         for name in function.__code__.co_names
         if isinstance(part := function.__globals__.get(name), FunctionType)
         and part.__code__.co_filename == function.__code__.co_filename
     }
-    if not parts:
-        return function
-    return FunctionType(function.__code__, {**function.__globals__, **parts}, function.__name__)
-
-
-REASSOCIATION = {"reassoc", "contract", "nsz"}
-"""What LLVM may do to the sums of loops; inf and nan are honoured in any case."""
+    names = {**function.__globals__, **parts}
+    return FunctionType(function.__code__, names, function.__name__) if parts else function
 
 
 def bind(dispatcher: Any, constants: Sequence[Array]) -> Any:
@@ -113,21 +163,21 @@ def bind(dispatcher: Any, constants: Sequence[Array]) -> Any:
     It refers to the constants where they lie, so that its compile time does not depend on them.
     """
     places = tuple([(array.ctypes.data, len(array)) for array in constants])
-    types_ = [numba.typeof(array).dtype for array in constants]
+    dtypes = [numba.typeof(array).dtype for array in constants]
     if len(constants) == 1:
-        ((start, size),), (dtype,) = places, types_
+        ((start, size),), (dtype,) = places, dtypes
 
         def bound(inputs: Any) -> Any:
             return dispatcher(inputs, carray(_pointer(start, dtype), size))
     else:
-        ((start, size), (second, count)), (dtype, other) = places, types_
+        ((start, size), (second, count)), (dtype, other) = places, dtypes
 
         def bound(inputs: Any) -> Any:
             data = carray(_pointer(start, dtype), size)
             return dispatcher(inputs, data, carray(_pointer(second, other), count))
 
     bound.constants = constants  # type: ignore[attr-defined]  # they live as long as it does
-    wrapped = numba.njit(bound, error_model="numpy")
+    wrapped = numba.njit(bound, **SETTINGS)
     wrapped.compile(SIGNATURE)
     return wrapped
 
@@ -152,9 +202,9 @@ class KernelCache(_Cache):
     Here an entry that does not match its checksum is compiled again.
     """
 
-    def __init__(self, source: Path, reassociates: bool = False) -> None:
+    def __init__(self, source: Path, strict: bool = False) -> None:
         self.source = source
-        self.reassociates = reassociates
+        self.strict = strict
         self.enabled = True
 
     @property
@@ -205,6 +255,6 @@ class KernelCache(_Cache):
 
     def _path(self, sig: Any, target_context: Any) -> Path:
         versions = (numba.__version__, platform.python_version(), _meanings())
-        key = (str(sig), target_context.codegen().magic_tuple(), versions, self.reassociates)
+        key = (str(sig), target_context.codegen().magic_tuple(), versions, self.strict)
         digest = hashlib.sha256(repr(key).encode()).hexdigest()[:16]
         return self.source.with_name(f"{self.source.stem}.{digest}.machine")

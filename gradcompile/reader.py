@@ -4,6 +4,7 @@ Verification works on this, and never on the program that the text was emitted f
 """
 
 import ast
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from gradcompile.syntax import ExpressionError
@@ -23,6 +24,7 @@ class KernelText:
         value: the expression returned as the value.
         gradient: the expressions returned as the gradient, by index.
         size: the length of the array that the gradient is written into, if there is one.
+        kept: where the text is in parts, the name whose value is at each place of `kept`.
     """
 
     inputs: dict[str, int] = field(default_factory=dict)
@@ -31,6 +33,7 @@ class KernelText:
     value: ast.expr = field(default_factory=lambda: ast.Constant(0.0))
     gradient: dict[int, ast.expr] = field(default_factory=dict)
     size: int | None = None
+    kept: dict[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """How many statements it has."""
@@ -52,12 +55,12 @@ def read_kernel(source: str) -> KernelText:
     except SyntaxError as error:
         raise ExpressionError(f"the emitted text is not Python: {error}") from None
     functions = [node for node in module.body if isinstance(node, ast.FunctionDef)]
-    if len(functions) != 1:
-        raise ExpressionError(f"expected one function in the text, found {len(functions)}")
+    if not functions:
+        raise ExpressionError("expected a function in the text, found none")
     lines = [line.strip() for line in source.splitlines()]
     first = lines.index(REVERSE) + 1 if REVERSE in lines else len(lines) + 1
     text = KernelText()
-    for statement in functions[0].body:
+    for statement in _in_order(functions):
         sweep = text.reverse if statement.lineno > first else text.forward
         match statement:
             case ast.Assign([ast.Tuple(left)], ast.Tuple(right)) if len(left) == len(right):
@@ -75,6 +78,18 @@ def read_kernel(source: str) -> KernelText:
     return text
 
 
+def _in_order(functions: list[ast.FunctionDef]) -> Iterator[ast.stmt]:
+    """The statements as they run: those of the last function, and of a part where it is called."""
+    *parts, main = functions
+    for statement in main.body:
+        if parts and ast.unparse(statement) == f"{parts[0].name}({ast.unparse(parts[0].args)})":
+            yield from parts.pop(0).body
+        else:
+            yield statement
+    if parts:
+        raise ExpressionError(f"{parts[0].name} is not called in its turn")
+
+
 def _assign(
     text: KernelText, sweep: dict[str, ast.expr], targets: list[ast.expr], expression: ast.expr
 ) -> None:
@@ -82,8 +97,13 @@ def _assign(
         case ast.Subscript(ast.Name("inputs"), ast.Constant(int(index))):
             text.inputs[ast.unparse(targets[0])] = index
             return
+        case ast.Subscript(ast.Name("kept"), ast.Constant(int(place))):
+            if text.kept.get(place) != ast.unparse(targets[0]):
+                raise ExpressionError(f"kept[{place}] is not {ast.unparse(targets[0])}")
+            return
         case ast.Call(ast.Name("empty"), [ast.Constant(int(size))]):
-            text.size = size
+            if ast.unparse(targets[0]) == "gradient":
+                text.size = size
             return
     for target in targets:
         match target:
@@ -96,6 +116,10 @@ def _assign(
                 if index in text.gradient:
                     raise ExpressionError(f"gradient[{index}] is assigned twice")
                 text.gradient[index] = expression
+            case ast.Subscript(ast.Name("kept"), ast.Constant(int(place))):
+                if place in text.kept:
+                    raise ExpressionError(f"kept[{place}] is assigned twice")
+                text.kept[place] = ast.unparse(expression)
             case _:
                 raise ExpressionError(f"unexpected target `{ast.unparse(target)}`")
 

@@ -10,7 +10,6 @@ import hashlib
 import hmac
 import json
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache as once
 from pathlib import Path
@@ -41,9 +40,9 @@ class Code:
     tables: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
     rolled: dict[str, int] | None = None
 
-    def arguments(self, captured: Sequence[float]) -> tuple[Array, ...]:
+    def arguments(self, captured: Array) -> tuple[Array, ...]:
         """What the emitted function takes after the inputs."""
-        data = np.array(captured, np.float64)[self.order]
+        data = captured[self.order]
         return tuple(array for array in (data, self.tables) if len(array))
 
 

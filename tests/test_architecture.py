@@ -21,7 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     # 0: what operations mean, and helpers that know nothing of the package
     (
         "ieee", "ops", "operators", "syntax", "names", "tree", "template", "cache", "collector",
-        "functions",
+        "stages", "functions",
     ),
     # 1: the two representations of a computation
     ("value", "ir"),
@@ -31,10 +31,13 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "passes", "passes.rewrite", "passes.fold", "passes.rules", "passes.match",
         "passes.simplify", "passes.cse", "passes.dce", "passes.capture",
         "nests", "roll", "roll.forms", "roll.groups", "roll.scans", "roll.affine", "roll.arrays",
-        "roll.data", "roll.build", "roll.fuse", "roll.views", "stages",
+        "roll.data", "roll.build", "roll.fuse", "roll.views",
     ),
     # 3: from programs to text, and what is made of text
-    ("emit", "emit_nests", "reader", "symbolic", "report", "verify", "jit", "drawing", "structure"),
+    (
+        "split", "layout", "emit", "emit_nests", "fingerprint", "reader", "symbolic", "report",
+        "verify", "jit", "drawing", "structure",
+    ),
     # 4: the pipeline end to end
     ("build", "kernel", "compiler", "check"),
     # 5: what is built on the compiler, and the public names
