@@ -12,6 +12,9 @@ Head = Op | float | None
 """What tells that a rule may match: the number that one operand must be, or the operation that
 must define it; None if the last two operands must be equal."""
 
+Bound = dict[str, Operand]
+"""What variables of a rule stand for."""
+
 
 @cache
 def _index(forward: bool) -> dict[Op, dict[Head, list[Rule]]]:
@@ -63,30 +66,43 @@ def match(
     pattern: Pattern,
     op: Op,
     operands: tuple[Operand, ...],
-    bound: dict[str, Operand],
-) -> bool:
-    """Is `op operands` an instance of the pattern? Binds the variables if so."""
+    bound: Bound,
+) -> Bound | None:
+    """What the variables stand for if `op operands` is an instance of the pattern; else None.
+
+    Args:
+        builder: knows how the operands were computed.
+        pattern: to compare with.
+        op: the operation.
+        operands: its operands.
+        bound: what some of the variables stand for already.
+    """
     if pattern.op is not op:
-        return False
-    for order in (operands, operands[::-1]) if op.commutative else (operands,):
-        trial = dict(bound)
-        for part, operand in zip(pattern.operands, order, strict=True):
-            if not _fits(builder, part, operand, trial):
-                break
-        else:
-            bound.update(trial)
-            return True
-    return False
+        return None
+    found = _match_all(builder, pattern.operands, operands, bound)
+    if found is None and op.commutative:
+        return _match_all(builder, pattern.operands, operands[::-1], bound)
+    return found
 
 
-def _fits(
-    builder: IndexedBuilder, pattern: Any, operand: Operand, bound: dict[str, Operand]
-) -> bool:
-    if isinstance(pattern, Variable):
-        return pattern.takes(operand) and bound.setdefault(pattern.name, operand) == operand
-    if isinstance(pattern, Pattern):
-        definition = builder.definitions.get(operand) if isinstance(operand, Var) else None
-        return definition is not None and match(
-            builder, pattern, definition.op, definition.operands, bound
-        )
-    return isinstance(operand, Const) and operand.value == pattern
+def _match_all(
+    builder: IndexedBuilder, parts: tuple[Any, ...], operands: tuple[Operand, ...], bound: Bound
+) -> Bound | None:
+    for part, operand in zip(parts, operands, strict=True):
+        if isinstance(part, Variable):
+            known = bound.get(part.name)
+            if known is None and part.takes(operand):
+                bound = {**bound, part.name: operand}
+            elif known != operand:
+                return None
+        elif isinstance(part, Pattern):
+            definition = builder.definitions.get(operand) if isinstance(operand, Var) else None
+            if definition is None:
+                return None
+            found = match(builder, part, definition.op, definition.operands, bound)
+            if found is None:
+                return None
+            bound = found
+        elif not isinstance(operand, Const) or operand.value != part:
+            return None
+    return bound

@@ -40,8 +40,8 @@ class _Simplifier:
         if constant is not None:
             return constant
         for rule in candidates(builder, instruction) if depth < DEPTH else ():
-            bound: dict[str, Operand] = {}
-            if match(builder, rule.tree, op, operands, bound):
+            bound = match(builder, rule.tree, op, operands, {})
+            if bound is not None:
                 self.fired[rule.note] += 1
                 return self._build(builder, rule.result, bound, result, depth + 1)
         if op is ops.log and origin is None:
