@@ -254,11 +254,12 @@ class NotExact(Exception):  # noqa: N818
 MODERATE = 1500
 """Numbers of more decimal digits than this before the point, or zeros behind it, are huge."""
 
-FIT_FOR_HUGE = frozenset(
-    "add sub mul div neg copy square reciprocal log log2 log10 log1p sqrt rsqrt cbrt maximum minimum "
-    "clip where relu abs sign greater greater_equal less less_equal equal not_equal".split()
-)
-"""Operations that are quick on huge numbers, too; the exp or sin of one does not fit into memory."""
+FIT_FOR_HUGE = {
+    "add", "sub", "mul", "div", "neg", "copy", "square", "reciprocal", "log", "log2", "log10",
+    "log1p", "sqrt", "rsqrt", "cbrt", "maximum", "minimum", "clip", "where", "relu", "abs", "sign",
+    "greater", "greater_equal", "less", "less_equal", "equal", "not_equal",
+}  # fmt: skip
+"""Operations that are quick on huge numbers; the exp or sin of one would not fit into memory."""
 
 
 def is_huge(x: Any) -> bool:
