@@ -146,7 +146,7 @@ class Layout:
             self.sizes = {"kept": len(places), **self.sizes}
 
     def _loads(self, read: Iterable[str], most: int = LINE) -> list[str]:
-        """Assignments from `inputs` and `kept` to the names that are read, `most` a line."""
+        """Assignments from `inputs` and `kept` to what is read, at most `most` names a line."""
         places = sorted((*self.sources[name], name) for name in read if name in self.sources)
         lines: list[tuple[list[str], list[str]]] = []
         width = LINE
