@@ -269,7 +269,7 @@ class Arrays:
         found = [factor(c[:, 0]) for grid in grids for c in self._coordinate_lists(grid)]
         if array is not None:
             found += [factor(c) for c in _coordinates(array, places)]
-        return chain(len(places), found, fixed=len(places) // rounds)
+        return chain(len(places), found, rounds)
 
     def _forward_order(
         self, extents: tuple[int, ...], grids: Sequence[Integers], rounds: int
