@@ -65,21 +65,24 @@ def factor(addresses: Integers) -> list[int]:
     return lengths if len(addresses) < 3 or length >= SHORTEST else []
 
 
-def chain(total: int, found: Iterable[Iterable[int]], fixed: int = 1) -> tuple[int, ...]:
+def chain(total: int, found: Iterable[Iterable[int]], rounds: int = 1) -> tuple[int, ...]:
     """The extents of nested loops over `total` members: a jump of a leaf begins a loop.
 
     Args:
         total: how many members.
         found: for each leaf, where it jumps.
-        fixed: where a loop begins in any case.
+        rounds: of a scan around them all, which stays one loop.
 
     >>> chain(12, [[4], [2, 4], []])
     (3, 2, 2)
+    >>> chain(12, [[6]], rounds=4)
+    (4, 3)
     """
     votes = Counter(length for lengths in found for length in set(lengths))
-    chosen = [1, fixed, total]
+    longest = total // rounds
+    chosen = [1, longest, total]
     for length, _ in sorted(votes.items(), key=lambda item: (-item[1], item[0])):
-        if all(max(x, length) % min(x, length) == 0 for x in chosen) and 1 < length < total:
+        if all(max(x, length) % min(x, length) == 0 for x in chosen) and 1 < length < longest:
             chosen.append(length)
     chosen = sorted(set(chosen) | {1}, reverse=True)
     if len(chosen) == 1:

@@ -74,7 +74,8 @@ class Arrays:
         self.outputs: list[Array | None] = []
         self.copies: list[Group] = []
         self._refined: set[int] = set()
-        self._families(self._united())
+        self._roots = self._united()
+        self._families(self._roots)
         self._results(program)
 
     # --- families ------------------------------------------------------------------------------
@@ -168,14 +169,19 @@ class Arrays:
         return taken
 
     def _copy(self, array: Array, rest: Sequence[tuple[int, Form]]) -> None:
-        by_template: dict[Template, tuple[list[int], list[list[int]]]] = {}
+        # One loop copies from one array.
+        by_source: dict[tuple[Template, int], tuple[list[int], list[list[int]]]] = {}
         for slot, (template, leaves) in rest:
-            slots, found = by_template.setdefault(template, ([], []))
+            slots, found = by_source.setdefault((template, self._source(template, leaves)), ([], []))
             slots.append(slot)
             found.append(list(leaves))
-        for template, (slots, found) in by_template.items():
+        for (template, _), (slots, found) in by_source.items():
             group = Group(slots, [(template, 1)], [found], False, True, -1, array)
             self.copies.append(group)
+
+    def _source(self, template: Template, leaves: Sequence[int]) -> int:
+        """For a stored value, which family of groups it belongs to."""
+        return self._roots[self.group_of[leaves[0] - self.first]] if template.kind == "stored" else -1
 
     # --- loops ---------------------------------------------------------------------------------
 
@@ -263,7 +269,7 @@ class Arrays:
         found = [factor(c[:, 0]) for grid in grids for c in self._coordinate_lists(grid)]
         if array is not None:
             found += [factor(c) for c in _coordinates(array, places)]
-        return chain(len(places), found, fixed=len(places) // rounds)
+        return chain(len(places), found, rounds)
 
     def _forward_order(
         self, extents: tuple[int, ...], grids: Sequence[Integers], rounds: int

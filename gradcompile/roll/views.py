@@ -60,10 +60,7 @@ def make_views(nests: Sequence[Nest], flat: Array, labels: Sequence[str]) -> Non
     def view(place: Place) -> Place:
         if place.array is not flat:
             return place
-        part = _containing(parts, place.subscripts[0], flat.size)
-        if part is None:
-            return _in_span(spans, place, slices)
-        return Place(part.array, _split(place.subscripts[0], part))
+        return _in_part(parts, place) or _in_span(spans, place, slices)
 
     for nest in nests:
         rewrite_nest(nest, view)
@@ -147,16 +144,13 @@ def _note(parts: dict[int, list[_Part]], subscript: Subscript, size: int) -> Non
         parts[row].append(found)
 
 
-def _containing(parts: dict[int, list[_Part]], subscript: Subscript, size: int) -> _Part | None:
-    strides = _strides(subscript)
-    if not strides:
-        return None
-    row, index = strides[0]
-    for part in parts.get(row, ()):
-        past = subscript.offset - part.start
-        inner = sum(stride * (i.extent - 1) for stride, i in strides[1:])
-        if index.extent == part.rows and past >= 0 and past + inner < row:
-            return part
+def _in_part(parts: dict[int, list[_Part]], place: Place) -> Place | None:
+    """The place in a matrix; None if no matrix has it."""
+    strides = _strides(place.subscripts[0])
+    for part in parts.get(strides[0][0], ()) if strides else ():
+        subscripts = _split(place.subscripts[0], part)
+        if subscripts is not None:
+            return Place(part.array, subscripts)
     return None
 
 
@@ -165,12 +159,16 @@ def _shape(part: _Part) -> tuple[int, ...]:
     return (part.rows, *(outer // width for outer, width in inner))
 
 
-def _split(subscript: Subscript, part: _Part) -> tuple[Subscript, ...]:
-    """The flat subscript as one subscript a dimension."""
+def _split(subscript: Subscript, part: _Part) -> tuple[Subscript, ...] | None:
+    """The flat subscript as one subscript a dimension; None if one would leave its dimension."""
     rest = subscript.offset - part.start
+    if rest < 0 or not {stride for _, stride in subscript.terms} <= set(part.widths):
+        return None
     found = []
-    for width in part.widths:
+    for width, extent in zip(part.widths, part.array.shape, strict=True):
         terms = tuple((i, 1) for i, stride in subscript.terms if stride == width)
+        if rest // width + sum(i.extent - 1 for i, _ in terms) >= extent:
+            return None
         found.append(Subscript(rest // width, terms))
         rest %= width
     return tuple(found)
