@@ -69,6 +69,10 @@ class Array:
         return int(np.prod(self.shape, dtype=np.int64))
 
 
+class Total(Array):
+    """A variable in which one sum is accumulated."""
+
+
 @dataclass(frozen=True)
 class Subscript:
     """`offset + sum(stride * index) [+ table[...]]`."""

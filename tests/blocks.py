@@ -146,9 +146,7 @@ class Blocks:
             if rng.random() < 0.5:
                 block = Node(rng.choice(_SQUASHING), (block,))
             label = rng.choice(("", f"h{number}", f"layer[{number}]", "h", "x", "total"))
-            stage = Stage(
-                layout, rows, units, rng.randint(1, 6), block, label, rng.random() < 0.2
-            )
+            stage = Stage(layout, rows, units, rng.randint(1, 6), block, label, rng.random() < 0.2)
             self.stages.append(stage)
             at = self._point(self.inputs + 1000)
             flat = [x for values in self._run(at)[number + 1] for x in values]

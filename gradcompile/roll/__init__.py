@@ -22,7 +22,7 @@ from gradcompile.roll.arrays import Arrays, Shaped, arrange
 from gradcompile.roll.build import Tables, build, build_scan
 from gradcompile.roll.data import DataTables
 from gradcompile.roll.forms import Forms
-from gradcompile.roll.fuse import drop_dimensions, fuse
+from gradcompile.roll.fuse import drop_dimensions, fuse, name_totals
 from gradcompile.roll.groups import Places, make_groups
 from gradcompile.roll.scans import find_scans
 from gradcompile.roll.views import make_views
@@ -58,23 +58,15 @@ def roll(program: Program, strict: bool = False) -> Rolled:
     exchanged = arrange(shaped, arrays)
     tables = Tables()
     nests = fuse(list(_nests(shaped, tables, strict)))
-    drop_dimensions(nests)
-    results = [output for output in arrays.outputs if output is not None]
+    outputs = list(_outputs(program, forms, arrays))
+    drop_dimensions(nests, {place.array for place in outputs if isinstance(place, Place)})
+    name_totals(nests)
     make_views(nests, arrays.inputs, [var.name for var in program.inputs[: arrays.given]])
-    for result in results:
-        make_views(nests, result, [""] * result.size)
+    for result in outputs:
+        if isinstance(result, Array):
+            make_views(nests, result, [""] * result.size)
     order = data.order(exchanged)
     captured = tuple(program.data[k] for k in order)
-    forms_of_outputs = iter(forms.outputs)
-    outputs: list[Place | Const | Array] = []
-    for array, output in zip(arrays.outputs, program.outputs, strict=True):
-        if isinstance(output, tuple):
-            assert array is not None
-            outputs.append(array)
-            for _ in output:
-                next(forms_of_outputs)
-        else:
-            outputs.append(arrays.read(next(forms_of_outputs)))
     summary = {
         "instructions": len(program.instructions),
         "groups": len(groups),
@@ -85,6 +77,14 @@ def roll(program: Program, strict: bool = False) -> Rolled:
     return Rolled(
         program.name, arrays.given, captured, tables.flat(), nests, outputs, order, summary
     )
+
+
+def _outputs(program: Program, forms: Forms, arrays: Arrays) -> Iterator[Place | Const | Array]:
+    """What the nests return for each output."""
+    supply = iter(forms.outputs)
+    for array, output in zip(arrays.outputs, program.outputs, strict=True):
+        found = [next(supply) for _ in (output if isinstance(output, tuple) else (output,))]
+        yield arrays.read(found[0]) if array is None else array
 
 
 def _nests(shaped: Iterable[Shaped], tables: Tables, strict: bool) -> Iterator[Nest]:

@@ -172,7 +172,9 @@ class Arrays:
         # One loop copies from one array.
         by_source: dict[tuple[Template, int], tuple[list[int], list[list[int]]]] = {}
         for slot, (template, leaves) in rest:
-            slots, found = by_source.setdefault((template, self._source(template, leaves)), ([], []))
+            slots, found = by_source.setdefault(
+                (template, self._source(template, leaves)), ([], [])
+            )
             slots.append(slot)
             found.append(list(leaves))
         for (template, _), (slots, found) in by_source.items():
@@ -181,7 +183,9 @@ class Arrays:
 
     def _source(self, template: Template, leaves: Sequence[int]) -> int:
         """For a stored value, which family of groups it belongs to."""
-        return self._roots[self.group_of[leaves[0] - self.first]] if template.kind == "stored" else -1
+        return (
+            self._roots[self.group_of[leaves[0] - self.first]] if template.kind == "stored" else -1
+        )
 
     # --- loops ---------------------------------------------------------------------------------
 

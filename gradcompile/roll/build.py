@@ -20,6 +20,7 @@ from gradcompile.nests import (
     Place,
     Step,
     Subscript,
+    Total,
     places,
     rewrite_nest,
 )
@@ -161,7 +162,7 @@ def _steps(formula: Formula, around: list[Index], strict: bool) -> list[Step]:
 
 def _sums_innermost(formula: Formula, around: list[Index], strict: bool) -> list[Step]:
     """Each member in turn: its sum is accumulated in a variable."""
-    total = formula.place if not formula.place.array.shape else Place(Array((), label="total"))
+    total = formula.place if not formula.place.array.shape else Place(Total((), label="total"))
     body = _accumulate(formula, total, [], strict)
     if total is not formula.place:
         body.append(Assign(formula.place, total))

@@ -4,7 +4,7 @@ The values that pass from one to the other are then still in the cache, or need 
 dimension of an array along which each round reads only what the same round wrote is dropped.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from gradcompile.nests import (
     Array,
@@ -14,6 +14,7 @@ from gradcompile.nests import (
     Place,
     Step,
     Subscript,
+    Total,
     assignments,
     places,
     rewrite,
@@ -111,8 +112,13 @@ def _rename_place(place: Place, indices: Indices) -> Place:
 # --- dimensions that need not be kept ----------------------------------------------------------
 
 
-def drop_dimensions(nests: Sequence[Nest]) -> None:
-    """Drop each dimension along which every round reads only what it wrote itself."""
+def drop_dimensions(nests: Sequence[Nest], returned: Collection[Array]) -> None:
+    """Drop each dimension along which every round reads only what it wrote itself.
+
+    Args:
+        nests: are changed.
+        returned: arrays that are read once more in the end.
+    """
     rounds: dict[Array, list[Loop | None]] = {}
     for nest in nests:
         for place, around in _uses(nest.steps, {}):
@@ -122,7 +128,7 @@ def drop_dimensions(nests: Sequence[Nest]) -> None:
     kept = {
         array: [axis for axis, loop in enumerate(common) if loop is None]
         for array, common in rounds.items()
-        if not array.space and any(common)
+        if not array.space and any(common) and array not in returned
     }
 
     def shorten(place: Place) -> Place:
@@ -134,6 +140,35 @@ def drop_dimensions(nests: Sequence[Nest]) -> None:
         rewrite_nest(nest, shorten)
     for array, axes in kept.items():
         array.shape = tuple(array.shape[axis] for axis in axes)
+
+
+def name_totals(nests: Sequence[Nest]) -> None:
+    """Let a sum that is kept in a variable be accumulated there."""
+    kept: dict[Array, Array] = {}
+    for nest in nests:
+        for step in assignments(nest.steps):
+            array = step.place.array
+            value = step.value.array if isinstance(step.value, Place) else None
+            if isinstance(value, Total) and not array.shape and not array.space:
+                kept[value] = array
+
+    def rename(place: Place) -> Place:
+        return Place(kept.get(place.array, place.array), place.subscripts)
+
+    for nest in nests:
+        rewrite_nest(nest, rename)
+        nest.steps = _without_copies(nest.steps)
+
+
+def _without_copies(steps: Sequence[Step]) -> list[Step]:
+    """The steps without assignments of a variable to itself."""
+    left: list[Step] = []
+    for step in steps:
+        if isinstance(step, Loop):
+            left.append(Loop(step.index, _without_copies(step.body)))
+        elif step.value != step.place:
+            left.append(step)
+    return left
 
 
 def _uses(
