@@ -60,6 +60,6 @@ def _require_memory(nodes: int, name: str) -> None:
     if nodes * BYTES_A_NODE > present:
         raise MemoryError(
             f"{name}: the graph has {nodes:,} nodes; compiling it takes about "
-            f"{nodes * BYTES_A_NODE / 1e9:.1f} GB ({BYTES_A_NODE:,} bytes a node), and this machine "
-            f"has {present / 1e9:.1f} GB; build it from fewer rows"
+            f"{nodes * BYTES_A_NODE / 1e9:.1f} GB ({BYTES_A_NODE:,} bytes a node), and this "
+            f"machine has {present / 1e9:.1f} GB; build it from fewer rows"
         )
