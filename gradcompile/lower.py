@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
+from gradcompile.collector import collector_paused
 from gradcompile.ir import Const, Instruction, Operand, Program, Var
 from gradcompile.value import Value, topological
 
 
+@collector_paused()
 def lower(
     roots: Sequence[Value],
     inputs: Sequence[Value],
