@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 
+from gradcompile.collector import collector_paused
 from gradcompile.ir import Const, Instruction, Operand, Program, Var
 from gradcompile.value import Value, topological
 
@@ -10,6 +11,7 @@ BYTES_A_NODE = 5_000
 """About as much memory takes a node of a graph while it is compiled, its derivatives included."""
 
 
+@collector_paused()
 def lower(
     roots: Sequence[Value],
     inputs: Sequence[Value],

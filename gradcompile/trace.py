@@ -6,6 +6,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gradcompile.collector import collector_paused
 from gradcompile.ir import Program
 from gradcompile.lower import lower
 from gradcompile.names import Names
@@ -88,6 +89,7 @@ def _outputs(returned: Any, name: str) -> tuple[list[Value], Structure]:
 Inputs = Iterable[Any] | Mapping[str, Any] | Value | None
 
 
+@collector_paused()
 def trace_graph(root: Value, inputs: Inputs, name: str) -> Traced:
     """Lower a finished graph.
 
