@@ -66,6 +66,7 @@ def verify_nests(rolled: Rolled) -> Rolled:
             element is read or added to before it is assigned.
     """
     memory = _Memory(rolled, [0.0] * rolled.inputs)
+    memory.spaces["data"][:] = 0.0  # the user's numbers may be nan
     for numbers in memory.kept():
         numbers[:] = np.nan
 

@@ -2,11 +2,11 @@
 
 A program is a few stages. A stage applies one random block, an expression of some depth with sums
 in it, at every row and unit of a grid; each block reads inputs, data, what the stage before made,
-or the blocks beside it. Everything structural is drawn from a seed, so the seed names a program;
-the constants that are data are drawn apart, so one structure can be had over several data.
+or the blocks beside it. Everything structural is drawn from a seed, so the seed names a program; the
+constants that are data are drawn apart, so one structure can be had over several data.
 
-A regular program applies its blocks everywhere alike. The others leave some blocks out, exchange
-operands, shorten sums and add operations here and there.
+A regular program has the same width everywhere, so that each value is read as often as its peers.
+The others leave some blocks out, exchange operands, shorten sums and add operations here and there.
 """
 
 import math
@@ -109,18 +109,22 @@ class Blocks:
         rng = random.Random(f"blocks {self.seed} {self.regular}")
         self._rng = rng
         self.width = rng.randint(2, 6)
-        self.given = rng.choice((1, self.width)) * self.width
-        self.irregular = Irregular()
-        if not self.regular:
+        if self.regular:
+            rows, units = rng.randint(4, 10), self.width
+            self.given = rows * self.width
+            self.irregular = Irregular()
+        else:
+            rows, units = self._grid()
+            self.given = rng.choice((1, self.width)) * self.width
             self.irregular = Irregular(*(rng.choice((0.0, 0.1, 0.3)) for _ in range(4)))
         self.counts: dict[tuple[str, int, int], int] = {}
         self.inputs = self.given
         self.stages: list[Stage] = []
         self._result = rng.choice(("sum", "mean", "squares", "weighted", "balanced"))
-        rows, units = self._grid()
         for number in range(rng.randint(1, 3)):
             self._add_stage(number, rows, units)
-            units = rng.randint(1, max(1, 40 // rows))
+            if not self.regular:
+                units = rng.randint(1, max(1, 40 // rows))
         self.inputs += rng.choice((0, 0, 1, 3))  # nothing reads these
         self.at = self._point(self.inputs)
 
@@ -129,7 +133,7 @@ class Blocks:
         return [rng.uniform(-1.2, 1.2) for _ in range(inputs)]
 
     def _grid(self) -> tuple[int, int]:
-        blocks = self._rng.randint(4 if self.regular else 2, 40)
+        blocks = self._rng.randint(2, 40)
         rows = self._rng.choice((1, 2, 3, 5, 8, blocks))
         return min(rows, blocks), max(1, blocks // rows)
 
@@ -139,14 +143,16 @@ class Blocks:
         """Add a stage whose results are finite and of moderate size."""
         rng = self._rng
         for _ in range(50):
-            layout = rng.choice(LAYOUTS)
+            # The sums of a triangle differ in length.
+            layout = rng.choice(LAYOUTS[:-1] if self.regular else LAYOUTS)
             block = self._node(rng.randint(2, 6), layout, in_sum=False)
             if not any(leaf.kind in ("in", "near", "gather", "earlier") for leaf in block):
                 continue
             if rng.random() < 0.5:
                 block = Node(rng.choice(_SQUASHING), (block,))
             label = rng.choice(("", f"h{number}", f"layer[{number}]", "h", "x", "total"))
-            stage = Stage(layout, rows, units, rng.randint(1, 6), block, label, rng.random() < 0.2)
+            length = rng.randint(1, units if self.regular else 6)
+            stage = Stage(layout, rows, units, length, block, label, rng.random() < 0.2)
             self.stages.append(stage)
             at = self._point(self.inputs + 1000)
             flat = [x for values in self._run(at)[number + 1] for x in values]
@@ -250,6 +256,7 @@ class _Run:
         self.rng = random.Random(f"run {program.seed} {number}")
         self.data = random.Random(f"data {program.data} {number}")
         self.indices = [self.rng.randrange(1000) for _ in range(97)]
+        self.permutation = self.rng.sample(range(stage.units), stage.units)
         self.own: dict[tuple[int, ...], float] = {}
         self.made: list[list[Any]] = []
 
@@ -294,6 +301,8 @@ class _Run:
             return row[(t if node.slot else u) % len(row)]
         if node.kind == "near":
             return row[(u + t) % len(row)]
+        if node.kind == "gather" and self.program.regular:
+            return row[self.permutation[(u + t) % len(row)]]
         if node.kind == "gather":
             return row[self.indices[(u * stage.length + t) % len(self.indices)] % len(row)]
         if node.kind == "earlier":
