@@ -57,6 +57,11 @@ def _kinds(program: Program) -> list[object]:
     return kinds
 
 
+def count_kinds(program: Program) -> int:
+    """How many instructions look different."""
+    return len(set(_kinds(program)))
+
+
 def _varying(program: Program, kinds: list[object]) -> dict[object, tuple[int, ...]]:
     """For each kind, the operands that are constants of several values."""
     seen: dict[tuple[object, int], Const] = {}

@@ -18,6 +18,7 @@ from itertools import groupby
 
 from gradcompile.ir import Const, Program
 from gradcompile.nests import Array, Nest, Place, Rolled
+from gradcompile.passes.capture import count_kinds
 from gradcompile.roll.arrays import Arrays, Shaped, arrange
 from gradcompile.roll.build import Tables, build, build_scan
 from gradcompile.roll.data import DataTables
@@ -31,8 +32,14 @@ SPARSE = 3
 """A program is regular if it has at least so many stored values a group."""
 
 
+ALIKE = 200
+"""If so many instructions look alike, on average, nobody needs to look closer."""
+
+
 def is_regular(program: Program) -> bool:
     """Would loops make the program much shorter?"""
+    if ALIKE * count_kinds(program) <= len(program):
+        return True
     forms = Forms(program, strict=False)
     groups = find_scans(make_groups(program, forms, Places(program)))
     instructions = len(program.instructions)

@@ -8,6 +8,7 @@ values that differ only in what they read have equal templates, and are candidat
 
 from collections import Counter, deque
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 from gradcompile import ops
@@ -143,21 +144,26 @@ class Forms:
 
     def _apply(self, op: Op, operands: tuple[Operand, ...]) -> Form:
         forms = [self._form(operand) for operand in operands]
-        while sum(form.template.size for form in forms) >= LARGEST:
-            sizes = [form.template.size for form in forms]
+        form = self._combine(op, forms)
+        while form.template.size > LARGEST:
+            sizes = [part.template.size for part in forms]
             largest = sizes.index(max(sizes))
             operand = operands[largest]
             assert isinstance(operand, Var)
             self._store(operand, [forms[largest]], is_sum=False)
-            forms = [self._forms[x] if x is operand else form
-                     for x, form in zip(operands, forms, strict=True)]  # fmt: skip
-        return self._combine(op, forms)
+            forms = [self._forms[x] if x is operand else part
+                     for x, part in zip(operands, forms, strict=True)]  # fmt: skip
+            form = self._combine(op, forms)
+        return form
 
     def _combine(self, op: Op, forms: list[Form]) -> Form:
+        if len(forms) == 1:
+            ((part, leaves),) = forms
+            return Form(self._intern((op.name, part.rank), op, (part,)), leaves)
         if op.commutative and forms[0].template.rank > forms[1].template.rank:
             forms = forms[::-1]
         parts = tuple([form.template for form in forms])
-        template = self._intern((op, *[part.rank for part in parts]), op, parts)
+        template = self._intern((op.name, *[part.rank for part in parts]), op, parts)
         return Form(template, tuple([leaf for form in forms for leaf in form.leaves]))
 
     def _form(self, operand: Operand) -> Form:
@@ -221,8 +227,12 @@ class Forms:
 
 def _count_reads(program: Program) -> "Counter[Operand]":
     """How often each value is read; an operand that an expression repeats counts as two."""
-    reads: Counter[Operand] = Counter()
+    reads: Counter[Operand] = Counter(
+        chain.from_iterable([operands for _, _, operands, _ in program.instructions])
+    )
+    repeating = {op for op in {op for _, op, _, _ in program.instructions} if any(op.repeats)}
     for _, op, operands, _ in program.instructions:
-        for operand, repeated in zip(operands, op.repeats, strict=True):
-            reads[operand] += 1 + repeated
+        if op in repeating:
+            repeated = zip(operands, op.repeats, strict=True)
+            reads.update([operand for operand, is_repeated in repeated if is_repeated])
     return reads
