@@ -17,6 +17,7 @@ from gradcompile.ir import Const
 from gradcompile.layout import LINE, function_text, imports, names_in
 from gradcompile.names import Names, identifier
 from gradcompile.nests import (
+    BLOCK,
     Apply,
     Array,
     Assign,
@@ -239,12 +240,17 @@ class _Emitter:
     def _steps(self, steps: Sequence[Step]) -> Iterator[str]:
         for step in steps:
             if isinstance(step, Loop):
-                extent = step.index.extent
-                rounds = f"range({extent - 1}, -1, -1)" if step.index.falls else f"range({extent})"
-                yield f"for {self.letters[step.index]} in {rounds}:"
+                yield f"for {self.letters[step.index]} in {self._rounds(step.index)}:"
                 yield from (f"    {line}" for line in self._steps(step.body))
             else:
                 yield self._assignment(step)
+
+    def _rounds(self, index: Index) -> str:
+        extent = index.extent
+        if index.block is not None:
+            start = f"{BLOCK} * {self.letters[index.block]}"
+            return f"range({start}, min({start} + {BLOCK}, {extent}))"
+        return f"range({extent - 1}, -1, -1)" if index.falls else f"range({extent})"
 
     def _assignment(self, step: Assign) -> str:
         value, operator = step.value, "+=" if step.adds else "="

@@ -137,6 +137,10 @@ def fingerprints(source: str, function: str, *arguments: Any) -> list[list[Finge
     return [[Fingerprint(_value(x)) for x in np.ravel(np.array(part, object))] for part in parts]
 
 
+def _are_integers(operands: tuple[Any, ...]) -> bool:
+    return all(isinstance(x, int) for x in operands)
+
+
 class _Names(dict[str, Any]):
     """The names of an emitted text: every function that it imports hashes its operands."""
 
@@ -147,6 +151,10 @@ class _Names(dict[str, Any]):
             return lambda shape: np.empty(shape, object)
         if name == "array":
             return lambda values: np.array(values, object)
+        if name == "min":  # also where the rounds of a loop end
+            return lambda *operands: (
+                min(operands) if _are_integers(operands) else apply(name, *operands)
+            )
         if name in ("float64", "bool"):  # they change the type of a number, not its value
             return lambda x: x
         return lambda *operands: apply(name, *operands)

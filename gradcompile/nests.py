@@ -28,6 +28,11 @@ from gradcompile.ops import Op
 Integers = np.ndarray[Any, np.dtype[np.int64]]
 
 
+BLOCK = 512
+"""How many rounds of a loop are a block: 4 kB of each row of an array, so that some rows fit the
+fastest cache."""
+
+
 @dataclass(eq=False)
 class Index:
     """The index of a loop.
@@ -36,11 +41,19 @@ class Index:
         extent: how many rounds the loop has.
         is_scan: does a round read what the round before wrote?
         falls: does it count down?
+        block: the index of the blocks that it runs in; None if it runs from 0 to its extent.
     """
 
     extent: int
     is_scan: bool = False
     falls: bool = False
+    block: "Index | None" = None
+
+    def rounds(self, block: int = 0) -> range:
+        """The values that it takes, in order; in one block of them, if it runs in blocks."""
+        if self.block is not None:
+            return range(BLOCK * block, min(BLOCK * block + BLOCK, self.extent))
+        return range(self.extent)[:: -1 if self.falls else 1]
 
 
 @dataclass(eq=False)

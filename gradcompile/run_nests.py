@@ -151,8 +151,8 @@ def _walk(steps: Sequence[Step], at: dict[Index, int], run: Run) -> None:
     """Every assignment in turn, with the indices of the loops around it."""
     for step in steps:
         if isinstance(step, Loop):
-            rounds = range(step.index.extent)
-            for k in reversed(rounds) if step.index.falls else rounds:
+            block = step.index.block
+            for k in step.index.rounds(0 if block is None else at[block]):
                 _walk(step.body, {**at, step.index: k}, run)
         else:
             run(step, at)

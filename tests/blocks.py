@@ -2,8 +2,8 @@
 
 A program is a few stages. A stage applies one random block, an expression of some depth with sums
 in it, at every row and unit of a grid; each block reads inputs, data, what the stage before made,
-or the blocks beside it. Everything structural is drawn from a seed, so the seed names a program; the
-constants that are data are drawn apart, so one structure can be had over several data.
+or the blocks beside it. Everything structural is drawn from a seed, so the seed names a program;
+the constants that are data are drawn apart, so one structure can be had over several data.
 
 A regular program has the same width everywhere, so that each value is read as often as its peers.
 The others leave some blocks out, exchange operands, shorten sums and add operations here and there.

@@ -31,7 +31,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "passes", "passes.rewrite", "passes.fold", "passes.rules", "passes.match",
         "passes.simplify", "passes.cse", "passes.dce", "passes.capture",
         "nests", "roll", "roll.forms", "roll.groups", "roll.scans", "roll.affine", "roll.arrays",
-        "roll.data", "roll.build", "roll.fuse", "roll.views",
+        "roll.data", "roll.build", "roll.fuse", "roll.block", "roll.views",
     ),
     # 3: from programs to text, and what is made of text
     (

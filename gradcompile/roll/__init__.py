@@ -7,6 +7,7 @@
     affine.py  addresses as strides of loop indices
     build.py   the nests: loop order, accumulation
     fuse.py    neighbouring nests over the same index become one
+    block.py   long loops run block by block
     views.py   matrices in the flat inputs and results
 
 The method is known as loop rerolling; what is rerolled here is a trace, so that there is no
@@ -20,6 +21,7 @@ from gradcompile.ir import Const, Program
 from gradcompile.nests import Array, Nest, Place, Rolled
 from gradcompile.passes.capture import count_kinds
 from gradcompile.roll.arrays import Arrays, Shaped, arrange
+from gradcompile.roll.block import block_rows
 from gradcompile.roll.build import Tables, build, build_scan
 from gradcompile.roll.data import DataTables
 from gradcompile.roll.forms import Forms
@@ -68,6 +70,7 @@ def roll(program: Program, strict: bool = False) -> Rolled:
     outputs = list(_outputs(program, forms, arrays))
     drop_dimensions(nests, {place.array for place in outputs if isinstance(place, Place)})
     name_totals(nests)
+    nests = block_rows(nests)
     make_views(nests, arrays.inputs, [var.name for var in program.inputs[: arrays.given]])
     for result in outputs:
         if isinstance(result, Array):
