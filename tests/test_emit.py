@@ -70,12 +70,33 @@ def reused():
     return s * s + s.sin() / s, [x, y]
 
 
-CASES = [neuron, expression, long_sum, choices, reused]
+def parts():
+    """Text in parts; here they have four statements at most."""
+    a, b, c = (Value(1.0, name) for name in "abc")
+    s, t = a * b, b * c
+    s.label, t.label = "s", "t"
+    u = (s + t).tanh()
+    u.label = "u"
+    v = u * s.exp() + t
+    v.label = "v"
+    w = v * u + v.sin() * c
+    w.label = "w"
+    return w * w, [a, b, c]
+
+
+LIMITS = {parts: 4}
+
+CASES = [neuron, expression, long_sum, choices, reused, parts]
 
 
 def source_of(case):
     root, inputs = case()
-    return gdc.compile(root, inputs=inputs, name=case.__name__, cache=False).source
+    function = gdc.compile(root, inputs=inputs, name=case.__name__, cache=False)
+    if case not in LIMITS:
+        return function.source
+    summary = function.source.splitlines()[0].removeprefix("# ")
+    name = f"{case.__name__}_value_and_grad"
+    return emit(function.value_and_grad.program, name, summary, limit=LIMITS[case])
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
