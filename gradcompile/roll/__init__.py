@@ -60,7 +60,7 @@ def roll(program: Program, strict: bool = False) -> Rolled:
     groups = find_scans(make_groups(program, forms, places))
     arrays = Arrays(program, forms, groups, places)
     shaped = [arrays.shape(number) for number in range(len(groups))]
-    shaped += [arrays.shape_copy(group) for group in arrays.copies]
+    shaped += [arrays.shape_copy(result, group) for result, group in arrays.copies]
     data = DataTables(arrays)
     for group in shaped:
         data.replace(group)
