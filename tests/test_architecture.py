@@ -29,7 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "passes.cse", "passes.dce", "passes.roll",
     ),
     # 3: from programs to text, and what is made of text
-    ("emit", "reader", "symbolic", "report", "verify", "jit", "drawing"),
+    ("emit", "layout", "split", "reader", "symbolic", "report", "verify", "jit", "drawing"),
     # 4: the pipeline end to end
     ("kernel", "compiler", "check"),
     # 5: what is built on the compiler, and the public names
