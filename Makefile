@@ -5,11 +5,11 @@ VERSIONS := 3.11 3.12 3.13
 BIN      := $(VENV)/bin
 PIP      := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test test-all lint docs peers clean
+.PHONY: help demo test test-all lint docs peers bench-rolling clean
 .NOTPARALLEL:
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.with-base ## install, then compile, verify and draw a neuron
 	$(BIN)/gradcompile demo neuron
@@ -43,6 +43,9 @@ docs: $(VENV)/.with-docs ## execute and build the documentation
 peers: $(VENV)/.with-test $(VENV)/.with-peers ## run the slow tests and those that compare with torch, jax and micrograd
 	$(BIN)/python -c "import jax, micrograd, torch"
 	$(BIN)/python -m pytest -n 0 --benchmark-enable -m "peers or slow"
+
+bench-rolling: $(VENV)/.with-test $(VENV)/.with-peers ## print what rolling achieves, its bars and its peers; OUT=FILE.md to keep it
+	$(BIN)/python -m tests.benchmarks.rolling $(if $(OUT),--out $(OUT))
 
 clean: ## remove environments, caches and everything built
 	rm -rf .venv .venv-* build dist docs/_build

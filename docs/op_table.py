@@ -16,7 +16,7 @@ import numpy as np
 import sympy
 
 import gradcompile as gdc
-from gradcompile import Value, ops
+from gradcompile import TraceError, Value, ops
 from gradcompile.operators import Operand
 from gradcompile.ops import TABLE, Op
 from gradcompile.passes.rules import IDENTITIES, STABILITY, Rule, Variable
@@ -159,9 +159,17 @@ def calls(op: Op) -> str:
 
 
 def numpy_name(op: Op) -> str:
-    """numpy's function for it, if there is one."""
+    """numpy's function for it, if there is one, and whether it works on arrays of values, too."""
     name = op.ufunc or op.name
-    return f"`np.{name}`" if isinstance(getattr(np, name, None), np.ufunc) else ""
+    ufunc = getattr(np, name, None)
+    if not isinstance(ufunc, np.ufunc):
+        return ""
+    try:
+        with np.errstate(all="ignore"):  # 1.0 may be outside of the domain
+            ufunc(*[np.array([Value(1.0)], dtype=object) for _ in op.operand_names])
+    except (TypeError, TraceError):  # numpy has none for objects, or wants to branch on them
+        return f"`np.{name}`, for arrays `gdc.{op.name}`"
+    return f"`np.{name}`"
 
 
 def emitted(op: Op) -> str:
@@ -230,7 +238,8 @@ INTRODUCTION = """# The op table
 Every operation is one row of `gradcompile/ops.py`, and nothing is known about it anywhere else.
 This page is written from these rows while the documentation is built: {count} operations, each with
 
-- how it is called; it is a method of `Value`, too, and numpy's function works on arrays of them;
+- how it is called, also on lists and arrays of numbers and `Value`s, elementwise; it is a method of
+  `Value`, too, and most of numpy's functions do the same on `Value`s and arrays of them;
 - the result $y$, and its derivatives as they are written in the row, where they may use $y$;
 - where it is smooth, and examples of its kinks with the slopes that are chosen there;
 - the code that is emitted for a function which is this operation alone, without its comments.

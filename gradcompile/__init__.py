@@ -9,6 +9,7 @@ Every operation of the op table is a function here (`gdc.tanh`, `gdc.where`, ...
 `Value`s and arrays of either.
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from gradcompile.compiler import CompiledFunction, compile
@@ -28,6 +29,7 @@ from gradcompile.ops import TABLE as _TABLE
 from gradcompile.value import TraceError, Value
 
 if TYPE_CHECKING:
+    from gradcompile import nn, optim
     from gradcompile.check import GradCheck
     from gradcompile.drawing import Picture
 
@@ -46,7 +48,9 @@ __all__ = [
     "logsumexp",
     "matmul",
     "mean",
+    "nn",
     "norm",
+    "optim",
     "prod",
     "softmax",
     "sum",
@@ -54,6 +58,17 @@ __all__ = [
 __all__ += list(_TABLE)
 
 globals().update(_TABLE)
+
+
+def __getattr__(name: str) -> Any:
+    """The modules that load on first use."""
+    if name in ("nn", "optim"):
+        return importlib.import_module(f"gradcompile.{name}")
+    raise AttributeError(f"module 'gradcompile' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def draw(target: Any, **options: Any) -> "Picture":

@@ -4,11 +4,11 @@ import functools
 import html
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gradcompile.build import GRAD, VALUE, VALUE_AND_GRAD, Mode, Options
 from gradcompile.ir import Program
-from gradcompile.kernel import GRAD, VALUE, VALUE_AND_GRAD, Kernel, Mode
+from gradcompile.kernel import Kernel
 from gradcompile.names import identifier
 from gradcompile.trace import Inputs, Traced, trace_function, trace_graph
 from gradcompile.tree import Structure, flatten
@@ -17,6 +17,9 @@ from gradcompile.value import TraceError, Value
 if TYPE_CHECKING:
     from gradcompile.drawing import Picture
     from gradcompile.report import Report
+    from gradcompile.stages import BuildReport
+
+UNLIKE = "the loops compute something else than the text without loops, which was verified"
 
 Wrt = str | Sequence[str] | None
 
@@ -29,6 +32,9 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
     cache: bool = True,
     name: str | None = None,
     check_domain: bool = False,
+    roll: bool | str = "auto",
+    strict: bool = False,
+    progress: bool = False,
 ) -> Any:
     """Compile a function or a finished expression graph.
 
@@ -44,6 +50,11 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
         name: the function's name in emitted code and messages.
         check_domain: run by the interpreter, slowly, and raise `FloatingPointError` where an
             operation makes nan or inf from finite numbers; it names the operation and your line.
+        roll: find the loops that the trace unrolled again: "auto" (large regular programs; small
+            ones stay straight-line, for reading), True or False.
+        strict: keep the order of every sum, and so every bit; otherwise sums that became loops may
+            be added in another order.
+        progress: show a progress bar while a large program is compiled.
 
     Returns:
         A `CompiledFunction`.
@@ -65,9 +76,12 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
     """
     if target is None:
         return functools.partial(
-            compile, inputs=inputs, wrt=wrt, cache=cache, name=name, check_domain=check_domain
-        )
-    options = Options(wrt, cache, check_domain)
+            compile, inputs=inputs, wrt=wrt, cache=cache, name=name, check_domain=check_domain,
+            roll=roll, strict=strict, progress=progress,
+        )  # fmt: skip
+    if roll not in (True, False, "auto"):
+        raise ValueError(f'roll: expected True, False or "auto", got {roll!r:.60}')
+    options = Options(wrt, cache, check_domain, roll, strict, progress)
     if isinstance(target, Value):
         label = identifier(name or target.label) or "f"
         return CompiledFunction(None, trace_graph(target, inputs, label), label, options)
@@ -79,15 +93,6 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
     given = name or str(getattr(target, "__name__", type(target).__name__))
     label = "f" if given == "<lambda>" else identifier(given) or "f"
     return CompiledFunction(target, None, label, options)
-
-
-@dataclass(frozen=True)
-class Options:
-    """What `compile` was asked for; see there."""
-
-    wrt: Wrt = None
-    cache: bool = True
-    check_domain: bool = False
 
 
 class CompiledFunction:
@@ -113,8 +118,7 @@ class CompiledFunction:
         options: "Options",
     ) -> None:
         self.name = name
-        self.use_cache = options.cache
-        self.check_domain = options.check_domain
+        self.options = options
         self._function = function
         self._graph = graph
         self._signature = _signature(function, graph)
@@ -175,7 +179,22 @@ class CompiledFunction:
 
         build = self.value_and_grad._build()
         names = [build.program.inputs[slot].name for slot in build.slots]
-        return verify_source(build.source, names, build.slots, progress)
+        source = build.straight_source if build.has_loops else build.source
+        report = verify_source(source, names, build.slots, progress)
+        if build.has_loops:
+            report = report.refute({place - 1 for place in build.differing()}, UNLIKE)
+        return report
+
+    def report(self) -> "BuildReport":
+        """Where the compile time of `value_and_grad` went, what was rolled, which rules fired.
+
+        Example:
+            >>> import gradcompile as gdc
+            >>> f = gdc.compile(lambda x: x * x)
+            >>> f.report().seconds["numba"] > 0
+            True
+        """
+        return self.value_and_grad._build().report()
 
     def __repr__(self) -> str:
         return f"<CompiledFunction {self.name}{self._signature}>"
@@ -209,7 +228,7 @@ class CompiledFunction:
         if key not in self._traces:
             assert self._function is not None
             self._traces[key] = trace_function(
-                self._function, self.name, bound, structures, self.check_domain
+                self._function, self.name, bound, structures, self.options.check_domain
             )
         return leaves, self._traces[key]
 

@@ -133,7 +133,7 @@ class _Emitter:
 
     def _operand(self, operand: Operand) -> _Expression:
         if isinstance(operand, Const):
-            tree = _number(operand.value)
+            tree = number(operand.value)
             return _Expression(tree, len(ast.unparse(tree)))
         if operand in self.pending:
             return self.pending[operand]
@@ -236,11 +236,12 @@ def _slots(program: Program) -> dict[Operand, int]:
     return slots
 
 
-def _number(value: float) -> ast.expr:
+def number(value: float) -> ast.expr:
+    """A number as a syntax tree."""
     if math.isnan(value):
         return ast.Name("nan")
     if math.copysign(1.0, value) < 0:
-        return ast.UnaryOp(ast.USub(), _number(-value))
+        return ast.UnaryOp(ast.USub(), number(-value))
     return ast.Name("inf") if math.isinf(value) else ast.Constant(value)
 
 

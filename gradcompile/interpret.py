@@ -24,9 +24,11 @@ def interpret(
     Raises:
         ValueError: the number of inputs is not the program's.
     """
-    if len(inputs) != len(program.inputs):
-        raise ValueError(f"{program.name} takes {len(program.inputs)} inputs, got {len(inputs)}")
-    values: dict[Var, float] = dict(zip(program.inputs, map(float, inputs), strict=True))
+    given = len(program.inputs) - len(program.data)
+    if len(inputs) != given:
+        raise ValueError(f"{program.name} takes {given} inputs, got {len(inputs)}")
+    numbers = [*map(float, inputs), *program.data]
+    values: dict[Var, float] = dict(zip(program.inputs, numbers, strict=True))
 
     def read(operand: Operand) -> float:
         return operand.value if isinstance(operand, Const) else values[operand]

@@ -68,16 +68,16 @@ class Const:
     def __init__(self, value: float) -> None:
         self.value = value
 
-    def _key(self) -> tuple[float, float] | str:
-        if self.value != self.value:
-            return "nan"
-        return self.value, math.copysign(1.0, self.value)
-
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Const) and self._key() == other._key()
+        if not isinstance(other, Const):
+            return False
+        a, b = self.value, other.value
+        if a == b:
+            return a != 0.0 or math.copysign(1.0, a) == math.copysign(1.0, b)
+        return math.isnan(a) and math.isnan(b)
 
     def __hash__(self) -> int:
-        return hash(self._key())
+        return 0 if math.isnan(self.value) else hash(self.value)
 
     def __repr__(self) -> str:
         return repr(self.value)
@@ -106,6 +106,8 @@ class Program:
         instructions: in order.
         outputs: what it returns: each a value, or a tuple of values that becomes a flat array.
         notes: what the passes did, for `explain()`.
+        data: the values of the last inputs, which are constants of the graph; see
+            `passes/capture.py`.
     """
 
     name: str
@@ -113,6 +115,7 @@ class Program:
     instructions: tuple[Instruction, ...]
     outputs: tuple[Output, ...]
     notes: tuple[str, ...] = field(default=(), compare=False)
+    data: tuple[float, ...] = ()
 
     @property
     def flat_outputs(self) -> Iterator[Operand]:
@@ -204,33 +207,55 @@ class Builder:
 
     Attributes:
         instructions: in order.
-        definitions: the instruction that assigns each value.
         origin: what the instructions to come differentiate.
     """
 
     def __init__(self, instructions: "list[Instruction] | None" = None) -> None:
         self.instructions: list[Instruction] = [] if instructions is None else instructions
-        self.definitions: dict[Var, Instruction] = {}
         self.origin: Var | None = None
 
     def apply(self, op: Op, operands: tuple[Operand, ...], result: Var | None = None) -> Var:
         """Append `op operands`, assigned to `result` or to a value made for it."""
         result = result or Var()
-        instruction = Instruction(result, op, operands, self.origin)
+        return self.keep(Instruction(result, op, operands, self.origin))
+
+    def keep(self, instruction: Instruction) -> Var:
+        """Append an instruction as it is, and give its result."""
         self.instructions.append(instruction)
-        self.definitions[result] = instruction
-        return result
+        return instruction.result
 
     def rename_last(self, result: Var) -> None:
         """Let the last instruction assign `result` instead."""
         last = self.instructions.pop()
-        del self.definitions[last.result]
         self.origin = last.origin
         self.apply(last.op, last.operands, result)
 
     def ref(self, operand: Operand) -> "Ref":
         """`operand` as the table's lambdas take it."""
         return Ref(self, operand)
+
+
+class IndexedBuilder(Builder):
+    """A builder that can tell how a value was computed.
+
+    Attributes:
+        definitions: the instruction that assigns each value.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.definitions: dict[Var, Instruction] = {}
+
+    def keep(self, instruction: Instruction) -> Var:
+        """Append an instruction as it is, and give its result."""
+        self.instructions.append(instruction)
+        self.definitions[instruction.result] = instruction
+        return instruction.result
+
+    def rename_last(self, result: Var) -> None:
+        """Let the last instruction assign `result` instead."""
+        del self.definitions[self.instructions[-1].result]
+        super().rename_last(result)
 
 
 class Ref(OperatorOperand):

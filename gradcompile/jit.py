@@ -10,7 +10,7 @@ import hmac
 import math
 import pickle
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -24,9 +24,12 @@ from numba.core.datamodel.models import PointerModel
 from numba.core.registry import CPUDispatcher
 from numba.core.serialize import dumps
 from numba.core.typeconv.castgraph import Conversion
-from numba.extending import lower_cast, overload, register_model
+from numba.extending import intrinsic, lower_cast, overload, register_model
+from numba.np.numpy_support import carray
 
 from gradcompile import cache, ieee
+
+Array = np.ndarray[Any, Any]
 
 SIGNATURE = (numba.float64[::1],)
 """A kernel takes one contiguous float64 array."""
@@ -68,19 +71,31 @@ def _meanings() -> str:
     return hashlib.sha256(Path(ieee.__file__).read_bytes()).hexdigest()
 
 
-def jit(function: Callable[..., Any], use_cache: bool = True) -> Any:
-    """The numba dispatcher of an emitted function, compiled for flat float64 arrays.
+def jit(
+    function: Callable[..., Any],
+    constants: Sequence[Array] = (),
+    loops: bool = False,
+    strict: bool = False,
+    use_cache: bool = True,
+) -> Any:
+    """The numba dispatcher of an emitted function, compiled for flat arrays.
 
     Args:
         function: from executing an emitted module.
+        constants: what it takes after the inputs; only their types matter.
+        loops: is it made of loops? Then sums may be added in any order, as vector code needs it.
+        strict: keep the order of sums nevertheless.
         use_cache: keep the machine code beside the function's source file.
     """
     register_numba()
-    dispatcher = numba.njit(_with_parts(function), error_model="numpy")
+    settings = {**SETTINGS, "fastmath": REASSOCIATION if loops and not strict else False}
+    part = LoopPart if loops else Part
+    with_parts = _with_parts(function, lambda f: part(f, targetoptions={**PART, **settings}))
+    dispatcher = numba.njit(with_parts, **settings)
     path = Path(function.__code__.co_filename)
     if use_cache and path.is_file():
-        dispatcher._cache = KernelCache(path)
-    dispatcher.compile(SIGNATURE)
+        dispatcher._cache = KernelCache(path, strict)
+    dispatcher.compile((*SIGNATURE, *map(numba.typeof, constants)))
     return dispatcher
 
 
@@ -104,8 +119,17 @@ def _entries_of(context: Any, builder: Any, array: Any, _: Any, value: Any) -> A
     return context.make_array(array)(context, builder, value).data
 
 
-PART = {"nopython": True, "error_model": "numpy", "no_cpython_wrapper": True}
+SETTINGS: dict[str, Any] = {"error_model": "numpy"}
+"""How everything is compiled: a division by zero is inf or nan."""
+
+REASSOCIATION = {"reassoc", "contract", "nsz"}
+"""What LLVM may do to the sums of loops; inf and nan are honoured in any case."""
+
+PART = {"nopython": True, "no_cpython_wrapper": True}
 """How a part is compiled; only machine code calls it."""
+
+LoopPart = CPUDispatcher
+"""The dispatcher of a part that is made of loops: it makes matrices of its arrays."""
 
 
 class Part(CPUDispatcher):
@@ -116,19 +140,59 @@ class Part(CPUDispatcher):
         return super().get_call_template((ENTRIES,) * len(args), kws)
 
 
-def _with_parts(function: Callable[..., Any]) -> Callable[..., Any]:
+def _with_parts(
+    function: Callable[..., Any], dispatcher: Callable[[FunctionType], Any]
+) -> Callable[..., Any]:
     """The function as numba is to see it: if it was split, the parts it calls are dispatchers.
 
     They go into a copy of its globals, so that under CPython it goes on calling plain functions.
     """
     parts = {
-        name: Part(part, targetoptions=PART)
+        name: dispatcher(part)
         for name in function.__code__.co_names
         if isinstance(part := function.__globals__.get(name), FunctionType)
         and part.__code__.co_filename == function.__code__.co_filename
     }
     names = {**function.__globals__, **parts}
     return FunctionType(function.__code__, names, function.__name__) if parts else function
+
+
+def bind(dispatcher: Any, constants: Sequence[Array]) -> Any:
+    """A dispatcher of the inputs alone, for one of the inputs and constants.
+
+    It refers to the constants where they lie, so that its compile time does not depend on them.
+    """
+    places = tuple([(array.ctypes.data, len(array)) for array in constants])
+    dtypes = [numba.typeof(array).dtype for array in constants]
+    if len(constants) == 1:
+        ((start, size),), (dtype,) = places, dtypes
+
+        def bound(inputs: Any) -> Any:
+            return dispatcher(inputs, carray(_pointer(start, dtype), size))
+    else:
+        ((start, size), (second, count)), (dtype, other) = places, dtypes
+
+        def bound(inputs: Any) -> Any:
+            data = carray(_pointer(start, dtype), size)
+            return dispatcher(inputs, data, carray(_pointer(second, other), count))
+
+    bound.constants = constants  # type: ignore[attr-defined]  # they live as long as it does
+    wrapped = numba.njit(bound, **SETTINGS)
+    wrapped.compile(SIGNATURE)
+    return wrapped
+
+
+def _as_pointer(typing_context: Any, address: Any, dtype: Any) -> Any:
+    """An address as a pointer to numbers of a type."""
+    result = types.CPointer(dtype.dtype)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(result))
+
+    return result(types.int64, dtype), generate
+
+
+_pointer: Any = intrinsic(_as_pointer)
 
 
 class KernelCache(_Cache):
@@ -138,8 +202,9 @@ class KernelCache(_Cache):
     Here an entry that does not match its checksum is compiled again.
     """
 
-    def __init__(self, source: Path) -> None:
+    def __init__(self, source: Path, strict: bool = False) -> None:
         self.source = source
+        self.strict = strict
         self.enabled = True
 
     @property
@@ -190,6 +255,6 @@ class KernelCache(_Cache):
 
     def _path(self, sig: Any, target_context: Any) -> Path:
         versions = (numba.__version__, platform.python_version(), _meanings())
-        key = (str(sig), target_context.codegen().magic_tuple(), versions)
+        key = (str(sig), target_context.codegen().magic_tuple(), versions, self.strict)
         digest = hashlib.sha256(repr(key).encode()).hexdigest()[:16]
         return self.source.with_name(f"{self.source.stem}.{digest}.machine")

@@ -57,7 +57,7 @@ class Stretch:
 
     def __post_init__(self) -> None:
         self.assigned = [s.name for s in self.statements if s.name]
-        self.read = _names(s.tree for s in self.statements)
+        self.read = names_in(s.tree for s in self.statements)
 
     def lines(self) -> list[str]:
         """The title and the statements with their comments."""
@@ -101,10 +101,10 @@ class Layout:
             functions = [self._whole(stretches)]
         else:
             functions = self._split(stretches, limit)
-        read = _names(self.results).union(*(stretch.read for stretch in stretches))
+        read = names_in(self.results).union(*(stretch.read for stretch in stretches))
         head = f"# {summary}\n" if summary else ""
-        imports = _imports(read | {"empty"} if self.sizes else read)
-        return head + imports + "\n\n\n".join(functions) + "\n"
+        needed = read | {"empty"} if self.sizes else read
+        return head + imports(needed) + "\n\n\n".join(functions) + "\n"
 
     def _stretches(self) -> list[Stretch]:
         sweeps = [
@@ -115,14 +115,14 @@ class Layout:
         return [stretch for stretch in sweeps if stretch.statements]
 
     def _whole(self, stretches: list[Stretch]) -> str:
-        read = _names(self.results).union(*(stretch.read for stretch in stretches))
+        read = names_in(self.results).union(*(stretch.read for stretch in stretches))
         sweeps = [line for stretch in stretches for line in stretch.lines()]
         lines = [*self._loads(read), *self._allocations(), *sweeps, self._return()]
-        return _function(self.function, ["inputs"], lines)
+        return function_text(self.function, ["inputs"], lines)
 
     def _split(self, stretches: list[Stretch], limit: int) -> list[str]:
         parts = [Stretch(s.title, part) for s in stretches for part in cut(s.statements, limit)]
-        results = _names(self.results)
+        results = names_in(self.results)
         self._keep(kept([*((part.assigned, part.read) for part in parts), ([], results)]))
         functions, calls = [], []
         for number, part in enumerate(parts, 1):
@@ -131,10 +131,10 @@ class Layout:
             lines = [*loads, *part.lines()]
             arguments = [x for x in ("inputs", *self.sizes) if f"{x}[" in "\n".join(lines)]
             comment = f"# part {number} of {len(parts)}\n"
-            functions.append(comment + _function(name, arguments, lines))
+            functions.append(comment + function_text(name, arguments, lines))
             calls.append(f"{name}({', '.join(arguments)})")
         lines = [*self._allocations(), *calls, *self._loads(results), self._return()]
-        return [*functions, _function(self.function, ["inputs"], lines)]
+        return [*functions, function_text(self.function, ["inputs"], lines)]
 
     def _keep(self, places: dict[str, int]) -> None:
         """Give each name its place in the array `kept`."""
@@ -167,7 +167,8 @@ class Layout:
         return f"return {', '.join(map(ast.unparse, self.results))}"
 
 
-def _function(name: str, arguments: Iterable[str], lines: Iterable[str]) -> str:
+def function_text(name: str, arguments: Iterable[str], lines: Iterable[str]) -> str:
+    """A function definition."""
     body = "\n".join(f"    {line}" for line in lines)
     return f"def {name}({', '.join(arguments)}):\n{body}"
 
@@ -181,11 +182,13 @@ def _with_comment(statement: Statement, column: int) -> str:
     return code
 
 
-def _names(trees: Iterable[ast.expr]) -> set[str]:
+def names_in(trees: Iterable[ast.AST]) -> set[str]:
+    """Every name in syntax trees."""
     return {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
-def _imports(names: Iterable[str]) -> str:
+def imports(names: Iterable[str]) -> str:
+    """The import statements for these names."""
     modules: dict[str, list[str]] = {}
     for name in sorted(names):
         if name in HELPERS:

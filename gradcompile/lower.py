@@ -1,11 +1,17 @@
 """Value graph → Program: one instruction a Value, in topological order, at any depth."""
 
+import os
 from collections.abc import Mapping, Sequence
 
+from gradcompile.collector import collector_paused
 from gradcompile.ir import Const, Instruction, Operand, Program, Var
 from gradcompile.value import Value, topological
 
+BYTES_A_NODE = 5_000
+"""About as much memory takes a node of a graph while it is compiled, its derivatives included."""
 
+
+@collector_paused()
 def lower(
     roots: Sequence[Value],
     inputs: Sequence[Value],
@@ -22,6 +28,9 @@ def lower(
         names: one a Value in `inputs`.
         name: of the program.
         lines: where the user's code made a Value, by its id.
+
+    Raises:
+        MemoryError: this machine has not the memory to compile a graph of that size.
     """
     lines = lines or {}
     operands: dict[int, Operand] = {
@@ -29,15 +38,30 @@ def lower(
     }
     variables = tuple(var for var in operands.values() if isinstance(var, Var))
     instructions: list[Instruction] = []
-    for value in topological(*roots, stop_at=operands):
+    values = list(topological(*roots, stop_at=operands))
+    _require_memory(len(values), name)
+    for value in values:
         if id(value) in operands:
             continue
         if value.op is None:
             operands[id(value)] = Const(value.data)
             continue
         result = Var(str(value.label), line=lines.get(id(value), ""))
-        reads = tuple(operands[id(operand)] for operand in value.operands)
+        reads = tuple([operands[id(operand)] for operand in value.operands])
         instructions.append(Instruction(result, value.op, reads))
         operands[id(value)] = result
     outputs = tuple(operands[id(root)] for root in roots)
     return Program(name, variables, tuple(instructions), outputs)
+
+
+def _require_memory(nodes: int, name: str) -> None:
+    """An error before the work starts, not in the middle of it."""
+    if not hasattr(os, "sysconf"):
+        return
+    present = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if nodes * BYTES_A_NODE > present:
+        raise MemoryError(
+            f"{name}: the graph has {nodes:,} nodes; compiling it takes about "
+            f"{nodes * BYTES_A_NODE / 1e9:.1f} GB ({BYTES_A_NODE:,} bytes a node), and this "
+            f"machine has {present / 1e9:.1f} GB; build it from fewer rows"
+        )

@@ -42,8 +42,11 @@ class Names:
         if base in self.reserved and f"{base}_" not in self.taken:
             self.taken.add(f"{base}_")
             return f"{base}_"
-        stem = f"{base}_" if base else fallback
-        number = self.next.get(stem, 2 if base else 1)
+        return self.numbered(f"{base}_" if base else fallback, 2 if base else 1)
+
+    def numbered(self, stem: str, first: int = 1) -> str:
+        """A new name: `stem` and the next number that is free."""
+        number = self.next.get(stem, first)
         while f"{stem}{number}" in self.taken:
             number += 1
         self.next[stem] = number + 1

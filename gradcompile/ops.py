@@ -26,6 +26,9 @@ CONDITIONS = ("c", "d")
 
 Partial = Callable[..., Any] | None
 
+_EMITTED = {"float64": np.float64, **{name: getattr(ieee, name) for name in ieee.FUNCTIONS}}
+"""What an expression may call beside Python's own functions: what emitted code imports."""
+
 
 @dataclass(frozen=True, eq=False)
 class Op:
@@ -92,11 +95,11 @@ class Op:
     @cached_property
     def _on_floats(self) -> Callable[..., Any]:
         direct = {name: getattr(math, name) for name in ieee.MATH}
-        return self._compiled(self.expression, {**vars(ieee), **direct})
+        return self._compiled(self.expression, {**_EMITTED, **direct})
 
     @cached_property
     def _on_float64s(self) -> Callable[..., Any]:
-        return self._compiled(self.expression, vars(ieee))
+        return self._compiled(self.expression, _EMITTED)
 
     @cached_property
     def contains(self) -> Callable[..., bool]:
@@ -173,6 +176,9 @@ class Op:
             return result.astype(np.float64)
         return result
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _row, (self.name,)  # a copy is the row itself
+
     def __repr__(self) -> str:
         return f"<op {self.name}({', '.join(self.operand_names)}) = {self.expression}>"
 
@@ -197,6 +203,10 @@ def number(x: Any, user: str) -> float:
         return float(x)
     except OverflowError:
         return math.inf if x > 0 else -math.inf
+
+
+def _row(name: str) -> Op:
+    return TABLE[name]
 
 
 def _one(y: Any, *operands: Any) -> float:
@@ -297,10 +307,15 @@ atanh = Op("atanh", "x", "atanh(x)", (lambda y, x: 1.0 / ((1.0 - x) * (1.0 + x))
 # --- special functions -------------------------------------------------------------------------
 erf = Op("erf", "x", "erf(x)", (lambda y, x: TWO_OVER_SQRT_PI * exp(-(x * x)),))
 erfc = Op("erfc", "x", "erfc(x)", (lambda y, x: -TWO_OVER_SQRT_PI * exp(-(x * x)),))
+# As CPython computes it: the approximation of Lanczos, with the coefficients of Boost.
 lgamma = Op("lgamma", "x", "lgamma(x)", (lambda y, x: digamma(x),), sympy="loggamma(x)",
             domain="x > 0")
+# By the asymptotic series from x = 10 on (Abramowitz and Stegun, 6.3.18), and the recurrence below;
+# the error is less than 5e-16 * max(1, |y|) for x > 0.
 digamma = Op("digamma", "x", "digamma(x)", (lambda y, x: polygamma(1.0, x),),
              sympy="polygamma(0, x)", domain="x > 0")
+# By the asymptotic series (Abramowitz and Stegun, 6.4.11); the relative error is less than 2e-15
+# for x > 0 and n <= 4.
 polygamma = Op("polygamma", "n x", "polygamma(n, x)",
                (None, lambda y, n, x: polygamma(n + 1.0, x)),
                domain="x > 0 and n >= 0 and n == floor(n)")

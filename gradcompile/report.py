@@ -2,8 +2,8 @@
 
 import html
 import io
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rich.console import Console
@@ -90,6 +90,17 @@ class Report:
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.derivatives))
+
+    def refute(self, places: Collection[int], why: str) -> "Report":
+        """The report with the derivatives at some places refuted; -1 is the value itself."""
+        everywhere = -1 in places
+        derivatives = [
+            replace(derivative, verdict="refuted", detail=why)
+            if everywhere or place in places
+            else derivative
+            for place, derivative in enumerate(self.derivatives)
+        ]
+        return Report(derivatives, self.statements)
 
     def table(self) -> str:
         """The statements as a table: forward code, derivative, adjoint code, verdict."""

@@ -5,16 +5,19 @@ contribution: its own adjoint times its partial by that operand. When the walk r
 its contributions are known; their sum is its adjoint, assigned once. A value is active if it
 depends on an input of interest and the output depends on it.
 
-The partials come from the op table and are applied to references into the program that is being
-built, so the result is an ordinary program: it can be printed, simplified and differentiated
-again.
+The partials come from the op table. What an operation passes to an operand is recorded once, and
+appended for every instruction that applies the operation. The result is an ordinary program: it can
+be printed, simplified and differentiated again.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 from gradcompile import ops
 from gradcompile.ir import Builder, Const, Instruction, Operand, Program, Ref, Var, operand_of
+from gradcompile.ops import Op
+from gradcompile.snippet import Snippet, record
 
 
 def reverse(program: Program, wrt: Sequence[int], keep_value: bool = True) -> Program:
@@ -42,14 +45,15 @@ def reverse(program: Program, wrt: Sequence[int], keep_value: bool = True) -> Pr
         tuple(adjoints.builder.instructions),
         (output, gradient) if keep_value else (gradient,),
         program.notes,
+        program.data,
     )
 
 
-def _depends_on(program: Program, sources: Collection[Var]) -> set[Var]:
+def _depends_on(program: Program, sources: Sequence[Var]) -> set[Operand]:
     """The values of `program` that depend on one of `sources`."""
-    active = set(sources)
+    active: set[Operand] = set(sources)
     for result, _, operands, _ in program.instructions:
-        if any(operand in active for operand in operands if isinstance(operand, Var)):
+        if not active.isdisjoint(operands):
             active.add(result)
     return active
 
@@ -64,6 +68,7 @@ class _Adjoints:
     def __init__(self, program: Program) -> None:
         self.builder = Builder(list(program.instructions))
         self.contributions: dict[Var, list[_Contribution]] = {}
+        self.passage = cache(_passage)
 
     def contribute(self, to: Operand, value: Operand, guard: Operand | None = None) -> None:
         if isinstance(to, Var):
@@ -87,44 +92,28 @@ class _Adjoints:
             total.primal = var
         return total, guard
 
-    def differentiate(self, instruction: Instruction, active: set[Var]) -> None:
+    def differentiate(self, instruction: Instruction, active: set[Operand]) -> None:
         """Pass the contributions of one instruction to its active operands."""
         result, op, operands, _ = instruction
         if result not in active or result not in self.contributions:
             return
+        builder = self.builder
         total, guard = self.accumulate(result)
-        adjoint = self.builder.ref(total)
-        self.builder.origin = result
-        y = self.builder.ref(result)
-        inputs = [self.builder.ref(operand) for operand in operands]
-        for index, (operand, partial) in enumerate(zip(operands, op.partials, strict=True)):
-            if partial is None or operand not in active:
+        builder.origin = result
+        for index, operand in enumerate(operands):
+            passage = self.passage(op, index) if operand in active else None
+            if passage is None:
                 continue
-            slope = partial(y, *inputs)
-            contribution = self._gated(adjoint, slope) if op.gate else adjoint * slope
-            if guard is not None and isinstance(operand_of(slope), Var):
-                contribution = ops.where(self.builder.ref(guard), contribution, 0.0)
-            condition = op.selects[index] if op.selects else None
-            inner = guard if condition is None else self._both(guard, condition(y, *inputs))
-            self.contribute(operand, operand_of(contribution), inner)
-
-    def _gated(self, adjoint: Ref, slope: Ref | float) -> Ref | float:
-        """The adjoint times the slope of a gate: a choice of products, 0 where the slope is."""
-        operand = operand_of(slope)
-        if isinstance(operand, Const):
-            return 0.0 if operand.value == 0.0 else adjoint * operand.value
-        choice = self.builder.definitions[operand]
-        if choice.op is not ops.where:
-            return adjoint * slope
-        condition, *branches = map(self.builder.ref, choice.operands)
-        products = (self._gated(adjoint, branch) for branch in branches)
-        chosen: Ref = ops.where(condition, *products)
-        return chosen
-
-    def _both(self, guard: Operand | None, condition: Ref | float) -> Operand:
-        if guard is None:
-            return operand_of(condition)
-        return operand_of(ops.logical_and(self.builder.ref(guard), condition))
+            contribution, condition = passage
+            value, slope = contribution.append(builder, (total, result, *operands))
+            if guard is not None and isinstance(slope, Var):
+                value = builder.apply(ops.where, (guard, value, Const(0.0)))
+            inner = guard
+            if condition is not None:
+                (inner,) = condition.append(builder, (result, *operands))
+                if guard is not None:
+                    inner = builder.apply(ops.logical_and, (guard, inner))
+            self.contribute(operand, value, inner)
 
 
 class _Contribution(NamedTuple):
@@ -133,3 +122,46 @@ class _Contribution(NamedTuple):
     value: Operand
     origin: Var | None
     guard: Operand | None
+
+
+class _Passage(NamedTuple):
+    """What an operation passes to one of its operands, recorded once for all its uses.
+
+    Attributes:
+        contribution: from (adjoint, result, *operands) to the contribution and the slope.
+        condition: from (result, *operands) to the condition under which the operand is looked at;
+            None for always.
+    """
+
+    contribution: Snippet
+    condition: Snippet | None
+
+
+def _passage(op: Op, index: int) -> _Passage | None:
+    partial = op.partials[index]
+    selects = op.selects[index] if op.selects else None
+    if partial is None:
+        return None
+
+    def contribution(adjoint: Ref, y: Ref, *inputs: Ref) -> tuple[Ref | float, Ref | float]:
+        slope = partial(y, *inputs)
+        return _gated(adjoint, slope) if op.gate else adjoint * slope, slope
+
+    return _Passage(
+        record(contribution, op.arity + 2),
+        selects and record(lambda *inputs: (selects(*inputs),), op.arity + 1),
+    )
+
+
+def _gated(adjoint: Ref, slope: Ref | float) -> Ref | float:
+    """The adjoint times the slope of a gate: a choice of products, 0 where the slope is."""
+    operand = operand_of(slope)
+    if isinstance(operand, Const):
+        return 0.0 if operand.value == 0.0 else adjoint * operand.value
+    builder = adjoint.builder
+    (choice,) = (i for i in builder.instructions if i.result is operand)
+    if choice.op is not ops.where:
+        return adjoint * slope
+    condition, *branches = map(builder.ref, choice.operands)
+    chosen: Ref = ops.where(condition, *(_gated(adjoint, branch) for branch in branches))
+    return chosen

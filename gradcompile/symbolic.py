@@ -298,6 +298,3 @@ def _simplifies_to_zero(difference: Any, thorough: bool) -> bool:
         return False
     attempts = (sympy.expand, sympy.cancel, sympy.simplify) if thorough else (sympy.expand,)
     return any(attempt(difference) == 0 for attempt in attempts)
-
-
-_SYMBOLS, _NUMBERS, _exact, _precise, simplifies_to_zero = SYMBOLS, NUMBERS, exact, precise, is_zero

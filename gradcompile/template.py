@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Mapping, Set
+from typing import TypeGuard
 
 from gradcompile import ieee
 
@@ -27,7 +28,10 @@ def instantiate(template: ast.expr, operands: Mapping[str, ast.expr], plain: Set
             case ast.UnaryOp(ast.Not() as operator, operand):
                 return ast.UnaryOp(operator, _test(build(operand)))
             case ast.UnaryOp(operator, operand):
-                return ast.UnaryOp(operator, build(operand))
+                inner = build(operand)
+                if isinstance(operator, ast.USub) and _is_negation(inner):
+                    return inner.operand
+                return ast.UnaryOp(operator, inner)
             case ast.Call(ast.Name("bool") as function, [argument]):
                 inner = build(argument)
                 truth = _condition(inner)
@@ -52,6 +56,10 @@ def _binary(left: ast.expr, operator: ast.operator, right: ast.expr, plain: Set[
     if isinstance(operator, ast.Div | ast.Pow) and is_plain(left, plain) and is_plain(right, plain):
         right = ast.Call(ast.Name("float64"), [right], [])
     return ast.BinOp(left, operator, right)
+
+
+def _is_negation(tree: ast.expr) -> TypeGuard[ast.UnaryOp]:
+    return isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub)
 
 
 def _is_one(tree: ast.expr) -> bool:

@@ -2,10 +2,11 @@
 
 import inspect
 import keyword
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from gradcompile.collector import collector_paused
 from gradcompile.ir import Program
 from gradcompile.lower import lower
 from gradcompile.names import Names
@@ -21,11 +22,13 @@ class Traced:
         program: from flat inputs to flat outputs.
         arguments: each argument's name and structure, in order.
         result: the structure of what the function returns.
+        seconds: how long tracing and lowering took.
     """
 
     program: Program
     arguments: Mapping[str, Structure]
     result: Structure
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 def trace_function(
@@ -86,6 +89,7 @@ def _outputs(returned: Any, name: str) -> tuple[list[Value], Structure]:
 Inputs = Iterable[Any] | Mapping[str, Any] | Value | None
 
 
+@collector_paused()
 def trace_graph(root: Value, inputs: Inputs, name: str) -> Traced:
     """Lower a finished graph.
 
@@ -112,10 +116,24 @@ def trace_graph(root: Value, inputs: Inputs, name: str) -> Traced:
         )
     _require_distinct(leaves, labels)
     present = {id(v) for v in topological(root, stop_at={id(v) for v in leaves})}
-    for value, label in zip(leaves, labels, strict=True):
-        if id(value) not in present:
-            raise ValueError(f"inputs: {label!r} is not part of the graph of {name}")
+    _require_present(structures, leaves, labels, present, name)
     return Traced(lower([root], leaves, labels, name), structures, Structure("leaf"))
+
+
+def _require_present(
+    structures: Mapping[str, Structure],
+    leaves: Sequence[Value],
+    labels: Sequence[str],
+    present: Container[int],
+    name: str,
+) -> None:
+    """Each argument must be read; single elements of it, like the weights of a rare word, not."""
+    start = 0
+    for structure in structures.values():
+        stop = start + structure.size
+        if stop > start and not any(id(value) in present for value in leaves[start:stop]):
+            raise ValueError(f"inputs: {labels[start]!r} is not part of the graph of {name}")
+        start = stop
 
 
 def _named_inputs(root: Value, inputs: Inputs) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import linecache
 import os
 import sys
 import sysconfig
-from collections.abc import Container, Iterator
+from collections.abc import Container
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
@@ -235,23 +235,20 @@ def topological(*roots: Value, stop_at: Container[int] = ()) -> list[Value]:
     """
     order: list[Value] = []
     seen: set[int] = set()
-    stack: list[tuple[Value, Iterator[Value]]] = []
-
-    def enter(value: Value) -> None:
-        if id(value) not in seen:
+    users: list[Value] = []  # those whose operands are on the stack
+    stack: list[Value | None] = [*reversed(roots)]
+    while stack:
+        value = stack.pop()
+        if value is None:  # all operands of the latest user are in order
+            order.append(users.pop())
+        elif id(value) not in seen:
             seen.add(id(value))
-            stack.append((value, iter(() if id(value) in stop_at else value.operands)))
-
-    for root in roots:
-        enter(root)
-        while stack:
-            value, operands = stack[-1]
-            operand = next(operands, None)
-            if operand is None:
+            if not value.operands or id(value) in stop_at:
                 order.append(value)
-                stack.pop()
             else:
-                enter(operand)
+                users.append(value)
+                stack.append(None)
+                stack.extend(reversed(value.operands))
     return order
 
 

@@ -251,24 +251,42 @@ class NotExact(Exception):  # noqa: N818
     """There is no exact number to compare with."""
 
 
+MODERATE = 1500
+"""Numbers of more decimal digits than this before the point, or zeros behind it, are huge."""
+
+FIT_FOR_HUGE = {
+    "add", "sub", "mul", "div", "neg", "copy", "square", "reciprocal", "log", "log2", "log10",
+    "log1p", "sqrt", "rsqrt", "cbrt", "maximum", "minimum", "clip", "where", "relu", "abs", "sign",
+    "greater", "greater_equal", "less", "less_equal", "equal", "not_equal",
+}  # fmt: skip
+"""Operations that are quick on huge numbers; the exp or sin of one would not fit into memory."""
+
+
+def is_huge(x: Any) -> bool:
+    """Is it so large or so small that only some operations are quick on it?"""
+    return bool(x != 0 and abs(mpmath.log10(abs(x))) > MODERATE)
+
+
 def exact_values(program: Program, at: Point) -> dict[Var, Any]:
     """Every value of a program in 50 digits.
 
     Raises:
-        NotExact: one of them is no finite real number of a moderate size.
+        NotExact: one of them is no finite real number, or cannot be computed from a huge one.
     """
     values: dict[Var, Any] = {}
 
     def keep(var: Var, x: Any) -> None:
         number = mpmath.mpmathify(x)
-        if not is_finite_real(number) or (number != 0 and abs(mpmath.log10(abs(number))) > 1500):
-            raise NotExact  # exp of it might not fit into memory
+        if not is_finite_real(number):
+            raise NotExact
         values[var] = number
 
     for var, x in zip(program.inputs, at, strict=True):
         keep(var, mpmath.mpf(x))
     for result, op, operands, _ in program.instructions:
         numbers = [mpmath.mpf(x.value) if isinstance(x, Const) else values[x] for x in operands]
+        if op.name not in FIT_FOR_HUGE and any(map(is_huge, numbers)):
+            raise NotExact
         try:
             keep(result, NUMBERS.function(op)(*numbers))
         except (ArithmeticError, ValueError, TypeError) as error:

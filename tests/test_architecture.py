@@ -19,19 +19,27 @@ PACKAGE = ROOT / "gradcompile"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     # 0: what operations mean, and helpers that know nothing of the package
-    ("ieee", "ops", "operators", "syntax", "names", "tree", "template", "cache", "functions"),
+    (
+        "ieee", "ops", "operators", "syntax", "names", "tree", "template", "cache", "collector",
+        "stages", "functions",
+    ),
     # 1: the two representations of a computation
     ("value", "ir"),
     # 2: from one to the other, and from program to program
     (
-        "trace", "lower", "reverse", "forward", "interpret", "numeric",
-        "passes", "passes.rewrite", "passes.fold", "passes.rules", "passes.simplify",
-        "passes.cse", "passes.dce", "passes.roll",
+        "trace", "lower", "snippet", "reverse", "interpret", "run_nests", "numeric",
+        "passes", "passes.rewrite", "passes.fold", "passes.rules", "passes.match",
+        "passes.simplify", "passes.cse", "passes.dce", "passes.capture",
+        "nests", "roll", "roll.forms", "roll.groups", "roll.scans", "roll.affine", "roll.arrays",
+        "roll.data", "roll.build", "roll.fuse", "roll.block", "roll.views",
     ),
     # 3: from programs to text, and what is made of text
-    ("emit", "layout", "split", "reader", "symbolic", "report", "verify", "jit", "drawing"),
+    (
+        "split", "layout", "emit", "emit_nests", "fingerprint", "reader", "symbolic", "report",
+        "verify", "jit", "drawing", "structure",
+    ),
     # 4: the pipeline end to end
-    ("kernel", "compiler", "check"),
+    ("build", "kernel", "compiler", "check"),
     # 5: what is built on the compiler, and the public names
     ("nn", "optim", "terminal", "demo", "cli", "__main__", "__init__"),
 )  # fmt: skip

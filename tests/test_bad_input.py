@@ -264,7 +264,7 @@ def graph():
         (lambda a, b: [a, Value(1.0, label="stranger")], "'stranger'"),
         (lambda a, b: [a, Value(1.0)], "'x1'"),
         (lambda a, b: {"p": a, "q": Value(1.0)}, "'q'"),
-        (lambda a, b: {"p": [a, [b, Value(1.0)]]}, "'p1_1'"),
+        (lambda a, b: {"p": a, "q": [Value(2.0), [Value(1.0)]]}, "'q0'"),
         (lambda a, b: [a, a], "'a' is given twice"),
         (lambda a, b: {"p": a, "q": a}, "'a' is given twice"),
         (lambda a, b: {"p": [a, b], "q": (b,)}, "'b' is given twice"),

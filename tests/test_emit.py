@@ -222,9 +222,14 @@ def is_number(node, *numbers):
     return isinstance(node, ast.Constant) and node.value in numbers
 
 
+def is_negation(node):
+    return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
+
+
 def test_there_are_no_idle_factors_and_terms(sources):
     for _, source in sources:
         for node in ast.walk(ast.parse(source)):
+            assert not (is_negation(node) and is_negation(node.operand)), source
             if isinstance(node, ast.BinOp):
                 sides = (node.left, node.right)
                 if isinstance(node.op, ast.Mult):

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import gradcompile as gdc
-from gradcompile import Value
+from gradcompile import Value, nn
 from gradcompile.ops import TABLE
 
 NEURON = {"x1": 2.0, "x2": 0.0, "w1": -3.0, "w2": 1.0, "b": 6.8813735870195432}
@@ -459,58 +459,6 @@ def test_step_10_more_operations_compiled(every_engine):
 
 # --- steps 11 and 12: the library of neural nets, and training by hand ---------------------------
 
-
-class Module:
-    """As in micrograd's nn.py, with the lecture's tanh."""
-
-    def zero_grad(self):
-        for p in self.parameters():
-            p.grad = 0
-
-    def parameters(self):
-        return []
-
-
-class Neuron(Module):
-    def __init__(self, nin, activation="tanh"):
-        self.w = [Value(random.uniform(-1, 1)) for _ in range(nin)]
-        self.b = Value(0)
-        self.activation = activation
-
-    def __call__(self, x):
-        act = sum((wi * xi for wi, xi in zip(self.w, x, strict=True)), self.b)
-        return getattr(act, self.activation)()
-
-    def parameters(self):
-        return [*self.w, self.b]
-
-
-class Layer(Module):
-    def __init__(self, nin, nout, **kwargs):
-        self.neurons = [Neuron(nin, **kwargs) for _ in range(nout)]
-
-    def __call__(self, x):
-        out = [n(x) for n in self.neurons]
-        return out[0] if len(out) == 1 else out
-
-    def parameters(self):
-        return [p for n in self.neurons for p in n.parameters()]
-
-
-class MLP(Module):
-    def __init__(self, nin, nouts, **kwargs):
-        sz = [nin, *nouts]
-        self.layers = [Layer(sz[i], sz[i + 1], **kwargs) for i in range(len(nouts))]
-
-    def __call__(self, x):
-        for layer in self.layers:
-            x = layer(x)
-        return x
-
-    def parameters(self):
-        return [p for layer in self.layers for p in layer.parameters()]
-
-
 XS = [[2.0, 3.0, -1.0], [3.0, -1.0, 0.5], [0.5, 1.0, 1.0], [1.0, 1.0, -1.0]]
 YS = [1.0, -1.0, -1.0, 1.0]
 
@@ -518,7 +466,7 @@ YS = [1.0, -1.0, -1.0, 1.0]
 @pytest.fixture
 def model():
     random.seed(1337)
-    return MLP(3, [4, 4, 1])
+    return nn.MLP(3, [4, 4, 1], activation="tanh", output="tanh")
 
 
 def squared_errors(model):
@@ -539,7 +487,7 @@ def test_step_11_the_library_of_neural_nets(model):
 
 def test_step_11_relu_as_in_the_micrograd_repository():
     random.seed(1337)
-    model = MLP(2, [3, 1], activation="relu")
+    model = nn.MLP(2, [3, 1], output="relu")
     model.layers[-1].neurons[0].b.data = 5.0  # so that the last ReLU is on
     model([1.0, -2.0]).backward()
     hidden = model.layers[0]([1.0, -2.0])

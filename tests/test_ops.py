@@ -4,6 +4,7 @@ The tests loop over the table and need nothing for a new row but its meaning in 
 a row without one fails.
 """
 
+import ast
 import itertools
 import math
 import random
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 import gradcompile as gdc
-from gradcompile import TraceError, Value, ops
+from gradcompile import TraceError, Value, ieee, ops
 from gradcompile.interpret import interpret
 from gradcompile.ir import Const, Instruction, Program, Var
 from gradcompile.ops import CONDITIONS, TABLE, UFUNCS, Op
@@ -75,6 +76,17 @@ def test_eager_gradient_equals_the_partials(op):
         op(*values).backward()
         found = [x.grad for x in values]
         assert found == flat(interpret(gradient(op), point))
+
+
+BUILTINS = {"abs", "bool", "max"}
+"""The functions of Python itself that an expression may call."""
+
+
+@pytest.mark.parametrize("op", ROWS)
+def test_an_expression_calls_only_what_emitted_code_has(op):
+    names = {node.id for node in ast.walk(op.template) if isinstance(node, ast.Name)}
+    assert names - {*op.operand_names} <= {*ieee.FUNCTIONS, "float64", *BUILTINS}
+    assert not BUILTINS & {*ieee.FUNCTIONS, *op.operand_names}
 
 
 def test_the_oracles_themselves_are_not_stale():

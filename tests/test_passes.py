@@ -19,6 +19,7 @@ from gradcompile import Value, ops, symbolic
 from gradcompile.interpret import interpret
 from gradcompile.ir import (
     Const,
+    IndexedBuilder,
     Instruction,
     Program,
     ProgramError,
@@ -29,6 +30,7 @@ from gradcompile.ir import (
 from gradcompile.lower import lower
 from gradcompile.ops import CONDITIONS, TABLE
 from gradcompile.passes import PIPELINE, cse, dce, fold, run_passes, simplify
+from gradcompile.passes.match import candidates, match
 from gradcompile.passes.rules import IDENTITIES, STABILITY, Rule, Variable
 from gradcompile.reverse import reverse
 from gradcompile.syntax import evaluate, parse
@@ -359,6 +361,21 @@ def test_rules_meet_in_chains():
         return -gdc.neg(x * 1.0) + -(-1.0 * y) + 0.0
 
     assert opcodes(run_passes(program_of(f, "x", "y"))) == ["add"]
+
+
+@relaxed
+@given(recipe=recipes())
+def test_a_rule_that_matches_is_a_candidate(recipe):
+    for program in (recipe.program(), reverse(recipe.program(), range(INPUTS))):
+        builder = IndexedBuilder()
+        for instruction in program.instructions:
+            is_forward = instruction.origin is None
+            found = candidates(builder, instruction)
+            for rule in (*STABILITY, *IDENTITIES) if is_forward else IDENTITIES:
+                _, op, operands, _ = instruction
+                if match(builder, rule.tree, op, operands, {}) is not None:
+                    assert rule in found
+            builder.keep(instruction)
 
 
 # --- fold, cse, dce --------------------------------------------------------------------------

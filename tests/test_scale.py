@@ -1,8 +1,13 @@
 """Size: graphs of any depth, and an import that stays light."""
 
+import gc
 import json
 
 import pytest
+
+import gradcompile as gdc
+from gradcompile import kernel
+from gradcompile.collector import collector_paused
 
 # Builds a chain, and measures what is asked of it. Every step goes through the public pipeline.
 CHAIN = """
@@ -131,3 +136,28 @@ def test_the_import_is_fast(run_python):
     fastest = min(json.loads(run_python(IMPORT))[0] for _ in range(5))
     print(f"\nimport gradcompile: {fastest:.3f} s")
     assert fastest < 0.2
+
+
+# --- the garbage collector -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_collector_is_paused_and_left_as_it_was(enabled):
+    before = gc.isenabled()
+    try:
+        (gc.enable if enabled else gc.disable)()
+        with collector_paused(), collector_paused():
+            assert not gc.isenabled()
+        assert gc.isenabled() == enabled
+        with pytest.raises(ZeroDivisionError), collector_paused():
+            1 / 0  # noqa: B018
+        assert gc.isenabled() == enabled
+    finally:
+        (gc.enable if before else gc.disable)()
+
+
+def test_a_build_pauses_the_collector(monkeypatch):
+    enabled = []
+    monkeypatch.setattr(kernel, "run_passes", lambda p: enabled.append(gc.isenabled()) or p)
+    assert gdc.compile(lambda x: x * x).source
+    assert enabled == [False, False]

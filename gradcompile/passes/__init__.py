@@ -1,6 +1,7 @@
 """The passes: pure functions Program → Program, and the order they run in."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from gradcompile.ir import Program
 from gradcompile.passes.cse import cse
@@ -22,10 +23,24 @@ PIPELINE: tuple[tuple[Pass, str], ...] = (
 Check = Callable[[Program], Program]
 
 
-def run_passes(program: Program, check: Check | None = None) -> Program:
-    """`program` after every pass of the pipeline; `check` sees the result of each."""
+Timed = Callable[[str], AbstractContextManager[None]]
+
+
+def _untimed(_: str) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+def run_passes(program: Program, check: Check | None = None, timed: Timed = _untimed) -> Program:
+    """`program` after every pass of the pipeline.
+
+    Args:
+        program: is left as it is.
+        check: sees the result of each pass.
+        timed: given the name of a pass, a context to run it in.
+    """
     for transform, _ in PIPELINE:
-        program = transform(program)
+        with timed(transform.__name__):
+            program = transform(program)
         if check is not None:
             check(program)
     return program

@@ -1,5 +1,7 @@
 """Common subexpressions: what is computed twice is computed once."""
 
+from collections import defaultdict
+
 from gradcompile.ir import Builder, Instruction, Operand, Program, Var
 from gradcompile.ops import Op, copy
 from gradcompile.passes.rewrite import rewrite
@@ -7,14 +9,13 @@ from gradcompile.passes.rewrite import rewrite
 
 def cse(program: Program) -> Program:
     """`program` without instructions that repeat an earlier one, operands swapped or not."""
-    seen: dict[tuple[Op, tuple[Operand, ...]], Var] = {}
+    seen: defaultdict[Op, dict[tuple[Operand, ...], Var]] = defaultdict(dict)
 
     def step(builder: Builder, instruction: Instruction) -> Operand:
         result, op, operands, _ = instruction
-        key = (op, tuple(sorted(operands, key=hash)) if op.commutative else operands)
-        if op is copy or key not in seen:
-            seen[key] = result
-            return builder.apply(op, operands, result)
-        return seen[key]
+        if op.commutative and hash(operands[0]) > hash(operands[1]):
+            operands = operands[::-1]
+        first = seen[op].setdefault(operands, result)
+        return builder.keep(instruction) if first is result or op is copy else first
 
-    return rewrite(program, step)
+    return rewrite(program, Builder(), step)

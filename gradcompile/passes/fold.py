@@ -6,14 +6,14 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from gradcompile.ir import Builder, Const, Instruction, Operand, Program
+from gradcompile.ir import Builder, Const, Instruction, Operand, Program, Var
 from gradcompile.ops import Op
 from gradcompile.passes.rewrite import rewrite
 
 
 def fold(program: Program) -> Program:
     """`program` without instructions on constants alone."""
-    return rewrite(program, _step)
+    return rewrite(program, Builder(), _step)
 
 
 def folded(op: Op, operands: tuple[Operand, ...], exactly: bool) -> Const | None:
@@ -26,9 +26,11 @@ def folded(op: Op, operands: tuple[Operand, ...], exactly: bool) -> Const | None
             like 1.0 / 3.0 stays as it is: it reads better, a product with it becomes a quotient,
             and the derivative can be proved.
     """
-    numbers = [operand.value for operand in operands if isinstance(operand, Const)]
-    if len(numbers) < len(operands):
-        return None
+    numbers = []
+    for operand in operands:
+        if isinstance(operand, Var):
+            return None
+        numbers.append(operand.value)
     result = op.evaluate(*numbers)
     return Const(result) if not exactly or _is_exact(op, numbers, result) else None
 
@@ -51,5 +53,5 @@ def _is_exact(op: Op, numbers: list[float], result: float) -> bool:
 
 
 def _step(builder: Builder, instruction: Instruction) -> Operand:
-    result, op, operands, origin = instruction
-    return folded(op, operands, origin is not None) or builder.apply(op, operands, result)
+    _, op, operands, origin = instruction
+    return folded(op, operands, origin is not None) or builder.keep(instruction)

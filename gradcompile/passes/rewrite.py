@@ -2,36 +2,48 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from gradcompile import ops
 from gradcompile.ir import Builder, Instruction, Operand, Output, Program, Var
 
-Step = Callable[[Builder, Instruction], Operand]
+AnyBuilder = TypeVar("AnyBuilder", bound=Builder)
+Step = Callable[[AnyBuilder, Instruction], Operand]
 
 
-def rewrite(program: Program, step: Step) -> Program:
+def rewrite(program: Program, builder: AnyBuilder, step: Step[AnyBuilder]) -> Program:
     """`program` with each instruction replaced by what `step` makes of it.
 
-    `step` gets a builder and an instruction whose operands are already the new ones; it returns
+    `step` gets the builder and an instruction whose operands are already the new ones; it returns
     the operand to use for its result: the result itself, after appending the instruction that
     assigns it, or another. A result that has a name stays, as a copy, when it becomes another
     value: the reader who named it will look for it.
+
+    Most instructions stay what they are, so they are not made anew.
     """
-    builder = Builder()
-    new: dict[Var, Operand] = {}
+    new: dict[Operand | None, Operand] = {}
+    are_as_before = new.keys().isdisjoint
 
     def renew(operand: Operand) -> Operand:
         while isinstance(operand, Var) and operand in new:
             operand = new[operand]
         return operand
 
-    for result, op, operands, origin in program.instructions:
-        renewed = None if origin is None else renew(origin)
-        builder.origin = renewed if isinstance(renewed, Var) else origin
-        instruction = Instruction(result, op, tuple(map(renew, operands)), builder.origin)
-        value = renew(step(builder, instruction))
+    def renewed(instruction: Instruction) -> Instruction:
+        result, op, operands, origin = instruction
+        primal = None if origin is None else renew(origin)
+        origin = primal if isinstance(primal, Var) else origin
+        return Instruction(result, op, tuple(map(renew, operands)), origin)
+
+    for old in program.instructions:
+        result, _, operands, origin = old
+        stays = origin not in new and are_as_before(operands)
+        instruction = old if stays else renewed(old)
+        builder.origin = instruction.origin
+        value = step(builder, instruction)
         if value is result:
             continue
+        value = renew(value)
         last = builder.instructions[-1] if builder.instructions else None
         if last and last.result is value and _takes_over(instruction, last):
             builder.rename_last(result)

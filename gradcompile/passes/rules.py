@@ -37,6 +37,11 @@ class Rule:
     gain: tuple[tuple[float, float], ...] | None = None
 
     @cached_property
+    def note(self) -> str:
+        """The rule as `Program.notes` tell of it."""
+        return f"{self.pattern} → {self.replacement} ({self.reason})"
+
+    @cached_property
     def variables(self) -> list[str]:
         """The variables, in order of appearance in the pattern."""
         return free_names(parse(self.pattern))
@@ -47,6 +52,11 @@ class Rule:
         tree = self._read(self.pattern)
         assert isinstance(tree, Pattern)
         return tree
+
+    @cached_property
+    def needs_constant(self) -> bool:
+        """Must one operand of the root be a constant, whichever?"""
+        return any(isinstance(x, Variable) and x.name == "k" for x in self.tree.operands)
 
     @cached_property
     def result(self) -> Any:

@@ -4,25 +4,23 @@ Rules preserve values up to the sign of zero, or round better; `0 * x` stays, be
 nan. `program.notes` say which rules fired, and why.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections import Counter
 from dataclasses import replace
-from functools import cache
 from math import inf
 from typing import Any
 
 from gradcompile import ops
-from gradcompile.ir import Builder, Const, Instruction, Operand, Program, Var, operand_of
-from gradcompile.ops import Op
+from gradcompile.ir import Const, IndexedBuilder, Instruction, Operand, Program, Var, operand_of
 from gradcompile.passes.fold import folded
+from gradcompile.passes.match import candidates, match
 from gradcompile.passes.rewrite import rewrite
-from gradcompile.passes.rules import IDENTITIES, STABILITY, Pattern, Rule, Variable
+from gradcompile.passes.rules import Pattern, Variable
 
 
 def simplify(program: Program) -> Program:
     """`program` with every rule applied wherever it matches; `notes` say how often each was."""
     simplifier = _Simplifier()
-    result = rewrite(program, simplifier.step)
+    result = rewrite(program, IndexedBuilder(), simplifier.step)
     notes = tuple(f"{text}: {count}×" for text, count in simplifier.fired.items())
     return replace(result, notes=program.notes + notes)
 
@@ -30,113 +28,50 @@ def simplify(program: Program) -> Program:
 DEPTH = 8
 """How often the product of one rule is simplified again; bounds recursion and growth."""
 
-Key = tuple[Op, "Op | float | None"]
-"""The root's operation, and the operation or the number that one of its operands must be."""
-
-
-@cache
-def _index(stability: bool) -> dict[Key, list[Rule]]:
-    found: defaultdict[Key, list[Rule]] = defaultdict(list)
-    for rule in (*STABILITY, *IDENTITIES) if stability else IDENTITIES:
-        fixed = [x for x in rule.tree.operands if not isinstance(x, Variable)]
-        first = fixed[0] if fixed else None
-        found[rule.tree.op, first.op if isinstance(first, Pattern) else first].append(rule)
-    return dict(found)
-
 
 class _Simplifier:
     def __init__(self) -> None:
         self.fired: Counter[str] = Counter()
 
-    def step(self, builder: Builder, instruction: Instruction) -> Operand:
-        return self.apply(builder, instruction.op, instruction.operands, instruction.result)
-
-    def apply(
-        self,
-        builder: Builder,
-        op: Op,
-        operands: tuple[Operand, ...],
-        result: Var | None = None,
-        depth: int = 0,
-    ) -> Operand:
-        """Append `op operands` in its simplest form; its result."""
-        constant = folded(op, operands, builder.origin is not None)
+    def step(self, builder: IndexedBuilder, instruction: Instruction, depth: int = 0) -> Operand:
+        """Append the instruction in its simplest form; its result."""
+        result, op, operands, origin = instruction
+        constant = folded(op, operands, origin is not None)
         if constant is not None:
             return constant
-        for rule in self._candidates(builder, op, operands) if depth < DEPTH else ():
-            bound: dict[str, Operand] = {}
-            if _match(builder, rule.tree, op, operands, bound):
-                self.fired[f"{rule.pattern} → {rule.replacement} ({rule.reason})"] += 1
+        for rule in candidates(builder, instruction) if depth < DEPTH else ():
+            bound = match(builder, rule.tree, op, operands, {})
+            if bound is not None:
+                self.fired[rule.note] += 1
                 return self._build(builder, rule.result, bound, result, depth + 1)
-        if op is ops.log and builder.origin is None:
+        if op is ops.log and origin is None:
             for name, rewritten in _LOGARITHMS.items():
                 value = rewritten(builder, operands[0])
                 if value is not None:
                     self.fired[name] += 1
                     return value
-        return builder.apply(op, operands, result)
-
-    def _candidates(
-        self, builder: Builder, op: Op, operands: tuple[Operand, ...]
-    ) -> Iterator[Rule]:
-        index = _index(builder.origin is None)
-        yield from index.get((op, None), ())
-        for operand in operands:
-            if isinstance(operand, Const):
-                yield from index.get((op, operand.value), ())
-            elif operand in builder.definitions:
-                yield from index.get((op, builder.definitions[operand].op), ())
+        return builder.keep(instruction)
 
     def _build(
         self,
-        builder: Builder,
+        builder: IndexedBuilder,
         tree: Any,
         bound: dict[str, Operand],
-        result: Var | None,
+        result: Var,
         depth: int,
     ) -> Operand:
         if isinstance(tree, Variable):
             return bound[tree.name]
         if isinstance(tree, Pattern):
-            operands = tuple(self._build(builder, x, bound, None, depth) for x in tree.operands)
-            return self.apply(builder, tree.op, operands, result, depth)
+            operands = tuple(self._build(builder, x, bound, Var(), depth) for x in tree.operands)
+            return self.step(builder, Instruction(result, tree.op, operands, builder.origin), depth)
         return Const(tree)
-
-
-def _match(
-    builder: Builder,
-    pattern: Pattern,
-    op: Op,
-    operands: tuple[Operand, ...],
-    bound: dict[str, Operand],
-) -> bool:
-    """Is `op operands` an instance of the pattern? Binds the variables if so."""
-    if pattern.op is not op:
-        return False
-    for order in (operands, operands[::-1]) if op.commutative else (operands,):
-        trial = dict(bound)
-        pairs = zip(pattern.operands, order, strict=True)
-        if all(_fits(builder, part, operand, trial) for part, operand in pairs):
-            bound.update(trial)
-            return True
-    return False
-
-
-def _fits(builder: Builder, pattern: Any, operand: Operand, bound: dict[str, Operand]) -> bool:
-    if isinstance(pattern, Variable):
-        return pattern.takes(operand) and bound.setdefault(pattern.name, operand) == operand
-    if isinstance(pattern, Pattern):
-        definition = builder.definitions.get(operand) if isinstance(operand, Var) else None
-        return definition is not None and _match(
-            builder, pattern, definition.op, definition.operands, bound
-        )
-    return isinstance(operand, Const) and operand.value == pattern
 
 
 # --- sums of any length, which no pattern can show ---------------------------------------------
 
 
-def _exponents(builder: Builder, total: Operand) -> list[Operand]:
+def _exponents(builder: IndexedBuilder, total: Operand) -> list[Operand]:
     """The x1, x2, ... of a sum of exponentials; none of another sum."""
     found: list[Operand] = []
     stack = [total]
@@ -154,7 +89,7 @@ def _exponents(builder: Builder, total: Operand) -> list[Operand]:
     return found
 
 
-def _is_shifted(builder: Builder, exponent: Operand) -> bool:
+def _is_shifted(builder: IndexedBuilder, exponent: Operand) -> bool:
     """Has the largest exponent been taken out already?"""
     definition = builder.definitions.get(exponent) if isinstance(exponent, Var) else None
     shift = definition.operands[-1] if definition else None
@@ -162,14 +97,14 @@ def _is_shifted(builder: Builder, exponent: Operand) -> bool:
     return source is not None and source.op is ops.stop_gradient
 
 
-def _log_of_exps(builder: Builder, argument: Operand) -> Operand | None:
+def _log_of_exps(builder: IndexedBuilder, argument: Operand) -> Operand | None:
     exponents = _exponents(builder, argument)
     if len(exponents) < MANY:
         return None
     return operand_of(_logsumexp([builder.ref(x) for x in exponents]))
 
 
-def _log_of_softmax(builder: Builder, argument: Operand) -> Operand | None:
+def _log_of_softmax(builder: IndexedBuilder, argument: Operand) -> Operand | None:
     quotient = builder.definitions.get(argument) if isinstance(argument, Var) else None
     if quotient is None or quotient.op is not ops.div:
         return None

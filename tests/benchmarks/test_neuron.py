@@ -2,10 +2,8 @@
 
 import gc
 import inspect
-import itertools
 import math
 import os
-import statistics
 import time
 import warnings
 
@@ -13,6 +11,7 @@ import numpy as np
 import pytest
 
 import gradcompile as gdc
+from tests.benchmarks.timing import medians
 
 POINT = (2.0, 0.0, -3.0, 1.0, 6.8813735870195432)
 VALUE = math.sqrt(0.5)
@@ -37,29 +36,6 @@ def jax():
     jax.config.update("jax_enable_x64", True)
     yield jax
     jax.config.update("jax_enable_x64", before)
-
-
-def seconds(function, args, calls):
-    start = time.perf_counter()
-    for _ in itertools.repeat(None, calls):
-        function(*args)
-    return (time.perf_counter() - start) / calls
-
-
-def medians(candidates, rounds=7, repeats=41):
-    """The best of several medians for each candidate, measured by turns.
-
-    A shared machine is slower for a while, for all of them alike; so the turns, and so the best.
-    One measurement is short beside the time slices that others get.
-    """
-    best = dict.fromkeys(candidates, math.inf)
-    for _ in range(rounds):
-        found = {name: [] for name in candidates}
-        for _ in range(repeats):
-            for name, (function, args, calls) in candidates.items():
-                found[name].append(seconds(function, args, calls))
-        best = {name: min(best[name], statistics.median(found[name])) for name in candidates}
-    return best
 
 
 @pytest.mark.peers

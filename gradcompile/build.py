@@ -1,0 +1,347 @@
+"""A build: one kernel for one structure of arguments, from its program to its machine code.
+
+Small programs stay straight-line. In a larger one the constants that are data become inputs, and
+then its structure decides all that follows: what is emitted for it is kept under a digest of the
+structure, so that a graph of the same structure over other data is not compiled again.
+"""
+
+from collections import namedtuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from gradcompile import cache, structure
+from gradcompile.collector import collector_paused
+from gradcompile.emit import emit, emitted_names
+from gradcompile.emit_nests import emit_nests
+from gradcompile.fingerprint import apply, fingerprints
+from gradcompile.interpret import interpret, require_finite
+from gradcompile.ir import Program
+from gradcompile.names import Names, identifier
+from gradcompile.passes import run_passes
+from gradcompile.passes.capture import capture
+from gradcompile.reverse import reverse
+from gradcompile.roll import is_regular, roll
+from gradcompile.stages import BuildReport, Stages
+from gradcompile.structure import Code
+from gradcompile.trace import Traced
+from gradcompile.tree import NUMBER, unflatten
+
+SMALL = 400
+"""A program of at most so many instructions before differentiation stays straight-line."""
+
+Flat = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True)
+class Mode:
+    """What a kernel computes: the value, the gradient or both."""
+
+    name: str
+    says: str
+    differentiates: bool
+    keeps_value: bool
+
+
+VALUE = Mode("value", "the value", differentiates=False, keeps_value=True)
+GRAD = Mode("grad", "the gradient", differentiates=True, keeps_value=False)
+VALUE_AND_GRAD = Mode(
+    "value_and_grad", "the value and the gradient", differentiates=True, keeps_value=True
+)
+
+
+_machines: dict[Callable[..., Any], Any] = {}
+"""The machine code of functions made of loops: graphs of one structure share both."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `compile` was asked for; see there."""
+
+    wrt: str | Sequence[str] | None = None
+    cache: bool = True
+    check_domain: bool = False
+    roll: bool | str = "auto"
+    strict: bool = False
+    progress: bool = False
+
+
+@dataclass
+class Build:
+    """One kernel for one structure of arguments: program, source, machine code.
+
+    Attributes:
+        mode: what it computes.
+        traced: the program it starts from.
+        wrt: the names of the arguments that it differentiates by.
+        options: what `compile` was asked for.
+        stages: where the time went.
+    """
+
+    mode: Mode
+    traced: Traced
+    wrt: tuple[str, ...]
+    options: Options
+    stages: Stages = field(default_factory=Stages)
+
+    def __post_init__(self) -> None:
+        self.stages.seconds.update(self.traced.seconds)
+        self.stages.progress = self.options.progress and len(self.traced.program) > SMALL
+
+    @cached_property
+    def slots(self) -> list[int]:
+        """The places of the differentiated inputs among the flat inputs."""
+        slots: list[int] = []
+        start = 0
+        for name, argument in self.traced.arguments.items():
+            if name in self.wrt:
+                slots.extend(range(start, start + argument.size))
+            start += argument.size
+        return slots
+
+    # --- programs ------------------------------------------------------------------------------
+
+    @cached_property
+    @collector_paused()
+    def _captured(self) -> Program:
+        """The program before differentiation, with its data as inputs."""
+        with self.stages("capture"):
+            return capture(self.traced.program)
+
+    @cached_property
+    @collector_paused()
+    def _key(self) -> str:
+        """The digest of the structure."""
+        captured = self._captured
+        with self.stages("key"):
+            settings = (self.mode.name, self.slots, self._summary, self.options.strict)
+            return structure.key(captured, repr(settings))
+
+    @cached_property
+    @collector_paused()
+    def has_loops(self) -> bool:
+        """Are loops to be found in the program?"""
+        wanted = self.options.roll
+        if wanted != "auto":
+            return bool(wanted)
+        if len(self.traced.program) <= SMALL:
+            return False
+        if self._known is not None:
+            return True
+        captured = self._captured
+        with self.stages("roll"):
+            return is_regular(captured)
+
+    @cached_property
+    def _known(self) -> Code | None:
+        return structure.load(self._key, self.function_name, self.options.cache)
+
+    @cached_property
+    @collector_paused()
+    def program(self) -> Program:
+        """The linear IR after every pass, before loops are found in it."""
+        start = self._captured if self.has_loops else self.traced.program
+        program = run_passes(start, timed=self.stages)
+        if not self.mode.differentiates:
+            if self.traced.result != NUMBER:
+                flat = tuple(program.flat_outputs)
+                return replace(program, outputs=(flat,))
+            return program
+        self._require_scalar()
+        with self.stages("reverse"):
+            program = reverse(program, self.slots, self.mode.keeps_value)
+        return run_passes(program, timed=self.stages)
+
+    def _require_scalar(self) -> None:
+        if self.traced.result != NUMBER:
+            raise TypeError(
+                f"{self.mode.name}: the gradient is that of one number, but "
+                f"{self.traced.program.name} returns {self.traced.result}"
+            )
+
+    @cached_property
+    def function_name(self) -> str:
+        """The name of the emitted function."""
+        name = identifier(self.traced.program.name) or "f"
+        wanted = f"{name}_{self.mode.name}" if self.mode is not VALUE else name
+        return Names(emitted_names()).fresh(wanted)
+
+    # --- code ----------------------------------------------------------------------------------
+
+    @cached_property
+    def source(self) -> str:
+        """The emitted module."""
+        return self.code.source
+
+    @cached_property
+    @collector_paused()
+    def code(self) -> Code:
+        """The emitted module, and what it needs beside the inputs."""
+        if not self.has_loops:
+            return self._straight()
+        if self._known is not None:
+            return self._known
+        code = self._loops()
+        structure.save(self._key, self.function_name, code, self.options.cache)
+        return code
+
+    def _straight(self) -> Code:
+        program = self.program
+        with self.stages("emit"):
+            return Code(emit(program, self.function_name, self._summary, self._array))
+
+    def _loops(self) -> Code:
+        program = self.program
+        with self.stages("roll"):
+            rolled = roll(program, self.options.strict)
+        with self.stages("emit"):
+            source = emit_nests(rolled, self.function_name, self._summary, self._array)
+        return Code(source, rolled.order, rolled.tables, rolled.summary)
+
+    @property
+    def _array(self) -> str:
+        return "gradient" if self.mode.differentiates else "values"
+
+    @property
+    def _summary(self) -> str:
+        arguments = ", ".join(self.traced.arguments)
+        name = identifier(self.traced.program.name) or "f"
+        call = f"{name}({arguments})" if len(arguments) < 60 else f"{name}(...)"
+        says = self.mode.says
+        if self.mode.differentiates and len(self.wrt) < len(self.traced.arguments):
+            says += f" by {', '.join(self.wrt)}"
+        return f"{call}: {says}"
+
+    @cached_property
+    def straight_source(self) -> str:
+        """The emitted module without loops, in one function: what verification reads."""
+        program = self.program
+        return emit(program, self.function_name, self._summary, self._array, limit=len(program) + 1)
+
+    def differing(self) -> set[int]:
+        """The places of the flat results that loops compute otherwise than the text without."""
+        program = self.program
+        given = np.array([apply("input", k) for k in range(len(program.inputs))], object)
+        expected = fingerprints(self.straight_source, self.function_name, given)
+        count = len(given) - len(program.data)
+        constants = self.code.arguments(given[count:])
+        found = fingerprints(self.source, self.function_name, given[:count], *constants)
+        pairs = zip(chain(*expected), chain(*found), strict=True)
+        return {place for place, (a, b) in enumerate(pairs) if a != b}
+
+    @cached_property
+    def constants(self) -> tuple[Flat, ...]:
+        """What the emitted function takes after the inputs: captured data, and tables."""
+        return self.code.arguments(np.array(self._captured.data)) if self.has_loops else ()
+
+    @cached_property
+    def function(self) -> Callable[..., Any]:
+        """The emitted function as CPython runs it: of the inputs and the constants."""
+        module = cache.load(self.source, self.function_name, self.options.cache)
+        function: Callable[..., Any] = getattr(module, self.function_name)
+        return function
+
+    @cached_property
+    def machine(self) -> Any:
+        """The machine code: a numba dispatcher of the inputs and the constants."""
+        function, constants = self.function, self.constants
+        with self.stages("numba"):
+            if not self.has_loops:
+                return self._jit(function, constants, self.options.cache)
+            if function not in _machines:
+                _machines[function] = self._jit(function, constants, self.options.cache)
+            return _machines[function]
+
+    def _jit(self, function: Callable[..., Any], constants: Sequence[Flat], use_cache: bool) -> Any:
+        from gradcompile.jit import jit  # numba loads on first use
+
+        return jit(function, constants, self.has_loops, self.options.strict, use_cache)
+
+    @cached_property
+    def dispatcher(self) -> Any:
+        """The machine code as a numba dispatcher of the inputs alone."""
+        from gradcompile.jit import bind
+
+        return bind(self.machine, self.constants) if self.constants else self.machine
+
+    @cached_property
+    def inspectable(self) -> Any:
+        """The machine code compiled anew: numba keeps no LLVM IR of what comes from a cache."""
+        return self._jit(self.function, self.constants, use_cache=False)
+
+    def report(self) -> BuildReport:
+        """Where the time went, compiling first what is not compiled yet."""
+        self.machine  # noqa: B018
+        known = "program" in vars(self)
+        rules = self.program.notes if known or not self.has_loops else ()
+        lines = len(self.source.splitlines())
+        return BuildReport(dict(self.stages.seconds), self.code.rolled, lines, rules)
+
+    def run(self, inputs: Flat) -> Any:
+        """The flat result by machine code."""
+        return self.machine(inputs, *self.constants)
+
+    @cached_property
+    def gradient_type(self) -> type[Any]:
+        """The namedtuple of gradients, one field an argument."""
+        # A field may not begin with an underscore; `rename` numbers what cannot be mended.
+        fields = [name if name.lstrip("_") in self.wrt else name.lstrip("_") for name in self.wrt]
+        return namedtuple("Gradient", fields, rename=True)
+
+    def unpack(self, result: Any) -> Any:
+        """The kernel's flat result in the structure that the user knows."""
+        if self.mode is VALUE:
+            if self.traced.result == NUMBER:
+                return result
+            return unflatten(self.traced.result, result.tolist())
+        if self.mode is GRAD:
+            return self._gradient(result)
+        value, gradient = result
+        return value, self._gradient(gradient)
+
+    def _gradient(self, flat: Flat) -> Any:
+        parts = []
+        start = 0
+        for name in self.wrt:
+            argument = self.traced.arguments[name]
+            part = flat[start : start + argument.size]
+            is_array = argument.kind == "array"
+            parts.append(
+                part.reshape(argument.keys) if is_array else unflatten(argument, part.tolist())
+            )
+            start += argument.size
+        return self.gradient_type(*parts)
+
+    def interpret(self, inputs: Sequence[float]) -> Any:
+        """The flat result by the interpreter; an error at the first nan or inf.
+
+        Raises:
+            FloatingPointError: an operation made nan or inf from finite operands.
+        """
+        outputs = interpret(self.program, inputs, require_finite)
+        flat = [np.array(x) if isinstance(x, list) else x for x in outputs]
+        return flat[0] if len(flat) == 1 else tuple(flat)
+
+    def fast_call(self) -> Callable[[tuple[Any, ...]], Any] | None:
+        """A function of the arguments' tuple, if all of them are numbers; else None."""
+        if any(s != NUMBER for s in (*self.traced.arguments.values(), self.traced.result)):
+            return None
+        if self.constants:
+            return None
+        run, array, float64, gradient = (
+            self.machine, np.array, np.float64, self.gradient_type,
+        )  # fmt: skip
+        if self.mode is VALUE:
+            return lambda args: run(array(args, float64))
+        if self.mode is GRAD:
+            return lambda args: gradient(*run(array(args, float64)).tolist())
+
+        def value_and_grad(args: tuple[Any, ...]) -> Any:
+            value, flat = run(array(args, float64))
+            return value, gradient(*flat.tolist())
+
+        return value_and_grad

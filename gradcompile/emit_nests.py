@@ -1,0 +1,376 @@
+"""Loop nests → readable Python source; what `emit.py` does for straight-line programs.
+
+Each nest stands under the formula that it computes. Arrays are named after the labels of what they
+hold, or else after the operation that makes them; indices after the length of their loops, so that
+one letter means the same all through the text.
+"""
+
+import ast
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from gradcompile import ops
+from gradcompile.emit import emitted_names, number
+from gradcompile.ir import Const
+from gradcompile.layout import LINE, function_text, imports, names_in
+from gradcompile.names import Names, identifier
+from gradcompile.nests import (
+    BLOCK,
+    Apply,
+    Array,
+    Assign,
+    Expression,
+    Formula,
+    Index,
+    Loop,
+    Nest,
+    Place,
+    Rolled,
+    Step,
+    Subscript,
+    assignments,
+    places,
+)
+from gradcompile.template import instantiate, is_plain
+
+LETTERS = "ijklmnpqrtuvwxyz"
+"""What indices are called."""
+
+WHOLE = 150
+"""The most lines of nests in one function."""
+
+PART = 80
+"""About as many lines has each function where one is not enough."""
+
+Written = tuple[Nest, list[str]]
+"""A nest and its lines."""
+
+
+def emit_nests(rolled: Rolled, function: str, summary: str = "", array: str = "gradient") -> str:
+    """The source of a module with one function that computes `rolled`.
+
+    Args:
+        rolled: what to compute.
+        function: the function's name; it takes the flat float64 arrays `inputs` and, where there
+            are any, `data`, and the integers `tables`.
+        summary: a comment for the first line.
+        array: the name of an array that is returned.
+    """
+    return _Emitter(rolled, function, array).module(summary)
+
+
+@dataclass
+class _Emitter:
+    rolled: Rolled
+    function: str
+    array: str
+    names: dict[Array, str] = field(default_factory=dict)
+    letters: dict[Index, str] = field(default_factory=dict)
+    plain: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.namer = Names(emitted_names() | {"inputs", "data", "tables", "kept"})
+        self.namer.fresh(self.function)
+        self.results = [x for x in self.rolled.outputs if isinstance(x, Array)]
+        for result in self.results:
+            self.names[result] = self.namer.fresh(self.array)
+        self.used = list(dict.fromkeys(_arrays(self.rolled.nests)))
+        self._name_arrays()
+        self._name_indices()
+
+    def module(self, summary: str) -> str:
+        nests = sorted(self.rolled.nests, key=lambda nest: nest.reverse)
+        parts = _cut([(nest, list(self._nest(nest))) for nest in nests])
+        head = f"# {summary}\n" if summary else ""
+        if len(parts) == 1:
+            functions = [self._function(self.function, argument_names(self.rolled), parts[0], True)]
+        else:
+            functions = self._split(parts)
+        text = "\n\n\n".join(functions)
+        return f"{head}{imports(names_in([ast.parse(text)]))}{text}\n"
+
+    def _function(
+        self, name: str, arguments: Sequence[str], part: Sequence[Written], whole: bool
+    ) -> str:
+        used = set(_arrays([nest for nest, _ in part]))
+        arrays = [array for array in self.used if array in used]
+        body = [*self._allocations(arrays, whole), *self._views(arrays), *_sweeps(part)]
+        if whole:
+            body.append(self._return())
+        return function_text(name, arguments, body)
+
+    def _return(self) -> str:
+        return f"return {', '.join(map(self._output, self.rolled.outputs))}"
+
+    # --- parts ---------------------------------------------------------------------------------
+
+    def _split(self, parts: Sequence[Sequence[Written]]) -> list[str]:
+        """A function for each part, and one that calls them; `kept` is what passes between."""
+        users = Counter(a for part in parts for a in set(_arrays([nest for nest, _ in part])))
+        returned = {x.array for x in self.rolled.outputs if isinstance(x, Place)}
+        size = 0
+        for array in self.used:
+            if not array.space and (users[array] > 1 or array in returned):
+                array.space, array.start = "kept", size
+                size += array.size
+        functions, calls = [], []
+        for place, part in enumerate(parts, 1):
+            rewritten = [(nest, list(self._nest(nest))) for nest, _ in part]
+            bases = {self._base(array) for array in _arrays([nest for nest, _ in part])}
+            bases |= {self.names[result] for result in self.results}
+            text = self._function("f", [], rewritten, whole=False)
+            order = (*argument_names(self.rolled), "kept", *map(self.names.get, self.results))
+            arguments = [x for x in order if x in bases and f"{x}[" in text]
+            name = self.namer.fresh(f"{self.function}_{place}")
+            functions.append(self._function(name, arguments, rewritten, whole=False))
+            calls.append(f"{name}({', '.join(arguments)})")
+        body = [
+            *(f"{self.names[result]} = empty({result.size})" for result in self.results),
+            f"kept = empty({size})",
+            *calls,
+            self._return(),
+        ]
+        return [*functions, function_text(self.function, argument_names(self.rolled), body)]
+
+    # --- names ---------------------------------------------------------------------------------
+
+    def _name_arrays(self) -> None:
+        inputs = {(a.start, a.shape): a for a in self.used if a.space == "inputs"}
+        for array in self.used:
+            if array.space.startswith("output") and len(array.shape) > 1:
+                array.primal = inputs.get((array.start, array.shape))
+        # The whole of an argument is named before its parts.
+        order = sorted(self.used, key=lambda array: (len(array.shape) != 1, -array.size))
+        ranked = [*(a for a in order if a.space == "inputs"), *self.used]
+        labels = {array: self._label(array) for array in ranked if array not in self.names}
+        count, reserved = Counter(labels.values()), emitted_names()
+        for array, label in labels.items():
+            if array.primal in self.names:
+                self.names[array] = self.namer.fresh(f"{self.names[array.primal]}_bar")
+            elif array.space in ("inputs", "data", "tables") and self._is_flat(array):
+                self.names[array] = array.space
+            elif array.space == "inputs" or (count[label] == 1 and label not in reserved):
+                self.names[array] = self.namer.fresh(label)
+            else:
+                self.names[array] = self.namer.numbered(label)
+
+    def _label(self, array: Array) -> str:
+        if array.primal is not None:
+            return f"{self._label(array.primal)}_bar"
+        flat = {"": "v", "inputs": "inputs", "data": "data", "tables": "table"}
+        return identifier(array.label) or flat.get(array.space, self.array)
+
+    def _is_flat(self, array: Array) -> bool:
+        return array.space == "inputs" and not array.label and array.shape == (self.rolled.inputs,)
+
+    def _name_indices(self) -> None:
+        free = [letter for letter in LETTERS if letter not in self.namer.taken]
+        extents = Counter[int]()
+        for nest in self.rolled.nests:
+            extents.update(index.extent for index in _indices(nest.steps))
+        ranked = sorted(extents, key=lambda extent: (-extents[extent] * extent, extent))
+        usual = dict(zip(ranked, free, strict=False))
+        spare = [*(x for x in free if x not in usual.values()), *(f"{x}2" for x in free)]
+        for nest in self.rolled.nests:
+            for index, others in _nested(nest.steps).items():
+                taken = {self.letters[other] for other in others if other in self.letters}
+                letter = usual.get(index.extent, spare[0])
+                if letter in taken:
+                    letter = next(x for x in spare if x not in taken)
+                self.letters[index] = letter
+
+    # --- declarations --------------------------------------------------------------------------
+
+    def _views(self, arrays: Sequence[Array]) -> list[str]:
+        lines = []
+        for array in arrays:
+            if array.space == "kept" and not array.shape:
+                continue
+            name = self.names[array]
+            base = self._base(array)
+            if base and name != base:
+                lines.append(f"{name} = {self._part(array, base)}")
+        return lines
+
+    def _base(self, array: Array) -> str:
+        """The name of the flat array that a view is a part of; "" for an array of its own."""
+        if array.space.startswith("output"):
+            return self.array if array not in self.results else ""
+        return array.space
+
+    def _part(self, array: Array, base: str) -> str:
+        if not array.shape:
+            return f"{base}[{array.start}]"
+        part = f"{base}[{array.start}:{array.start + array.size}]"
+        shape = ", ".join(map(str, array.shape))
+        return part if len(array.shape) == 1 else f"{part}.reshape(({shape}))"
+
+    def _allocations(self, arrays: Sequence[Array], whole: bool) -> list[str]:
+        results = self.results if whole else []
+        lines = [f"{self.names[result]} = empty({result.size})" for result in results]
+        for array in arrays:
+            if not array.space and array.shape:
+                shape = array.shape if len(array.shape) > 1 else array.shape[0]
+                lines.append(f"{self.names[array]} = empty({shape})")
+        return lines
+
+    # --- nests ---------------------------------------------------------------------------------
+
+    def _nest(self, nest: Nest) -> Iterator[str]:
+        for formula in nest.formulas:
+            yield from self._comment(formula)
+        yield from self._steps(nest.steps)
+
+    def _comment(self, formula: Formula) -> list[str]:
+        if all(not sums for sums, _ in formula.terms) and not list(formula.place.indices()):
+            return []
+        parts = []
+        for sums, value in formula.terms:
+            text = ast.unparse(self._expression(value))
+            over = ", ".join(self.letters[index] for index in sums)
+            parts.append(f"sum_{over}({text})" if sums else text)
+        text = f"{ast.unparse(self._place(formula.place))} = {' + '.join(parts)}"
+        return textwrap.wrap(
+            text, LINE - 4, initial_indent="# ", subsequent_indent="#     ",
+            break_long_words=False, break_on_hyphens=False,
+        )  # fmt: skip
+
+    def _steps(self, steps: Sequence[Step]) -> Iterator[str]:
+        for step in steps:
+            if isinstance(step, Loop):
+                yield f"for {self.letters[step.index]} in {self._rounds(step.index)}:"
+                yield from (f"    {line}" for line in self._steps(step.body))
+            else:
+                yield self._assignment(step)
+
+    def _rounds(self, index: Index) -> str:
+        extent = index.extent
+        if index.block is not None:
+            start = f"{BLOCK} * {self.letters[index.block]}"
+            return f"range({start}, min({start} + {BLOCK}, {extent}))"
+        return f"range({extent - 1}, -1, -1)" if index.falls else f"range({extent})"
+
+    def _assignment(self, step: Assign) -> str:
+        value, operator = step.value, "+=" if step.adds else "="
+        if step.adds and isinstance(value, Apply) and value.op is ops.neg:
+            value, operator = value.operands[0], "-="
+        tree = self._expression(value)
+        place = self._place(step.place)
+        if isinstance(place, ast.Name) and not step.adds and is_plain(tree, self.plain):
+            self.plain.add(place.id)
+        elif isinstance(place, ast.Name):
+            self.plain.discard(place.id)
+        return f"{ast.unparse(place)} {operator} {ast.unparse(tree)}"
+
+    def _expression(self, expression: Expression) -> ast.expr:
+        if isinstance(expression, Const):
+            return number(expression.value)
+        if isinstance(expression, Place):
+            return self._place(expression)
+        op, operands = expression.op, expression.operands
+        trees = map(self._expression, operands)
+        return instantiate(op.template, dict(zip(op.operand_names, trees, strict=True)), self.plain)
+
+    def _place(self, place: Place) -> ast.expr:
+        if place.array.space == "kept" and not place.array.shape:
+            return ast.Subscript(ast.Name("kept"), ast.Constant(place.array.start))
+        name = ast.Name(self.names[place.array])
+        if not place.subscripts:
+            return name
+        subscripts = [self._subscript(subscript) for subscript in place.subscripts]
+        inner = subscripts[0] if len(subscripts) == 1 else ast.Tuple(subscripts)
+        return ast.Subscript(name, inner)
+
+    def _subscript(self, subscript: Subscript) -> ast.expr:
+        """`table[i] + 3 * j + 5`."""
+        total = None if subscript.table is None else self._place(subscript.table)
+        for index, stride in subscript.terms:
+            part: ast.expr = ast.Name(self.letters[index])
+            if abs(stride) != 1:
+                part = ast.BinOp(ast.Constant(abs(stride)), ast.Mult(), part)
+            if total is None:
+                total = part if stride > 0 else ast.UnaryOp(ast.USub(), part)
+            else:
+                total = ast.BinOp(total, ast.Add() if stride > 0 else ast.Sub(), part)
+        offset = subscript.offset
+        if total is None:
+            return ast.Constant(offset)
+        if offset:
+            sign = ast.Add() if offset > 0 else ast.Sub()
+            return ast.BinOp(total, sign, ast.Constant(abs(offset)))
+        return total
+
+    def _output(self, output: Place | Const | Array) -> str:
+        if isinstance(output, Array):
+            return self.names[output]
+        return ast.unparse(self._expression(output))
+
+
+def _arrays(nests: Iterable[Nest]) -> Iterator[Array]:
+    """Every array that nests write or read, each time they do."""
+    for nest in nests:
+        for step in assignments(nest.steps):
+            for place in (step.place, *places(step.value)):
+                yield place.array
+                for subscript in place.subscripts:
+                    if subscript.table is not None:
+                        yield subscript.table.array
+
+
+def _cut(written: Sequence[Written]) -> list[list[Written]]:
+    """The nests in parts of bounded length: numba's time for a function grows faster than that."""
+    if sum(len(lines) for _, lines in written) <= WHOLE:
+        return [list(written)]
+    parts: list[list[Written]] = [[]]
+    length = 0
+    for nest, lines in written:
+        if parts[-1] and length + len(lines) > PART:
+            parts.append([])
+            length = 0
+        parts[-1].append((nest, lines))
+        length += len(lines)
+    return parts
+
+
+def _sweeps(part: Iterable[Written]) -> Iterator[str]:
+    """The lines of nests, with a title where a sweep begins."""
+    sweep = None
+    for nest, lines in part:
+        if nest.reverse is not sweep:
+            sweep = nest.reverse
+            yield "# reverse sweep" if sweep else "# forward sweep"
+        yield from lines
+
+
+def argument_names(rolled: Rolled) -> list[str]:
+    """The names of the flat arrays that the emitted function takes."""
+    return [
+        "inputs",
+        *(["data"] if rolled.data else []),
+        *(["tables"] if len(rolled.tables) else []),
+    ]
+
+
+def _indices(steps: Sequence[Step]) -> Iterator[Index]:
+    for step in steps:
+        if isinstance(step, Loop):
+            yield step.index
+            yield from _indices(step.body)
+
+
+def _nested(steps: Sequence[Step]) -> dict[Index, set[Index]]:
+    """For each index, in order, those of the loops around its loops and inside them."""
+    found: dict[Index, set[Index]] = {}
+
+    def visit(steps: Sequence[Step], around: tuple[Index, ...]) -> None:
+        for step in steps:
+            if isinstance(step, Loop):
+                found.setdefault(step.index, set()).update(around)
+                for other in around:
+                    found[other].add(step.index)
+                visit(step.body, (*around, step.index))
+
+    visit(steps, ())
+    return found

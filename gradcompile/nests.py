@@ -1,0 +1,289 @@
+"""The loop-nest IR: what rolling makes of a straight-line program.
+
+    rolled      ::=  array*   nest*   return output*
+    array       ::=  name[extent, ...]                     kept values; no extent: one number
+                  |  name[extent, ...] = space[start...]   a view of `inputs`, `data` or a result
+    nest        ::=  loop | assignment
+    loop        ::=  for index < extent: (loop | assignment)+
+    assignment  ::=  place = expression | place += expression
+    expression  ::=  op expression+ | number | place
+    place       ::=  array[subscript, ...]
+    subscript   ::=  offset + stride * index + ...  [+ table[subscript, ...]]
+    output      ::=  place | number | array
+
+A subscript is affine in the indices of the loops around it; what is not affine is looked up in a
+table of integers. Every element of a kept array is assigned before it is read; `verify_nests`
+checks that by running the subscripts, and that they stay within the extents.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gradcompile.ir import Const
+from gradcompile.ops import Op
+
+Integers = np.ndarray[Any, np.dtype[np.int64]]
+
+
+BLOCK = 512
+"""How many rounds of a loop are a block: 4 kB of each row of an array, so that some rows fit the
+fastest cache."""
+
+
+@dataclass(eq=False)
+class Index:
+    """The index of a loop.
+
+    Attributes:
+        extent: how many rounds the loop has.
+        is_scan: does a round read what the round before wrote?
+        falls: does it count down?
+        block: the index of the blocks that it runs in; None if it runs from 0 to its extent.
+    """
+
+    extent: int
+    is_scan: bool = False
+    falls: bool = False
+    block: "Index | None" = None
+
+    def rounds(self, block: int = 0) -> range:
+        """The values that it takes, in order; in one block of them, if it runs in blocks."""
+        if self.block is not None:
+            return range(BLOCK * block, min(BLOCK * block + BLOCK, self.extent))
+        return range(self.extent)[:: -1 if self.falls else 1]
+
+
+@dataclass(eq=False)
+class Array:
+    """Numbers with names.
+
+    Attributes:
+        shape: the extents; () for one number.
+        name: in printed and emitted code; given by `name_arrays`.
+        space: for a view, what it is a part of: "inputs", "data", "tables" or an output.
+        start: for a view, where it begins there.
+        label: what its elements are labelled with, or what computes them.
+        primal: for adjoints, the array of what they are the adjoints of.
+    """
+
+    shape: tuple[int, ...]
+    name: str = ""
+    space: str = ""
+    start: int = 0
+    label: str = ""
+    primal: "Array | None" = None
+
+    @property
+    def size(self) -> int:
+        """How many numbers it holds."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+class Total(Array):
+    """A variable in which one sum is accumulated."""
+
+
+@dataclass(frozen=True)
+class Subscript:
+    """`offset + sum(stride * index) [+ table[...]]`."""
+
+    offset: int
+    terms: tuple[tuple[Index, int], ...] = ()
+    table: "Place | None" = None
+
+    def indices(self) -> Iterator[Index]:
+        """Every index it depends on."""
+        for index, _ in self.terms:
+            yield index
+        if self.table is not None:
+            yield from self.table.indices()
+
+
+@dataclass(frozen=True)
+class Place:
+    """An element of an array."""
+
+    array: Array
+    subscripts: tuple[Subscript, ...] = ()
+
+    def indices(self) -> Iterator[Index]:
+        """Every index it depends on."""
+        for subscript in self.subscripts:
+            yield from subscript.indices()
+
+
+@dataclass(frozen=True)
+class Apply:
+    """An operation on expressions."""
+
+    op: Op
+    operands: "tuple[Expression, ...]"
+
+
+Expression = Apply | Const | Place
+
+
+@dataclass(frozen=True)
+class Assign:
+    """`place = value`, or `place += value`."""
+
+    place: Place
+    value: Expression
+    adds: bool = False
+
+
+@dataclass
+class Loop:
+    """`for index < extent: body`."""
+
+    index: Index
+    body: "list[Loop | Assign]" = field(default_factory=list)
+
+
+Step = Loop | Assign
+
+
+@dataclass(frozen=True)
+class Formula:
+    """What a nest computes: `place = ` the sum of the terms, each over its own indices."""
+
+    place: Place
+    terms: tuple[tuple[tuple[Index, ...], Expression], ...]
+
+
+@dataclass
+class Nest:
+    """Steps, what they compute as formulas, and whether they belong to the reverse sweep."""
+
+    steps: list[Step]
+    formulas: list[Formula]
+    reverse: bool
+
+
+@dataclass
+class Rolled:
+    """A program of loop nests.
+
+    Attributes:
+        name: of the function it was traced from.
+        inputs: how many numbers it is given.
+        data: the numbers that the graph captured as constants, in the order of the views.
+        tables: the integers of all tables, one after the other.
+        nests: in order.
+        outputs: each a place, a number, or an array.
+        order: for each number in `data`, which constant of the program it is.
+        summary: how many instructions, groups, members, nests and gathers.
+    """
+
+    name: str
+    inputs: int
+    data: tuple[float, ...]
+    tables: Integers
+    nests: list[Nest]
+    outputs: "list[Place | Const | Array]"
+    order: Integers
+    summary: dict[str, int]
+
+    def __str__(self) -> str:
+        return print_nests(self)
+
+
+def places(expression: Expression) -> Iterator[Place]:
+    """Every place that an expression reads."""
+    stack = [expression]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, Apply):
+            stack.extend(reversed(item.operands))
+        elif isinstance(item, Place):
+            yield item
+
+
+def assignments(steps: Sequence[Step]) -> Iterator[Assign]:
+    """Every assignment, in order."""
+    for step in steps:
+        if isinstance(step, Loop):
+            yield from assignments(step.body)
+        else:
+            yield step
+
+
+def rewrite(steps: Sequence[Step], change: Callable[[Place], Place]) -> list[Step]:
+    """The steps with every place changed."""
+    rewritten: list[Step] = []
+    for step in steps:
+        if isinstance(step, Loop):
+            rewritten.append(Loop(step.index, rewrite(step.body, change)))
+        else:
+            rewritten.append(
+                Assign(change(step.place), rewrite_expression(step.value, change), step.adds)
+            )
+    return rewritten
+
+
+def rewrite_expression(expression: Expression, change: Callable[[Place], Place]) -> Expression:
+    """The expression with every place changed."""
+    if isinstance(expression, Place):
+        return change(expression)
+    if isinstance(expression, Apply):
+        operands = tuple(rewrite_expression(x, change) for x in expression.operands)
+        return Apply(expression.op, operands)
+    return expression
+
+
+def rewrite_nest(nest: Nest, change: Callable[[Place], Place]) -> None:
+    """Change every place of a nest and its formulas."""
+    nest.steps = rewrite(nest.steps, change)
+    nest.formulas = [rewrite_formula(formula, change) for formula in nest.formulas]
+
+
+def rewrite_formula(formula: Formula, change: Callable[[Place], Place]) -> Formula:
+    """The formula with every place changed."""
+    terms = tuple((sums, rewrite_expression(value, change)) for sums, value in formula.terms)
+    return Formula(change(formula.place), terms)
+
+
+# --- text --------------------------------------------------------------------------------------
+
+
+def print_nests(rolled: Rolled) -> str:
+    """The nests as text, as the grammar has them."""
+    names: dict[object, str] = {}
+    for nest in rolled.nests:
+        for step in assignments(nest.steps):
+            for place in (step.place, *places(step.value)):
+                base = place.array.label or place.array.space or "v"
+                names.setdefault(place.array, f"{base}.{len(names) + 1}")
+
+    def subscript(x: Subscript) -> str:
+        parts = [f"{stride}*{names[index]}" for index, stride in x.terms]
+        parts += [text(x.table)] if x.table is not None else []
+        return " + ".join([*parts, str(x.offset)] if x.offset or not parts else parts)
+
+    def text(x: Expression) -> str:
+        if isinstance(x, Const):
+            return repr(x)
+        if isinstance(x, Apply):
+            return f"{x.op.name}({', '.join(map(text, x.operands))})"
+        if not x.subscripts:
+            return names.get(x.array, x.array.space)
+        name = names.setdefault(x.array, f"{x.array.space}.{x.array.start}")
+        return f"{name}[{', '.join(map(subscript, x.subscripts))}]"
+
+    def lines(steps: Sequence[Step], depth: int) -> Iterator[str]:
+        for step in steps:
+            if isinstance(step, Loop):
+                names.setdefault(step.index, f"i{len(names) + 1}")
+                down = ", falling" if step.index.falls else ""
+                yield f"{'  ' * depth}for {names[step.index]} < {step.index.extent}{down}:"
+                yield from lines(step.body, depth + 1)
+            else:
+                sign = "+=" if step.adds else "="
+                yield f"{'  ' * depth}{text(step.place)} {sign} {text(step.value)}"
+
+    body = [line for nest in rolled.nests for line in lines(nest.steps, 0)]
+    outputs = [x.space if isinstance(x, Array) else text(x) for x in rolled.outputs]
+    return "\n".join([*body, f"return {', '.join(outputs)}"])

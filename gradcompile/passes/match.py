@@ -1,0 +1,108 @@
+"""Which rules an instruction matches."""
+
+from collections import defaultdict
+from functools import cache
+from typing import Any
+
+from gradcompile.ir import Const, IndexedBuilder, Instruction, Operand, Var
+from gradcompile.ops import Op
+from gradcompile.passes.rules import IDENTITIES, STABILITY, Pattern, Rule, Variable
+
+Head = Op | float | None
+"""What tells that a rule may match: the number that one operand must be, or the operation that
+must define it; None if the last two operands must be equal."""
+
+Bound = dict[str, Operand]
+"""What variables of a rule stand for."""
+
+
+@cache
+def _index(forward: bool) -> dict[Op, dict[Head, list[Rule]]]:
+    """The rules for one sweep, by the operation of their root and by their head."""
+    found: defaultdict[Op, defaultdict[Head, list[Rule]]] = defaultdict(lambda: defaultdict(list))
+    for rule in (*STABILITY, *IDENTITIES) if forward else IDENTITIES:
+        found[rule.tree.op][_head(rule)].append(rule)
+    return {op: dict(rules) for op, rules in found.items()}
+
+
+def _head(rule: Rule) -> Head:
+    parts = rule.tree.operands
+    for part in parts:
+        if not isinstance(part, Variable):
+            return part.op if isinstance(part, Pattern) else float(part)
+    # By identity: `==` on the parts of a pattern builds a pattern.
+    assert parts[-1] is parts[-2], f"nothing tells where {rule} may match"
+    return None
+
+
+def candidates(builder: IndexedBuilder, instruction: Instruction) -> list[Rule]:
+    """The rules that an instruction may match, in the order to try them; most often none."""
+    _, op, operands, origin = instruction
+    found: list[Rule] = []
+    rules = _index(origin is None).get(op)
+    if rules is None:
+        return found
+    if None in rules and operands[-1] == operands[-2]:
+        found += rules[None]
+    has_constant = False
+    for operand in operands:
+        if isinstance(operand, Const):
+            has_constant = True
+            head: Head = operand.value
+        else:
+            definition = builder.definitions.get(operand)
+            if definition is None:
+                continue
+            head = definition.op
+        if head in rules:
+            found += rules[head]
+    if found and not has_constant:
+        return [rule for rule in found if not rule.needs_constant]
+    return found
+
+
+def match(
+    builder: IndexedBuilder,
+    pattern: Pattern,
+    op: Op,
+    operands: tuple[Operand, ...],
+    bound: Bound,
+) -> Bound | None:
+    """What the variables stand for if `op operands` is an instance of the pattern; else None.
+
+    Args:
+        builder: knows how the operands were computed.
+        pattern: to compare with.
+        op: the operation.
+        operands: its operands.
+        bound: what some of the variables stand for already.
+    """
+    if pattern.op is not op:
+        return None
+    found = _match_all(builder, pattern.operands, operands, bound)
+    if found is None and op.commutative:
+        return _match_all(builder, pattern.operands, operands[::-1], bound)
+    return found
+
+
+def _match_all(
+    builder: IndexedBuilder, parts: tuple[Any, ...], operands: tuple[Operand, ...], bound: Bound
+) -> Bound | None:
+    for part, operand in zip(parts, operands, strict=True):
+        if isinstance(part, Variable):
+            known = bound.get(part.name)
+            if known is None and part.takes(operand):
+                bound = {**bound, part.name: operand}
+            elif known != operand:
+                return None
+        elif isinstance(part, Pattern):
+            definition = builder.definitions.get(operand) if isinstance(operand, Var) else None
+            if definition is None:
+                return None
+            found = match(builder, part, definition.op, definition.operands, bound)
+            if found is None:
+                return None
+            bound = found
+        elif not isinstance(operand, Const) or operand.value != part:
+            return None
+    return bound

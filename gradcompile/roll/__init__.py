@@ -1,0 +1,105 @@
+"""Rolling: a straight-line program becomes loop nests.
+
+    forms.py   what is stored, and its form: an expression without its leaves
+    groups.py  values of equal form of which none depends on another: one loop
+    scans.py   groups that repeat one after the other: a loop around their loops
+    arrays.py  where they lie, and what each loop reads and writes
+    affine.py  addresses as strides of loop indices
+    build.py   the nests: loop order, accumulation
+    fuse.py    neighbouring nests over the same index become one
+    block.py   long loops run block by block
+    views.py   matrices in the flat inputs and results
+
+The method is known as loop rerolling; what is rerolled here is a trace, so that there is no
+control flow to respect, only what reads what.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+from gradcompile.ir import Const, Program
+from gradcompile.nests import Array, Nest, Place, Rolled
+from gradcompile.passes.capture import count_kinds
+from gradcompile.roll.arrays import Arrays, Shaped, arrange
+from gradcompile.roll.block import block_rows
+from gradcompile.roll.build import Tables, build, build_scan
+from gradcompile.roll.data import DataTables
+from gradcompile.roll.forms import Forms
+from gradcompile.roll.fuse import drop_dimensions, fuse, name_totals
+from gradcompile.roll.groups import Places, make_groups
+from gradcompile.roll.scans import find_scans
+from gradcompile.roll.views import make_views
+
+SPARSE = 3
+"""A program is regular if it has at least so many stored values a group."""
+
+
+ALIKE = 200
+"""If so many instructions look alike, on average, nobody needs to look closer."""
+
+
+def is_regular(program: Program) -> bool:
+    """Would loops make the program much shorter?"""
+    if ALIKE * count_kinds(program) <= len(program):
+        return True
+    forms = Forms(program, strict=False)
+    groups = find_scans(make_groups(program, forms, Places(program)))
+    instructions = len(program.instructions)
+    return SPARSE * len(groups) <= len(forms.stored) or 20 * len(groups) <= instructions
+
+
+def roll(program: Program, strict: bool = False) -> Rolled:
+    """The program as loop nests.
+
+    Args:
+        program: a straight-line program, after every other pass.
+        strict: keep the order of every sum; else the terms of a sum may be reordered.
+    """
+    forms = Forms(program, strict)
+    places = Places(program)
+    groups = find_scans(make_groups(program, forms, places))
+    arrays = Arrays(program, forms, groups, places)
+    shaped = [arrays.shape(number) for number in range(len(groups))]
+    shaped += [arrays.shape_copy(group) for group in arrays.copies]
+    data = DataTables(arrays)
+    for group in shaped:
+        data.replace(group)
+    exchanged = arrange(shaped, arrays)
+    tables = Tables()
+    nests = fuse(list(_nests(shaped, tables, strict)))
+    outputs = list(_outputs(program, forms, arrays))
+    drop_dimensions(nests, {place.array for place in outputs if isinstance(place, Place)})
+    name_totals(nests)
+    nests = block_rows(nests)
+    make_views(nests, arrays.inputs, [var.name for var in program.inputs[: arrays.given]])
+    for result in outputs:
+        if isinstance(result, Array):
+            make_views(nests, result, [""] * result.size)
+    order = data.order(exchanged)
+    captured = tuple(program.data[k] for k in order)
+    summary = {
+        "instructions": len(program.instructions),
+        "groups": len(groups),
+        "members": sum(len(group.members) for group in groups),
+        "nests": len(nests),
+        "gathers": tables.count,
+    }
+    return Rolled(
+        program.name, arrays.given, captured, tables.flat(), nests, outputs, order, summary
+    )
+
+
+def _outputs(program: Program, forms: Forms, arrays: Arrays) -> Iterator[Place | Const | Array]:
+    """What the nests return for each output."""
+    supply = iter(forms.outputs)
+    for array, output in zip(arrays.outputs, program.outputs, strict=True):
+        found = [next(supply) for _ in (output if isinstance(output, tuple) else (output,))]
+        yield arrays.read(found[0]) if array is None else array
+
+
+def _nests(shaped: Iterable[Shaped], tables: Tables, strict: bool) -> Iterator[Nest]:
+    for scan, body in groupby(shaped, key=lambda group: group.group.scan):
+        if scan >= 0:
+            yield build_scan(list(body), tables, strict)
+        else:
+            yield from (build(group, tables, strict) for group in body)

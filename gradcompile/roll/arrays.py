@@ -1,0 +1,388 @@
+"""Where stored values lie: arrays, and the subscripts by which each group reads and writes them.
+
+A group has an array of its own, with one dimension a loop. Groups that some leaf reads side by side
+share an array: they compute the same thing at several places, by forms that differ. A group whose
+members are all returned writes into the result itself.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import prod
+
+import numpy as np
+
+from gradcompile.ir import Const, Program, Var
+from gradcompile.nests import Array, Place, Subscript
+from gradcompile.roll.affine import Fit, Integers, chain, factor, fit
+from gradcompile.roll.forms import Form, Forms, Template
+from gradcompile.roll.groups import Group, Places
+
+
+@dataclass
+class Access:
+    """What one leaf of a group reads, or what the group writes: a subscript a dimension."""
+
+    array: Array
+    fits: list[Fit]
+
+
+@dataclass
+class Terms:
+    """One segment of a group: terms of one template, and the loops that sum them."""
+
+    template: Template
+    extents: tuple[int, ...]
+    leaves: list[Access]
+
+
+@dataclass
+class Shaped:
+    """A group with its loops: what every member writes and reads as functions of their indices."""
+
+    group: Group
+    extents: tuple[int, ...]
+    place: Access
+    terms: list[Terms]
+
+
+class Arrays:
+    """The arrays of a program.
+
+    Attributes:
+        inputs, data: the flat arrays that are given.
+        outputs: the flat array of each output that is a tuple; None for a number.
+    """
+
+    def __init__(
+        self, program: Program, forms: Forms, groups: Sequence[Group], places: Places
+    ) -> None:
+        self._places = places
+        self.first = len(program.inputs)
+        self.given = self.first - len(program.data)
+        self.inputs = Array((self.given,), space="inputs")
+        self.data = Array((len(program.data),), space="data")
+        self.forms = forms
+        count = len(forms.stored)
+        self.group_of = np.zeros(count, np.int64)
+        for number, group in enumerate(groups):
+            self.group_of[group.members] = number
+        self.groups = groups
+        self.array_of: dict[int, Array] = {}
+        self.place_of = np.zeros(count, np.int64)
+        self.outputs: list[Array | None] = []
+        self.copies: list[Group] = []
+        self._refined: set[int] = set()
+        self._roots = self._united()
+        self._families(self._roots)
+        self._results(program)
+
+    # --- families ------------------------------------------------------------------------------
+
+    def _united(self) -> list[int]:
+        """For each group, the first of the groups that share its array."""
+        parent = list(range(len(self.groups)))
+
+        def root(k: int) -> int:
+            while parent[k] != k:
+                parent[k] = parent[parent[k]]
+                k = parent[k]
+            return k
+
+        for group in self.groups:
+            for (template, count), table in zip(group.segments, group.leaves, strict=True):
+                grid = _grid(table, count)
+                for leaf in _stored_leaves(template):
+                    sources = np.unique(self.group_of[grid[:, :, leaf] - self.first])
+                    for other in sources[1:]:
+                        a, b = sorted((root(int(sources[0])), root(int(other))))
+                        parent[b] = a
+        return [root(k) for k in range(len(self.groups))]
+
+    def _families(self, roots: Sequence[int]) -> None:
+        families: dict[int, list[int]] = {}
+        for number, root in enumerate(roots):
+            families.setdefault(root, []).append(number)
+        for numbers in families.values():
+            group = self.groups[numbers[0]]
+            if len(numbers) == 1 and group.rounds == 1:
+                self.place_of[group.members] = np.arange(len(group.members))
+                continue
+            everyone = [member for number in numbers for member in self.groups[number].members]
+            everyone.sort(key=lambda member: self._places(self.forms.stored[member]))
+            self.place_of[everyone] = np.arange(len(everyone))
+            array = Array(self._common_shape(len(everyone), numbers))
+            for number in numbers:
+                self.array_of[number] = array
+
+    def _common_shape(self, total: int, numbers: Iterable[int]) -> tuple[int, ...]:
+        """The shape that the places of all groups of a family agree on; flat if there is none."""
+        found = []
+        for number in numbers:
+            group = self.groups[number]
+            places = self.place_of[group.members[: len(group.members) // group.rounds]]
+            jumps = np.flatnonzero(np.diff(places) != 1)
+            run = int(jumps[0]) + 1 if len(jumps) else len(places)
+            found.append([run, *(length for length in factor(places) if length != run)])
+        lengths = sorted({length for lengths in found for length in lengths} | {total})
+        if any(outer % inner for inner, outer in pairwise(lengths)):
+            return (total,)
+        return chain(total, found)
+
+    # --- results -------------------------------------------------------------------------------
+
+    def _results(self, program: Program) -> None:
+        """Let groups write into results where they can; copy the rest."""
+        forms = iter(self.forms.outputs)
+        for number, output in enumerate(program.outputs):
+            if not isinstance(output, tuple):
+                next(forms)
+                self.outputs.append(None)
+                continue
+            array = Array((len(output),), space=f"output {number}")
+            self.outputs.append(array)
+            slots: dict[int, int] = {}
+            rest: list[tuple[int, Form]] = []
+            for slot in range(len(output)):
+                form = next(forms)
+                if form.template.kind == "stored" and form.leaves[0] - self.first not in slots:
+                    slots[form.leaves[0] - self.first] = slot
+                else:
+                    rest.append((slot, form))
+            taken = self._write_into(array, slots)
+            rest += [
+                (slot, Form(self.forms._leaf("stored"), (member + self.first,)))
+                for member, slot in slots.items()
+                if member not in taken
+            ]
+            self._copy(array, sorted(rest, key=lambda item: item[0]))
+
+    def _write_into(self, array: Array, slots: dict[int, int]) -> set[int]:
+        taken: set[int] = set()
+        for number in sorted({int(self.group_of[member]) for member in slots}):
+            members = self.groups[number].members
+            if number not in self.array_of and all(member in slots for member in members):
+                self.array_of[number] = array
+                self.place_of[members] = [slots[member] for member in members]
+                taken.update(members)
+        return taken
+
+    def _copy(self, array: Array, rest: Sequence[tuple[int, Form]]) -> None:
+        # One loop copies from one array.
+        by_source: dict[tuple[Template, int], tuple[list[int], list[list[int]]]] = {}
+        for slot, (template, leaves) in rest:
+            slots, found = by_source.setdefault(
+                (template, self._source(template, leaves)), ([], [])
+            )
+            slots.append(slot)
+            found.append(list(leaves))
+        for (template, _), (slots, found) in by_source.items():
+            group = Group(slots, [(template, 1)], [found], False, True, -1, array)
+            self.copies.append(group)
+
+    def _source(self, template: Template, leaves: Sequence[int]) -> int:
+        """For a stored value, which family of groups it belongs to."""
+        return (
+            self._roots[self.group_of[leaves[0] - self.first]] if template.kind == "stored" else -1
+        )
+
+    # --- loops ---------------------------------------------------------------------------------
+
+    def shape(self, number: int) -> Shaped:
+        """A group's loops, and what it reads and writes in them; producers come first."""
+        group = self.groups[number]
+        if group.rounds > 1 and group.scan not in self._refined:
+            self._refine(group.scan)
+        shaped = self._shape(group, self.array_of.get(number), self.place_of[group.members])
+        self.array_of[number] = array = shaped.place.array
+        if not array.label:
+            array.label, array.primal = self._label(group)
+        return shaped
+
+    def _refine(self, scan: int) -> None:
+        """Give the arrays of a scan, which its groups read from each other, their dimensions."""
+        self._refined.add(scan)
+        shapes: dict[Array, tuple[int, ...]] = {}
+        for number, group in enumerate(self.groups):
+            if group.scan == scan:
+                array = self.array_of[number]
+                places = self.place_of[group.members]
+                if len(places) == array.size:
+                    grids = self._grids(group)
+                    extents = self._extents(array, places, grids, group.rounds)
+                    shapes[array] = tuple(extent for extent in extents if extent > 1)
+        for array, shape in shapes.items():
+            array.shape = shape
+
+    def _label(self, group: Group) -> tuple[str, Array | None]:
+        """What to call the array of a group; and for adjoints, the array that they belong to."""
+        variables = [self.forms.stored[member].var for member in group.members]
+        label = common_label([var.name for var in variables])
+        primals = {self._array_of_var(var.primal) for var in variables}
+        if len(primals) == 1 and None not in primals:
+            return label, primals.pop()
+        if not label:
+            label = common_label([var.primal.name for var in variables if var.primal])
+            label = f"{label}_bar" if label else ""
+        operation = group.segments[0][0].op
+        return label or ("s" if group.is_sum or operation is None else operation.name), None
+
+    def _array_of_var(self, var: Var | None) -> Array | None:
+        number = self.forms.number_of.get(var) if var is not None else None
+        return None if number is None else self.array_of.get(int(self.group_of[number]))
+
+    def shape_copy(self, group: Group) -> Shaped:
+        """The loops of a group that copies into a result."""
+        assert isinstance(group.shape, Array)
+        return self._shape(group, group.shape, np.array(group.members))
+
+    def read(self, form: Form) -> Place | Const:
+        """The place of one operand that the program returns."""
+        template, leaves = form
+        if template.number is not None:
+            return template.number
+        array, coordinates = self._coordinates(np.array(leaves))
+        return Place(array, tuple(Subscript(int(c[0])) for c in coordinates))
+
+    def _shape(self, group: Group, array: Array | None, places: Integers) -> Shaped:
+        grids = self._grids(group)
+        extents = self._extents(array, places, grids, group.rounds)
+        order = self._forward_order(extents, grids, group.rounds)
+        grids = [grid[order] for grid in grids]
+        if array is None:
+            self.place_of[np.array(group.members)[order]] = places
+            array = Array(tuple(extent for extent in extents if extent > 1))
+        else:
+            places = places[order]
+        place = Access(array, [fit(c, extents) for c in _coordinates(array, places)])
+        terms = [
+            self._terms(template, grid, extents)
+            for (template, _), grid in zip(group.segments, grids, strict=True)
+        ]
+        return Shaped(group, extents, place, terms)
+
+    def _grids(self, group: Group) -> list[Integers]:
+        tables = zip(group.segments, group.leaves, strict=True)
+        return [_grid(table, count) for (_, count), table in tables]
+
+    def _extents(
+        self, array: Array | None, places: Integers, grids: Sequence[Integers], rounds: int
+    ) -> tuple[int, ...]:
+        """The loops over the members of a group: where what they read or write jumps."""
+        found = [factor(c[:, 0]) for grid in grids for c in self._coordinate_lists(grid)]
+        if array is not None:
+            found += [factor(c) for c in _coordinates(array, places)]
+        return chain(len(places), found, rounds)
+
+    def _forward_order(
+        self, extents: tuple[int, ...], grids: Sequence[Integers], rounds: int
+    ) -> Integers:
+        """The order of members in which most strides are positive; rounds keep their order."""
+        order = np.arange(prod(extents)).reshape(extents)
+        lists = [c[:, 0] for grid in grids for c in self._coordinate_lists(grid)]
+        backward = _backward(lists, extents)
+        return np.flip(order, tuple(axis for axis in backward if axis or rounds == 1)).ravel()
+
+    def _terms(self, template: Template, grid: Integers, extents: tuple[int, ...]) -> Terms:
+        lists = [c[0] for c in self._coordinate_lists(grid)]
+        inner = chain(grid.shape[1], [factor(c) for c in lists])
+        if not self.forms.strict:
+            order = np.arange(grid.shape[1]).reshape(inner)
+            grid = grid[:, np.flip(order, _backward(lists, inner)).ravel()]
+        leaves = []
+        for number in range(grid.shape[2]):
+            array, coordinates = self._coordinates(grid[:, :, number])
+            leaves.append(Access(array, [fit(c, (*extents, *inner)) for c in coordinates]))
+        return Terms(template, inner, leaves)
+
+    def _coordinate_lists(self, grid: Integers) -> list[Integers]:
+        return [c for k in range(grid.shape[2]) for c in self._coordinates(grid[:, :, k])[1]]
+
+    def _coordinates(self, leaf: Integers) -> tuple[Array, list[Integers]]:
+        """The array that a leaf reads, and where in it, dimension by dimension."""
+        low = leaf.flat[0]
+        if low < self.given:
+            return self.inputs, [leaf]
+        if low < self.first:
+            return self.data, [leaf - self.given]
+        array = self.array_of[int(self.group_of[low - self.first])]
+        return array, _coordinates(array, self.place_of[leaf - self.first])
+
+
+def common_label(names: Sequence[str]) -> str:
+    """What labels like `h[0][1]`, `h[0][2]` or `h1`, `h2` have in common: `h`; "" for nothing."""
+    stems = {re.split(r"[\[.]", name)[0].rstrip("0123456789_") for name in set(names)}
+    if len(stems) == 1 and len(names) > 1:
+        return stems.pop()
+    return names[0] if len(set(names)) == 1 else ""
+
+
+def _backward(lists: Sequence[Integers], extents: Sequence[int]) -> tuple[int, ...]:
+    """The axes along which more lists fall than rise."""
+    votes = np.zeros(len(extents), int)
+    for c in lists:
+        grid = c.reshape(tuple(extents))
+        for axis, extent in enumerate(extents):
+            if extent > 1:
+                votes[axis] += np.sign(grid.take(1, axis).flat[0] - grid.flat[0])
+    return tuple(np.flatnonzero(votes < 0))
+
+
+def _coordinates(array: Array, places: Integers) -> list[Integers]:
+    if len(array.shape) == 1:
+        return [places]
+    return list(np.unravel_index(places, array.shape)) if array.shape else []
+
+
+LONG = 16
+"""From this extent on a dimension may become the innermost one although another one was."""
+
+
+def arrange(shaped: Sequence[Shaped], arrays: Arrays) -> dict[Array, list[int]]:
+    """Let the longest dimension of every array be the innermost: usually the rows of data.
+
+    Returns:
+        For each array that was changed, the former dimensions in their new order.
+    """
+    fixed = {arrays.inputs, *arrays.outputs}
+    accesses = [
+        access
+        for group in shaped
+        for access in (group.place, *(x for t in group.terms for x in t.leaves))
+    ]
+    orders: dict[Array, list[int]] = {}
+    for access in accesses:
+        shape = access.array.shape
+        if access.array not in orders and access.array not in fixed and len(shape) > 1:
+            longest = max(range(len(shape)), key=lambda axis: (shape[axis], axis))
+            if shape[longest] >= LONG and shape[longest] >= 2 * shape[-1]:
+                rest = [axis for axis in range(len(shape)) if axis != longest]
+                orders[access.array] = [*rest, longest]
+    for access in accesses:
+        if access.array in orders:
+            access.fits = [access.fits[axis] for axis in orders[access.array]]
+    for array, order in orders.items():
+        array.shape = tuple(array.shape[axis] for axis in order)
+    return orders
+
+
+def _grid(table: list[list[int]], count: int) -> Integers:
+    """Leaves by member, term and leaf of the term."""
+    return np.array(table, np.int64).reshape(len(table), count, -1)
+
+
+def _stored_leaves(template: Template) -> list[int]:
+    return [number for number, kind in enumerate(leaf_kinds(template)) if kind == "stored"]
+
+
+def leaf_kinds(template: Template) -> list[str]:
+    """The kinds of a template's leaves, in order."""
+    kinds: list[str] = []
+    stack = [template]
+    while stack:
+        item = stack.pop()
+        if item.kind:
+            kinds.append(item.kind)
+        stack.extend(reversed(item.parts))
+    return kinds

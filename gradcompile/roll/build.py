@@ -1,0 +1,247 @@
+"""Shaped groups → loop nests: the order of the loops, and where sums are accumulated."""
+
+from collections.abc import Iterable, Sequence
+from math import prod
+
+import numpy as np
+
+from gradcompile import ops
+from gradcompile.ir import Const
+from gradcompile.nests import (
+    Apply,
+    Array,
+    Assign,
+    Expression,
+    Formula,
+    Index,
+    Integers,
+    Loop,
+    Nest,
+    Place,
+    Step,
+    Subscript,
+    Total,
+    places,
+    rewrite_nest,
+)
+from gradcompile.roll.affine import Fit
+from gradcompile.roll.arrays import Access, Shaped
+from gradcompile.roll.forms import Template
+from gradcompile.roll.fuse import fuse
+
+SHORT = 4
+"""A loop of fewer rounds is a bad innermost one."""
+
+ONE_LINE = 4
+"""The most terms that are added in one expression."""
+
+_COSTS = {0: 0, 1: 1, -1: 2}
+"""What reading a next element costs, by how far away it is; anything else costs 4."""
+
+
+class Tables:
+    """The integers of every table, one after the other, each table once."""
+
+    def __init__(self) -> None:
+        self._arrays: dict[tuple[tuple[int, ...], bytes], Array] = {}
+        self._tables: list[Integers] = []
+        self._size = 0
+
+    def array(self, table: Integers) -> Array:
+        """The array that holds a table."""
+        key = (table.shape, table.tobytes())
+        if key not in self._arrays:
+            self._arrays[key] = Array(table.shape, space="tables", start=self._size)
+            self._tables.append(table.ravel())
+            self._size += table.size
+        return self._arrays[key]
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._tables)
+
+    def flat(self) -> Integers:
+        """All of them."""
+        return np.concatenate(self._tables) if self._tables else np.zeros(0, np.int64)
+
+
+def build(shaped: Shaped, tables: Tables, strict: bool, step: Index | None = None) -> Nest:
+    """The loop nest that computes a group; `step` is the index of the scan around it."""
+    members = [Index(extent) for extent in shaped.extents]
+    if step is not None:
+        members[0] = step
+    place = _place(shaped.place, members, tables)
+    terms = []
+    for part in shaped.terms:
+        inner = [Index(extent) for extent in part.extents]
+        leaves = iter(_place(leaf, [*members, *inner], tables) for leaf in part.leaves)
+        sums = tuple(index for index in inner if index.extent > 1)
+        terms.append((sums, _expression(part.template, leaves)))
+    formula = Formula(place, tuple(terms))
+    around = [index for index in members if index.extent > 1 and index is not step]
+    return Nest(_steps(formula, around, strict), [formula], shaped.group.reverse)
+
+
+def build_scan(body: Sequence[Shaped], tables: Tables, strict: bool) -> Nest:
+    """The loop over the rounds of a scan, with the nests of its groups in it."""
+    round_ = Index(body[0].extents[0], is_scan=True)
+    nests = fuse([build(shaped, tables, strict, round_) for shaped in body])
+    formulas = [formula for nest in nests for formula in nest.formulas]
+    steps = [step for nest in nests for step in nest.steps]
+    scan = Nest([Loop(round_, steps)], formulas, body[0].group.reverse)
+    found = [place for formula in formulas for place in (formula.place, *_places(formula))]
+    if sum(_direction(place, round_) for place in found) < 0:
+        round_.falls = True
+        rewrite_nest(scan, lambda place: _turned(place, round_))
+    return scan
+
+
+def _direction(place: Place, index: Index) -> int:
+    strides = [stride for s in place.subscripts for i, stride in s.terms if i is index]
+    return sum((stride > 0) - (stride < 0) for stride in strides)
+
+
+def _turned(place: Place, index: Index) -> Place:
+    """The place where an index counts down instead of up."""
+    subscripts = []
+    for subscript in place.subscripts:
+        offset = subscript.offset
+        terms = []
+        for other, stride in subscript.terms:
+            if other is index:
+                offset += stride * (index.extent - 1)
+            terms.append((other, -stride if other is index else stride))
+        table = subscript.table and _turned(subscript.table, index)
+        subscripts.append(Subscript(offset, tuple(terms), table))
+    return Place(place.array, tuple(subscripts))
+
+
+def _place(access: Access, indices: Sequence[Index], tables: Tables) -> Place:
+    return Place(access.array, tuple(_subscript(f, indices, tables) for f in access.fits))
+
+
+def _subscript(fitted: Fit, indices: Sequence[Index], tables: Tables) -> Subscript:
+    strides = zip(indices, fitted.strides, strict=False)
+    terms = tuple((index, stride) for index, stride in strides if stride)
+    if fitted.table is None:
+        return Subscript(fitted.offset, terms)
+    looked_up = tuple(Subscript(0, ((indices[axis], 1),)) for axis in fitted.axes)
+    return Subscript(fitted.offset, terms, Place(tables.array(fitted.table), looked_up))
+
+
+def _expression(template: Template, leaves: Iterable[Place]) -> Expression:
+    supply = iter(leaves)
+
+    def instantiate(part: Template) -> Expression:
+        if part.kind:
+            return next(supply)
+        if part.op is None:
+            assert part.number is not None
+            return part.number
+        return Apply(part.op, tuple(instantiate(x) for x in part.parts))
+
+    return instantiate(template)
+
+
+# --- loops -------------------------------------------------------------------------------------
+
+
+def _steps(formula: Formula, around: list[Index], strict: bool) -> list[Step]:
+    if len(formula.terms) <= ONE_LINE and not any(sums for sums, _ in formula.terms):
+        value = _sum([expression for _, expression in formula.terms])
+        order = _ordered(around, _reads([formula.place, *_places(formula)]))
+        return _loops(order, [Assign(formula.place, value)])
+    sums = [index for indices, _ in formula.terms for index in indices]
+    order = _ordered([*around, *sums], _reads([formula.place, *_places(formula)]))
+    innermost = order[-1] if order else None
+    if innermost in around:
+        return _rows_innermost(formula, around, innermost, strict)
+    return _sums_innermost(formula, around, strict)
+
+
+def _sums_innermost(formula: Formula, around: list[Index], strict: bool) -> list[Step]:
+    """Each member in turn: its sum is accumulated in a variable."""
+    total = formula.place if not formula.place.array.shape else Place(Total((), label="total"))
+    body = _accumulate(formula, total, [], strict)
+    if total is not formula.place:
+        body.append(Assign(formula.place, total))
+    return _loops(_ordered(around, _reads([formula.place])), body)
+
+
+def _rows_innermost(
+    formula: Formula, around: list[Index], innermost: Index, strict: bool
+) -> list[Step]:
+    """All members along one index at a time: their sums are accumulated where they are kept."""
+    outer = [index for index in around if index is not innermost]
+    body = _accumulate(formula, formula.place, [innermost], strict)
+    return _loops(_ordered(outer, _reads([formula.place])), body)
+
+
+def _accumulate(formula: Formula, total: Place, inside: list[Index], strict: bool) -> list[Step]:
+    """Set the total to the terms that need no loop, then add the others."""
+    terms = list(formula.terms)
+    first: list[Expression] = []
+    if strict:
+        while terms and not terms[0][0]:
+            first.append(terms.pop(0)[1])
+    else:
+        first = [expression for sums, expression in terms if not sums]
+        terms = [(sums, expression) for sums, expression in terms if sums]
+    # -0.0 + x is x for every x; 0.0 + -0.0 is not.
+    value = _sum(first[:ONE_LINE]) if first else Const(-0.0 if strict else 0.0)
+    steps = _loops(inside, [Assign(total, value)])
+    for sums, expression in [*(((), x) for x in first[ONE_LINE:]), *terms]:
+        order = list(sums) if strict else _ordered(sums, _reads(list(places(expression))))
+        steps += _loops([*order, *inside], [Assign(total, expression, adds=True)])
+    return steps
+
+
+def _sum(expressions: Sequence[Expression]) -> Expression:
+    total = expressions[0]
+    for expression in expressions[1:]:
+        total = Apply(ops.add, (total, expression))
+    return total
+
+
+def _loops(indices: Iterable[Index], body: list[Step]) -> list[Step]:
+    for index in reversed(list(indices)):
+        body = [Loop(index, body)]
+    return body
+
+
+def _places(formula: Formula) -> list[Place]:
+    return [place for _, expression in formula.terms for place in places(expression)]
+
+
+# --- the order of loops ------------------------------------------------------------------------
+
+
+def _reads(found: Sequence[Place]) -> list[dict[Index, int]]:
+    """For each place, how far apart its elements lie along each index; 0 by a table: far."""
+    reads = []
+    for place in found:
+        strides: dict[Index, int] = {}
+        for axis, subscript in enumerate(place.subscripts):
+            width = prod(place.array.shape[axis + 1 :])
+            for index, stride in subscript.terms:
+                strides[index] = strides.get(index, 0) + stride * width
+            if subscript.table is not None:
+                strides.update(dict.fromkeys(subscript.table.indices(), 1 << 20))
+        reads.append(strides)
+    return reads
+
+
+def _ordered(indices: Sequence[Index], reads: Sequence[dict[Index, int]]) -> list[Index]:
+    """The order of loops in which neighbouring elements are read one after the other."""
+
+    def cost(index: Index) -> tuple[int, int]:
+        total = sum(_COSTS.get(strides.get(index, 0), 4) for strides in reads)
+        return total + 4 * (index.extent < SHORT), -index.extent
+
+    costs = [cost(index) for index in indices]
+    if not indices:
+        return []
+    # Only the innermost loop matters for speed; the others keep the order of the program.
+    best = min(range(len(indices)), key=lambda k: (costs[k][0], -k))
+    return [index for k, index in enumerate(indices) if k != best] + [indices[best]]

@@ -1,0 +1,192 @@
+"""Fusion: a nest joins the nest it reads from, where both run over the same index.
+
+The values that pass from one to the other are then still in the cache, or need not be kept: a
+dimension of an array along which each round reads only what the same round wrote is dropped.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from gradcompile.nests import (
+    Array,
+    Index,
+    Loop,
+    Nest,
+    Place,
+    Step,
+    Subscript,
+    Total,
+    assignments,
+    places,
+    rewrite,
+    rewrite_formula,
+    rewrite_nest,
+)
+
+
+def fuse(nests: Sequence[Nest]) -> list[Nest]:
+    """The nests with neighbours joined."""
+    joined: list[Nest] = []
+    writer: dict[Array, int] = {}
+    for nest in nests:
+        # Nothing between the last nest that it reads from and itself stands in its way.
+        last = max((writer.get(place.array, -1) for place in _read(nest.steps)), default=-1)
+        if last < 0 or joined[last].reverse != nest.reverse or not _join(joined[last], nest):
+            joined.append(nest)
+            last = len(joined) - 1
+        for step in assignments(nest.steps):
+            writer[step.place.array] = max(last, writer.get(step.place.array, -1))
+    return joined
+
+
+def _read(steps: Sequence[Step]) -> list[Place]:
+    return [place for step in assignments(steps) for place in places(step.value)]
+
+
+def _join(first: Nest, second: Nest) -> bool:
+    """Move the second nest into the loops that it shares with the first, if it shares any."""
+    if len(second.steps) != 1 or not isinstance(second.steps[0], Loop):
+        return False
+    shared: dict[Index, Index] = {}
+    if not _merge(first.steps, second.steps[0], shared):
+        return False
+    for formula in second.formulas:
+        first.formulas.append(rewrite_formula(formula, lambda place: _rename_place(place, shared)))
+    return True
+
+
+def _merge(steps: list[Step], loop: Loop, shared: dict[Index, Index]) -> bool:
+    last = steps[-1]
+    if not isinstance(last, Loop) or last.index.extent != loop.index.extent:
+        return False
+    if last.index.is_scan or loop.index.is_scan:
+        return False
+    written = {step.place.array: step.place for step in assignments([last])}
+    if any(step.place.array in written for step in assignments([loop])):
+        return False
+    for place in _read([loop]):
+        write = written.get(place.array)
+        if write is not None and not _same_round(write, last.index, place, loop.index):
+            return False
+    shared[loop.index] = last.index
+    body = _rename(loop.body, {loop.index: last.index})
+    if not (len(body) == 1 and isinstance(body[0], Loop) and _merge(last.body, body[0], shared)):
+        last.body.extend(body)
+    return True
+
+
+def _same_round(write: Place, outer: Index, read: Place, inner: Index) -> bool:
+    """Does each round of a loop read only what the same round of another loop wrote?"""
+    for written, wanted in zip(write.subscripts, read.subscripts, strict=True):
+        if written == Subscript(written.offset, ((outer, 1),)) and wanted == Subscript(
+            written.offset, ((inner, 1),)
+        ):
+            return True
+    return False
+
+
+# --- substitution ------------------------------------------------------------------------------
+
+Indices = Mapping[Index, Index]
+
+
+def _rename(steps: Sequence[Step], indices: Indices) -> list[Step]:
+    renamed = rewrite(steps, lambda place: _rename_place(place, indices))
+    stack = list(renamed)
+    while stack:
+        step = stack.pop()
+        if isinstance(step, Loop):
+            step.index = indices.get(step.index, step.index)
+            stack.extend(step.body)
+    return renamed
+
+
+def _rename_place(place: Place, indices: Indices) -> Place:
+    subscripts = []
+    for subscript in place.subscripts:
+        terms = tuple((indices.get(index, index), stride) for index, stride in subscript.terms)
+        table = subscript.table and _rename_place(subscript.table, indices)
+        subscripts.append(Subscript(subscript.offset, terms, table))
+    return Place(place.array, tuple(subscripts))
+
+
+# --- dimensions that need not be kept ----------------------------------------------------------
+
+
+def drop_dimensions(nests: Sequence[Nest], returned: Collection[Array]) -> None:
+    """Drop each dimension along which every round reads only what it wrote itself.
+
+    Args:
+        nests: are changed.
+        returned: arrays that are read once more in the end.
+    """
+    rounds: dict[Array, list[Loop | None]] = {}
+    for nest in nests:
+        for place, around in _uses(nest.steps, {}):
+            own = [_round(subscript, around) for subscript in place.subscripts]
+            common = rounds.setdefault(place.array, own)
+            common[:] = [a if a is b else None for a, b in zip(common, own, strict=True)]
+    kept = {
+        array: [axis for axis, loop in enumerate(common) if loop is None]
+        for array, common in rounds.items()
+        if not array.space and any(common) and array not in returned
+    }
+
+    def shorten(place: Place) -> Place:
+        if place.array not in kept:
+            return place
+        return Place(place.array, tuple(place.subscripts[axis] for axis in kept[place.array]))
+
+    for nest in nests:
+        rewrite_nest(nest, shorten)
+    for array, axes in kept.items():
+        array.shape = tuple(array.shape[axis] for axis in axes)
+
+
+def name_totals(nests: Sequence[Nest]) -> None:
+    """Let a sum that is kept in a variable be accumulated there."""
+    kept: dict[Array, Array] = {}
+    for nest in nests:
+        for step in assignments(nest.steps):
+            array = step.place.array
+            value = step.value.array if isinstance(step.value, Place) else None
+            if isinstance(value, Total) and not array.shape and not array.space:
+                kept[value] = array
+
+    def rename(place: Place) -> Place:
+        return Place(kept.get(place.array, place.array), place.subscripts)
+
+    for nest in nests:
+        rewrite_nest(nest, rename)
+        nest.steps = _without_copies(nest.steps)
+
+
+def _without_copies(steps: Sequence[Step]) -> list[Step]:
+    """The steps without assignments of a variable to itself."""
+    left: list[Step] = []
+    for step in steps:
+        if isinstance(step, Loop):
+            left.append(Loop(step.index, _without_copies(step.body)))
+        elif step.value != step.place:
+            left.append(step)
+    return left
+
+
+def _uses(
+    steps: Sequence[Step], around: dict[Index, Loop]
+) -> Iterator[tuple[Place, dict[Index, Loop]]]:
+    """Every place that is written or read, with the loops around it."""
+    for step in steps:
+        if isinstance(step, Loop):
+            yield from _uses(step.body, {**around, step.index: step})
+        else:
+            yield step.place, around
+            for place in places(step.value):
+                yield place, around
+
+
+def _round(subscript: Subscript, around: Mapping[Index, Loop]) -> Loop | None:
+    """The loop whose index a subscript is; None if it is anything else."""
+    if subscript.offset or subscript.table is not None or len(subscript.terms) != 1:
+        return None
+    ((index, stride),) = subscript.terms
+    return around[index] if stride == 1 else None

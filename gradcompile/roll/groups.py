@@ -1,0 +1,195 @@
+"""Groups: stored values that one loop can compute.
+
+Values belong together if they have equal forms and none depends on another. The dependence level
+of a value, one more than the greatest of those it reads, makes sure of the second. Where the same
+layer is applied at several places and some of them are ready earlier than the others, they wait
+for each other, as far as nothing else has to wait for them.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from gradcompile.ir import Program, Var
+from gradcompile.roll.forms import Form, Forms, Stored, Template
+
+Segment = tuple[Template, tuple[int, ...]]
+"""Terms of a sum that one loop can add: their template, and which of their leaves read the same
+group of values, by local numbers."""
+
+
+MANY_SOURCES = 4
+"""A sum over more groups than this reads the steps of a recurrence: they count as one group."""
+
+
+@dataclass(eq=False)
+class Group:
+    """Stored values that one loop computes.
+
+    Attributes:
+        members: numbers of stored values, in the order of the loop.
+        segments: the templates of the terms, each with how many of its kind a member sums.
+        leaves: for each segment, for each member, the leaves of its terms one after the other.
+        is_sum: are the members sums? Otherwise there is one segment with one term.
+        reverse: does it belong to the reverse sweep?
+        level: the dependence level.
+        shape: what equal groups have in common.
+        rounds: how many groups of a scan were merged in it; their members follow each other.
+        scan: the number of the scan it belongs to; -1 for none.
+    """
+
+    members: list[int]
+    segments: list[tuple[Template, int]]
+    leaves: list[list[list[int]]]
+    is_sum: bool
+    reverse: bool
+    level: int
+    shape: object
+    rounds: int = 1
+    scan: int = -1
+
+
+def make_groups(program: Program, forms: Forms, places: "Places") -> list[Group]:
+    """The groups of a program's stored values, in an order in which they can be computed."""
+    stored = forms.stored
+    first = len(program.inputs)
+    data = first - len(program.data)
+    levels = _aligned_levels(stored, first, data)
+    kin: list[int] = []
+    steps: list[int] = []
+    kinds: dict[object, int] = {}
+    groups: dict[object, Group] = {}
+    for number, value in enumerate(stored):
+        reverse, level = value.origin is not None, levels[number]
+        terms = _segments(value, kin, first, forms.strict)
+        if len(terms) > MANY_SOURCES:
+            terms = _segments(value, steps, first, forms.strict)
+        family = (reverse, tuple(segment for segment, _ in terms))
+        sources = None if _has_input(value, data) else _sources(terms, steps, first)
+        kin.append(kinds.setdefault((level, family), len(kinds)))
+        steps.append(kinds.setdefault(family, len(kinds)))
+        counts = tuple((segment, len(found)) for segment, found in terms)
+        shape = (reverse, value.is_sum, counts, sources)
+        group = groups.get((level, shape))
+        if group is None:
+            segments = [(segment[0], len(found)) for segment, found in terms]
+            group = Group([], segments, [[] for _ in terms], value.is_sum, reverse, level, shape)
+            groups[level, shape] = group
+        group.members.append(number)
+        for leaves, (_, found) in zip(group.leaves, terms, strict=True):
+            leaves.append([leaf for form in found for leaf in form.leaves])
+    for group in groups.values():
+        _sort(group, [places(stored[member]) for member in group.members])
+    return sorted(groups.values(), key=lambda group: (group.reverse, group.level))
+
+
+def _segments(
+    value: Stored, kin: Sequence[int], first: int, strict: bool
+) -> list[tuple[Segment, list[Form]]]:
+    """The terms by their kind: all of a kind together, or only neighbours if order counts."""
+    sources: dict[int, int] = {}
+    found: dict[object, tuple[Segment, list[Form]]] = {}
+    last: Segment | None = None
+    for form in value.terms:
+        local = tuple(
+            [
+                sources.setdefault(kin[leaf - first], len(sources)) if leaf >= first else -1
+                for leaf in form.leaves
+            ]
+        )
+        segment = (form.template, local)
+        if strict and segment == last:
+            list(found.values())[-1][1].append(form)
+        elif not strict and segment in found:
+            found[segment][1].append(form)
+        else:
+            found[segment if not strict else len(found)] = (segment, [form])
+        last = segment
+    return list(found.values())
+
+
+def _has_input(value: Stored, data: int) -> bool:
+    """Does a value read an input? Equal weights tell the same layer, whatever it is applied to."""
+    return any(leaf < data for form in value.terms for leaf in form.leaves)
+
+
+def _sources(
+    terms: Sequence[tuple[Segment, list[Form]]], kin: Sequence[int], first: int
+) -> tuple[int, ...]:
+    """What the first term of each kind reads."""
+    leaves = [leaf for _, found in terms for leaf in found[0].leaves]
+    return tuple([kin[leaf - first] if leaf >= first else -1 for leaf in leaves])
+
+
+# --- the order of members ----------------------------------------------------------------------
+
+
+class Places:
+    """The place of a stored value: that of the forward statement it belongs to, then its own."""
+
+    def __init__(self, program: Program) -> None:
+        self.of: dict[Var, int] = {var: index for index, var in enumerate(program.inputs)}
+        for instruction in program.instructions:
+            self.of[instruction.result] = len(self.of)
+
+    def __call__(self, value: Stored) -> tuple[int, int]:
+        """The order of values in a loop: a key to sort by."""
+        own = self.of[value.var]
+        primal = value.var.primal if value.var.primal in self.of else value.origin
+        while primal is not None and primal.primal in self.of:
+            primal = primal.primal
+        return (own if primal is None else self.of.get(primal, own), own)
+
+
+def _sort(group: Group, keys: Sequence[tuple[int, int]]) -> None:
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    if order != list(range(len(order))):
+        group.members = [group.members[k] for k in order]
+        group.leaves = [[leaves[k] for k in order] for leaves in group.leaves]
+
+
+# --- levels ------------------------------------------------------------------------------------
+
+
+def _aligned_levels(stored: Sequence[Stored], first: int, data: int) -> list[int]:
+    reads = [_stored_leaves(value, first) for value in stored]
+    early = _levels(reads)
+    late = _latest(reads, early, stored)
+    alike: dict[object, list[int]] = {}
+    for number, value in enumerate(stored):
+        shared = tuple(leaf for form in value.terms[:3] for leaf in form.leaves if leaf < data)
+        if shared:
+            key = (value.origin is not None, value.terms[-1].template, len(value.terms), shared)
+            alike.setdefault(key, []).append(number)
+    wanted = [0] * len(stored)
+    for numbers in alike.values():
+        meeting = max(early[number] for number in numbers)
+        for number in numbers:
+            if meeting <= late[number]:
+                wanted[number] = meeting
+    return _levels(reads, wanted)
+
+
+def _stored_leaves(value: Stored, first: int) -> list[int]:
+    return [leaf - first for form in value.terms for leaf in form.leaves if leaf >= first]
+
+
+def _levels(reads: Sequence[Iterable[int]], wanted: Sequence[int] | None = None) -> list[int]:
+    levels: list[int] = []
+    for number, read in enumerate(reads):
+        level = max([levels[k] for k in read], default=-1) + 1
+        levels.append(level if wanted is None else max(level, wanted[number]))
+    return levels
+
+
+def _latest(
+    reads: Sequence[Sequence[int]], early: Sequence[int], stored: Sequence[Stored]
+) -> list[int]:
+    """The greatest level that each value may have while no level is added to its sweep."""
+    last = {False: 0, True: 0}
+    for level, value in zip(early, stored, strict=True):
+        last[value.origin is not None] = max(last[value.origin is not None], level)
+    late = [last[value.origin is not None] for value in stored]
+    for number in range(len(reads) - 1, -1, -1):
+        for read in reads[number]:
+            late[read] = min(late[read], late[number] - 1)
+    return late

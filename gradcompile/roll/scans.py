@@ -1,0 +1,71 @@
+"""Scans: groups that repeat one after the other, as the steps of a recurrence do.
+
+Each step of a recurrence reads the step before, so no two steps are in one group. But the groups
+of its steps come in the same order, over and over. Such a run of groups becomes one loop over the
+steps, whose body computes one group after the other.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from gradcompile.roll.affine import Integers
+from gradcompile.roll.groups import Group
+
+FEWEST = 4
+"""From so many rounds on a run of groups becomes a loop."""
+
+LONGEST = 64
+"""The most groups in one round."""
+
+
+def find_scans(groups: Sequence[Group]) -> list[Group]:
+    """The groups, those of each scan merged: one group for each place in the body."""
+    kinds: dict[object, int] = {}
+    keys = np.array(
+        [kinds.setdefault((g.shape, len(g.members)), len(kinds)) for g in groups], np.int64
+    )
+    merged: list[Group] = []
+    start = 0
+    for number, (begin, period, rounds) in enumerate(_repeats(keys)):
+        merged.extend(groups[start:begin])
+        start = begin + period * rounds
+        for place in range(period):
+            merged.append(_merge(groups[begin + place : start : period], number))
+    merged.extend(groups[start:])
+    return merged
+
+
+def _repeats(keys: Integers) -> Iterator[tuple[int, int, int]]:
+    """Where a run of keys repeats itself: where it begins, its period and its rounds."""
+    same = [_lengths_of_runs(keys[:-period] == keys[period:])
+            for period in range(1, min(LONGEST, len(keys) // FEWEST) + 1)]  # fmt: skip
+    start = 0
+    while start < len(keys):
+        best = (0, 0, 0)
+        for period, run in enumerate(same, 1):
+            rounds = 1 + int(run[start]) // period if start < len(run) else 1
+            if rounds >= FEWEST and period * rounds > best[0]:
+                best = (period * rounds, period, rounds)
+        if best[0]:
+            yield start, best[1], best[2]
+        start += best[0] or 1
+
+
+def _lengths_of_runs(same: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> Integers:
+    """For each place, how many places from it on are true."""
+    ends = np.append(np.flatnonzero(~same), len(same))
+    return ends[np.searchsorted(ends, np.arange(len(same)))] - np.arange(len(same))
+
+
+def _merge(rounds: Sequence[Group], scan: int) -> Group:
+    first = rounds[0]
+    members = [member for group in rounds for member in group.members]
+    leaves = [
+        [leaf for group in rounds for leaf in group.leaves[number]]
+        for number in range(len(first.leaves))
+    ]
+    return Group(
+        members, first.segments, leaves, first.is_sum, first.reverse, first.level, first.shape,
+        rounds=len(rounds), scan=scan,
+    )  # fmt: skip

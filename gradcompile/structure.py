@@ -1,0 +1,152 @@
+"""The structure of a program is the key to its code.
+
+Two programs that differ only in the data they captured have the same key, and share what is
+emitted for them and the machine code made of that. The code of a structure is kept in the cache
+directory, with a checksum; a damaged entry is made anew.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import struct
+from dataclasses import dataclass, field
+from functools import cache as once
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gradcompile import cache
+from gradcompile.ir import Const, Operand, Program
+from gradcompile.nests import Integers
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Code:
+    """Emitted code, and what it needs beside the inputs.
+
+    Attributes:
+        source: the module.
+        order: for each number of the data that it takes, which captured constant it is.
+        tables: the integers of its tables.
+        rolled: what was rolled; None if nothing was.
+    """
+
+    source: str
+    order: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+    tables: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+    rolled: dict[str, int] | None = None
+
+    def arguments(self, captured: Array) -> tuple[Array, ...]:
+        """What the emitted function takes after the inputs."""
+        data = captured[self.order]
+        return tuple(array for array in (data, self.tables) if len(array))
+
+
+def key(program: Program, settings: str) -> str:
+    """A digest of everything about a program but its data."""
+    numbers: dict[Operand, int] = {var: k for k, var in enumerate(program.inputs)}
+    operations: dict[str, int] = {}
+    stream: list[int] = []
+    constants: list[float] = []
+    labels: list[tuple[int, str]] = []
+
+    def operand(x: Operand) -> int:
+        if isinstance(x, Const):
+            constants.append(x.value)
+            return -1
+        return numbers[x]
+
+    for result, op, operands, _ in program.instructions:
+        stream.append(operations.setdefault(op.name, len(operations)))
+        stream.extend([operand(x) for x in operands])
+        if result.name:
+            labels.append((len(numbers), result.name))
+        numbers[result] = len(numbers)
+    outputs = [
+        list(map(operand, output)) if isinstance(output, tuple) else operand(output)
+        for output in program.outputs
+    ]
+    text = repr((program.name, [var.name for var in program.inputs], len(program.data), labels,
+                 list(operations), outputs, settings, _compiler()))  # fmt: skip
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass"))
+    digest.update(np.array(stream, np.int64).tobytes())
+    digest.update(struct.pack(f"{len(constants)}d", *constants))
+    return digest.hexdigest()[:32]
+
+
+@once
+def _compiler() -> str:
+    """A digest of the compiler itself: other code may come from another version."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+_known: dict[str, Code] = {}
+
+
+def load(key: str, name: str, use_cache: bool) -> Code | None:
+    """The code that is known for a structure; None if there is none."""
+    if not use_cache:
+        return None
+    if key not in _known:
+        path = _path(key, name)
+        code = None if path is None else _read(path)
+        if code is None:
+            return None
+        _known[key] = code
+    return _known[key]
+
+
+def save(key: str, name: str, code: Code, use_cache: bool) -> None:
+    """Keep the code of a structure."""
+    if not use_cache:
+        return
+    _known[key] = code
+    path = _path(key, name)
+    if path is not None:
+        content = json.dumps(
+            {
+                "source": code.source,
+                "order": _packed(code.order),
+                "tables": _packed(code.tables),
+                "rolled": code.rolled,
+            }
+        ).encode()
+        cache.write(path, _checksum(path, content) + content)
+
+
+def _path(key: str, name: str) -> Path | None:
+    folder = cache.directory()
+    return None if folder is None else folder / f"{name}_{key}.structure"
+
+
+def _read(path: Path) -> Code | None:
+    try:
+        whole = path.read_bytes()
+    except OSError:
+        return None
+    content = whole[32:]
+    if not hmac.compare_digest(whole[:32], _checksum(path, content)):
+        return None
+    entry = json.loads(content)
+    return Code(
+        entry["source"], _unpacked(entry["order"]), _unpacked(entry["tables"]), entry["rolled"]
+    )
+
+
+def _checksum(path: Path, content: bytes) -> bytes:
+    return hashlib.sha256(path.stem.encode() + b"\0" + content).digest()
+
+
+def _packed(numbers: Integers) -> str:
+    return base64.b64encode(numbers.tobytes()).decode()
+
+
+def _unpacked(text: str) -> Integers:
+    return np.frombuffer(base64.b64decode(text), np.int64).copy()

@@ -1,0 +1,56 @@
+"""How long calls take, side by side, on machines that others use as well."""
+
+import itertools
+import math
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Candidate = tuple[Callable[..., Any], tuple[Any, ...], int]
+"""What to call, with which arguments, and how many times in a row."""
+
+
+def seconds(function: Callable[..., Any], args: tuple[Any, ...], calls: int) -> float:
+    """Seconds a call, over some calls."""
+    start = time.perf_counter()
+    for _ in itertools.repeat(None, calls):
+        function(*args)
+    return (time.perf_counter() - start) / calls
+
+
+def calls_in(function: Callable[..., Any], args: tuple[Any, ...], span: float) -> int:
+    """How many calls take about so many seconds, at least one."""
+    calls = 1
+    while (taken := seconds(function, args, calls)) * calls < span / 2 and calls < 10**6:
+        calls *= 2
+    return max(1, round(span / taken))
+
+
+def by_turns(candidates: Mapping[str, Candidate], turns: int) -> dict[str, list[float]]:
+    """Seconds a call of each candidate, one measurement a turn."""
+    found: dict[str, list[float]] = {name: [] for name in candidates}
+    for _ in range(turns):
+        for name, candidate in candidates.items():
+            found[name].append(seconds(*candidate))
+    return found
+
+
+def ratio(above: list[float], below: list[float]) -> float:
+    """The median of the ratios of the turns: what slows down a whole turn does not count."""
+    return statistics.median([a / b for a, b in zip(above, below, strict=True)])
+
+
+def medians(
+    candidates: Mapping[str, Candidate], rounds: int = 7, repeats: int = 41
+) -> dict[str, float]:
+    """The best of several medians for each candidate, measured by turns.
+
+    A shared machine is slower for a while, for all of them alike; so the turns, and so the best.
+    One measurement is short beside the time slices that others get.
+    """
+    best = dict.fromkeys(candidates, math.inf)
+    for _ in range(rounds):
+        found = by_turns(candidates, repeats)
+        best = {name: min(best[name], statistics.median(found[name])) for name in candidates}
+    return best
