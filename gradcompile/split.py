@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import TypeVar
 
-LIMIT = 2000
+LIMIT = 1000
 """The most statements of one function."""
 
 Item = TypeVar("Item")
