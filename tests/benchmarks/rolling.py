@@ -220,7 +220,8 @@ def eager_steps(found: Found, bar: float) -> Iterator[Figure]:
         yield Figure(f"one step, .{name}", found["fast"][name]["seconds"], "s")
     for name, one in found["slow"].items():
         if name != "flat":
-            note = f"{with_unit(one['seconds'], 's')} a step: the graph and its backward pass"
+            seconds = with_unit(one["seconds"], "s")
+            note = f"{seconds} of a core a step: the graph and its backward pass"
             its_bar = bar if name == "eager" else None
             yield Figure(f"{name} / .flat", one["times"], "×", its_bar, at_least=True, note=note)
 
