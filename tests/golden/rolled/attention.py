@@ -118,6 +118,9 @@ def attention_value_and_grad_2(data, tables, kept, gradient):
     add1_bar_2 = empty(2)
     add1_bar_3 = empty(2)
     add1_bar_4 = empty(2)
+    add1_bar_5 = empty((2, 2, 2))
+    add1_bar_6 = empty((2, 2))
+    add1_bar_7 = empty(2)
     add1 = kept[0:24].reshape((4, 6))
     exp1 = kept[24:34]
     div4 = kept[35:37]
@@ -132,17 +135,15 @@ def attention_value_and_grad_2(data, tables, kept, gradient):
     data6 = data[20:22]
     data7 = data[22:24]
     data8 = data[16:20].reshape((2, 2))
-    add1_bar_5 = kept[47:55].reshape((2, 2, 2))
     table12 = tables[121:129].reshape((2, 4))
-    add1_bar_6 = kept[55:59].reshape((2, 2))
     table13 = tables[129:133].reshape((2, 2))
     table14 = tables[133:139].reshape((2, 3))
     table15 = tables[139:151].reshape((2, 2, 3))
-    add1_bar_7 = kept[59:61]
     table16 = tables[151:154]
     gradient2 = gradient[0:4].reshape((2, 2))
     data9 = data[28:30]
     data10 = data[24:28].reshape((2, 2))
+    gradient3 = gradient[4:8].reshape((2, 2))
     # reverse sweep
     # add1_bar[1, i] = div5[i + 4] * exp1[9]
     for i in range(2):
@@ -150,10 +151,9 @@ def attention_value_and_grad_2(data, tables, kept, gradient):
     # exp1_bar_2 = sum_i(div5[table8[n] + i] * add1[table9[n], i + 4]) + add2_bar[table7[n]]
     # div6[n] = exp1_bar_2 * exp1[n + 1] / 1.4142135623730951
     for n in range(9):
-        total4 = add2_bar[table7[n]]
+        exp1_bar_2 = add2_bar[table7[n]]
         for i in range(2):
-            total4 += div5[table8[n] + i] * add1[table9[n], i + 4]
-        exp1_bar_2 = total4
+            exp1_bar_2 += div5[table8[n] + i] * add1[table9[n], i + 4]
         div6[n] = exp1_bar_2 * exp1[n + 1] / 1.4142135623730951
     # add1_bar_2[i] = div5[i + 4] * exp1[8] + div5[i + 2] * exp1[5]
     for i in range(2):
@@ -187,10 +187,10 @@ def attention_value_and_grad_2(data, tables, kept, gradient):
         add1_bar_5[1, 1, i] = div6[8] * add1[3, i]
     # add1_bar_5[1, 0, i] = sum_l(div6[l + 5] * add1[l, table12[i, l]])
     for i in range(2):
-        total5 = 0.0
+        total4 = 0.0
         for l in range(4):
-            total5 += div6[l + 5] * add1[l, table12[i, l]]
-        add1_bar_5[1, 0, i] = total5
+            total4 += div6[l + 5] * add1[l, table12[i, l]]
+        add1_bar_5[1, 0, i] = total4
     # add1_bar_6[i, p] = div6[6 * i + 1] * add1[2 * i + 1, -(2 * i) + p + 2] + div6[4 * i] * add1[2
     #     * i, table13[i, p]]
     for i in range(2):
@@ -217,17 +217,6 @@ def attention_value_and_grad_2(data, tables, kept, gradient):
         for q in range(2):
             for p in range(2):
                 gradient2[i, p] += data10[q, p] * add1_bar_5[q, -q + 1, i]
-
-
-def attention_value_and_grad_3(data, kept, gradient):
-    data6 = data[20:22]
-    data7 = data[22:24]
-    data8 = data[16:20].reshape((2, 2))
-    add1_bar_5 = kept[47:55].reshape((2, 2, 2))
-    add1_bar_6 = kept[55:59].reshape((2, 2))
-    add1_bar_7 = kept[59:61]
-    gradient3 = gradient[4:8].reshape((2, 2))
-    # reverse sweep
     # gradient3[i, p] = sum_q(data8[q, p] * add1_bar_5[q, q, i]) + data6[p] * add1_bar_6[1, i] +
     #     data7[p] * add1_bar_7[i]
     for i in range(2):
@@ -240,8 +229,7 @@ def attention_value_and_grad_3(data, kept, gradient):
 
 def attention_value_and_grad(inputs, data, tables):
     gradient = empty(12)
-    kept = empty(61)
+    kept = empty(47)
     attention_value_and_grad_1(inputs, data, tables, kept)
     attention_value_and_grad_2(data, tables, kept, gradient)
-    attention_value_and_grad_3(data, kept, gradient)
     return kept[34], gradient

@@ -24,21 +24,19 @@ def rnn_value_and_grad(inputs, data, tables):
     # s1 = sum_j(inputs[table[i, j]] * data1[j])
     # h[0, i] = tanh(s1)
     for i in range(3):
-        total1 = 0.0
+        s1 = 0.0
         for j in range(5):
-            total1 += inputs[table[i, j]] * data1[j]
-        s1 = total1
+            s1 += inputs[table[i, j]] * data1[j]
         h[0, i] = tanh(s1)
     # s2 = sum_m(w[i, m] * h[j, m]) + sum_k(u[i, k] * data2[j, k])
     # h[j + 1, i] = tanh(s2)
     for j in range(5):
         for i in range(3):
-            total2 = 0.0
+            s2 = 0.0
             for m in range(3):
-                total2 += w[i, m] * h[j, m]
+                s2 += w[i, m] * h[j, m]
             for k in range(2):
-                total2 += u[i, k] * data2[j, k]
-            s2 = total2
+                s2 += u[i, k] * data2[j, k]
             h[j + 1, i] = tanh(s2)
     # s3 = sum_i(out[i] * h[5, i])
     s3 = 0.0
@@ -66,10 +64,10 @@ def rnn_value_and_grad(inputs, data, tables):
     # w_bar[i, m] = mul[5, i] * h[4, m] + sum_l(mul[l + 1, i] * h[l, m]) + data3[m] * mul[0, i]
     for i in range(3):
         for m in range(3):
-            total3 = mul[5, i] * h[4, m] + data3[m] * mul[0, i]
+            total = mul[5, i] * h[4, m] + data3[m] * mul[0, i]
             for l in range(4):
-                total3 += mul[l + 1, i] * h[l, m]
-            w_bar[i, m] = total3
+                total += mul[l + 1, i] * h[l, m]
+            w_bar[i, m] = total
     # u_bar[i, k] = data4[k] * mul[5, i] + sum_j(data5[j, k] * mul[j, i])
     for i in range(3):
         for k in range(2):
