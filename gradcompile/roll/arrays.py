@@ -342,12 +342,31 @@ class Arrays:
         return array, _coordinates(array, self.place_of[leaf - self.first])
 
 
+_INDICES = re.compile(r"(\[.*|\..*|(_\d+)+)$")
+
+
+def stem(label: str) -> str:
+    """A label without what numbers it.
+
+    >>> stem("w1[0][2]"), stem("w1_0_2"), stem("h1")
+    ('w1', 'w1', 'h')
+    """
+    bare = _INDICES.sub("", label)
+    return bare if bare != label else label.rstrip("0123456789_")
+
+
 def common_label(names: Sequence[str]) -> str:
-    """What labels like `h[0][1]`, `h[0][2]` or `h1`, `h2` have in common: `h`; "" for nothing."""
-    stems = {re.split(r"[\[.]", name)[0].rstrip("0123456789_") for name in set(names)}
-    if len(stems) == 1 and len(names) > 1:
-        return stems.pop()
-    return names[0] if len(set(names)) == 1 else ""
+    """What labels have in common; "" for nothing.
+
+    >>> common_label(["w1[0][1]", "w1[2][0]"]), common_label(["h1[0]", "h2[0]"])
+    ('w1', 'h')
+    """
+    if len(names) == 1:
+        return names[0]
+    stems = {stem(name) for name in set(names)}
+    if len(stems) > 1:
+        stems = {name.rstrip("0123456789_") for name in stems}
+    return stems.pop() if len(stems) == 1 else ""
 
 
 def _behind(fitted: Fit, loops: int) -> Fit:

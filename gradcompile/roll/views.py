@@ -18,7 +18,7 @@ from gradcompile.nests import (
     places,
     rewrite_nest,
 )
-from gradcompile.roll.arrays import common_label
+from gradcompile.roll.arrays import common_label, stem
 
 
 @dataclass
@@ -71,7 +71,7 @@ def _spans(flat: Array, labels: Sequence[str]) -> list[Array]:
     spans: list[Array] = []
     if not any(labels):
         return [flat]
-    for start, stop in _runs([common_label([label, label]) for label in labels]):
+    for start, stop in _runs([stem(label) for label in labels]):
         shape = () if stop - start == 1 else (stop - start,)
         label = common_label(labels[start:stop])
         spans.append(Array(shape, space=flat.space, start=start, label=label))
