@@ -49,17 +49,17 @@ def attention_value_and_grad_1(inputs, data, tables, kept):
     for j in range(3):
         total1 += exp1[j + 3]
     s1[0] = total1
+    # s1[1] = sum_l(exp1[l + 6])
+    total2 = 0.0
+    for l in range(4):
+        total2 += exp1[l + 6]
+    s1[1] = total2
     # s2[0, i] = sum_j(exp1[j + 3] * add1[j, i + 4])
     for i in range(2):
         s2[0, i] = 0.0
     for j in range(3):
         for i in range(2):
             s2[0, i] += exp1[j + 3] * add1[j, i + 4]
-    # s1[1] = sum_l(exp1[l + 6])
-    total2 = 0.0
-    for l in range(4):
-        total2 += exp1[l + 6]
-    s1[1] = total2
     # s2[1, i] = sum_l(exp1[l + 6] * add1[l, i + 4])
     for i in range(2):
         total3 = 0.0
@@ -136,9 +136,9 @@ def attention_value_and_grad_2(data, tables, kept, gradient):
     data7 = data[22:24]
     data8 = data[16:20].reshape((2, 2))
     table12 = tables[121:129].reshape((2, 4))
-    table13 = tables[129:133].reshape((2, 2))
-    table14 = tables[133:139].reshape((2, 3))
-    table15 = tables[139:151].reshape((2, 2, 3))
+    table13 = tables[129:135].reshape((2, 3))
+    table14 = tables[135:147].reshape((2, 2, 3))
+    table15 = tables[147:151].reshape((2, 2))
     table16 = tables[151:154]
     gradient2 = gradient[0:4].reshape((2, 2))
     data9 = data[28:30]
@@ -191,18 +191,18 @@ def attention_value_and_grad_2(data, tables, kept, gradient):
         for l in range(4):
             total4 += div6[l + 5] * add1[l, table12[i, l]]
         add1_bar_5[1, 0, i] = total4
-    # add1_bar_6[i, p] = div6[6 * i + 1] * add1[2 * i + 1, -(2 * i) + p + 2] + div6[4 * i] * add1[2
-    #     * i, table13[i, p]]
-    for i in range(2):
-        for p in range(2):
-            add1_bar_6[i, p] = div6[6 * i + 1] * add1[2 * i + 1, -(2 * i) + p + 2] + div6[4 * i] * add1[2 * i, table13[i, p]]
-    # add1_bar_5[0, -i + 1, p] = sum_j(div6[table14[i, j]] * add1[i + j, table15[i, p, j]])
+    # add1_bar_5[0, -i + 1, p] = sum_j(div6[table13[i, j]] * add1[i + j, table14[i, p, j]])
     for i in range(2):
         for p in range(2):
             add1_bar_5[0, -i + 1, p] = 0.0
         for j in range(3):
             for p in range(2):
-                add1_bar_5[0, -i + 1, p] += div6[table14[i, j]] * add1[i + j, table15[i, p, j]]
+                add1_bar_5[0, -i + 1, p] += div6[table13[i, j]] * add1[i + j, table14[i, p, j]]
+    # add1_bar_6[i, p] = div6[6 * i + 1] * add1[2 * i + 1, -(2 * i) + p + 2] + div6[4 * i] * add1[2
+    #     * i, table15[i, p]]
+    for i in range(2):
+        for p in range(2):
+            add1_bar_6[i, p] = div6[6 * i + 1] * add1[2 * i + 1, -(2 * i) + p + 2] + div6[4 * i] * add1[2 * i, table15[i, p]]
     # add1_bar_7[i] = sum_j(div6[table16[j]] * add1[j + 1, i]) + div7 * add1[0, 2 * i]
     for i in range(2):
         add1_bar_7[i] = div7 * add1[0, 2 * i]
