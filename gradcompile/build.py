@@ -236,7 +236,13 @@ class Build:
     @cached_property
     def constants(self) -> tuple[Flat, ...]:
         """What the emitted function takes after the inputs: captured data, and tables."""
-        return self.code.arguments(np.array(self._captured.data)) if self.has_loops else ()
+        if not self.has_loops:
+            return ()
+        constants = self.code.arguments(np.array(self._captured.data))
+        for array in constants:
+            # Only so may numba take them for constants, when other machine code calls this one.
+            array.flags.writeable = False
+        return constants
 
     @cached_property
     def function(self) -> Callable[..., Any]:

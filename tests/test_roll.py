@@ -383,9 +383,10 @@ def test_an_interrupt_leaves_no_broken_entry(folder, monkeypatch, place):
     # A name of its own: a module that another test has loaded has machine code elsewhere.
     name = f"interrupted_at_{place.rpartition('.')[2]}"
     function = compiled(rnn, name=name)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(place, interrupt)
-        result(function, rnn)
+        with pytest.raises(KeyboardInterrupt):
+            result(function, rnn)
     assert gc.isenabled()
     assert {path.suffix for path in folder.iterdir()} <= {".structure", ".py", ".machine"}
     result(function, rnn)
