@@ -257,28 +257,54 @@ def blocks(count: int, every: int = 50) -> Found:
         count: how many programs.
         every: for which of them the text is compiled to machine code as well; that takes seconds.
     """
-    worst, nodes, looped, operations = 0.0, 0, Counter[bool](), Counter[bool]()
+    worst, strictly, sensitive, nodes = 0.0, 0.0, 0, 0
+    looped, operations = Counter[bool](), Counter[bool]()
     for number in range(count):
         program = Blocks(number // 2, regular=number % 2 == 0)
         leaves = [Value(x) for x in program.at]
         root = program.root(leaves)
-        kernel = gdc.compile(root, {"x": leaves}, name="blocks", roll=True).value_and_grad
-        expected = interpret(kernel.program, program.at)
+        kernel = rolled(root, leaves, strict=False)
         x = np.array(program.at)
-        worst = max(worst, difference(kernel.python(x), expected))
+        expected = interpret(kernel.program, x)
+        found = difference(kernel.python(x), expected)
         if number % every == 0:
-            worst = max(worst, difference(kernel.flat(x), expected))
+            found = max(found, difference(kernel.flat(x), expected))
+        if TOLERANCE < found <= AMPLIFIED * spread(kernel.program, x):
+            sensitive += 1
+        else:
+            worst = max(worst, found)
+        strict = rolled(root, leaves, strict=True)
+        strictly = max(strictly, difference(strict.python(x), interpret(strict.program, x)))
         nodes += len(topological(root))
         inside, all_ = rolled_operations(kernel.program)
         looped[program.regular] += inside
         operations[program.regular] += all_
     return {
         "difference": worst,
+        "strict": strictly,
+        "sensitive": sensitive,
         "nodes": nodes,
         "regular": 100 * looped[True] / operations[True],
         "others": 100 * looped[False] / operations[False],
         "compiled": -(-count // every),
     }
+
+
+TOLERANCE = 1e-12
+AMPLIFIED = 4.0
+"""How many times what one ulp in the inputs makes of a result, another order of sums may make."""
+
+
+def rolled(root: Value, leaves: list[Value], strict: bool) -> Any:
+    """The kernel of a program in loops."""
+    return gdc.compile(root, {"x": leaves}, name="blocks", roll=True, strict=strict).value_and_grad
+
+
+def spread(program: Program, x: np.ndarray) -> float:
+    """What changes of one ulp in the inputs make of the results."""
+    expected = interpret(program, x)
+    ways = [np.nextafter(x, np.random.default_rng(k).choice([-9.0, 9.0], len(x))) for k in range(8)]
+    return max(difference(interpret(program, near), expected) for near in ways)
 
 
 def rolled_operations(program: Program) -> tuple[int, int]:
