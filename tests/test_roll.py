@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 
 import gradcompile as gdc
-from gradcompile import Value, structure
+from gradcompile import Value, emit_nests, nests, structure
 from gradcompile.interpret import interpret
 from gradcompile.nests import Apply, Loop
-from gradcompile.roll import roll
+from gradcompile.roll import block, roll
 from gradcompile.run_nests import run_nests, verify_nests
 from tests.blocks import Blocks, balanced
 from tests.engines import flat, near, run_with, same, spread, unsigned_zeros
@@ -116,6 +116,14 @@ def test_rolled_is_unrolled(seed):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_rolled_is_unrolled_where_blocks_are_regular(seed):
+    check(seed, regular=True)
+
+
+@pytest.mark.parametrize("seed", range(10, 15))
+def test_rolled_is_unrolled_in_blocks_of_rows(seed, monkeypatch):
+    monkeypatch.setattr(block, "LONG", 2)
+    for module in (nests, block, emit_nests):
+        monkeypatch.setattr(module, "BLOCK", 3)
     check(seed, regular=True)
 
 
@@ -383,9 +391,10 @@ def test_an_interrupt_leaves_no_broken_entry(folder, monkeypatch, place):
     # A name of its own: a module that another test has loaded has machine code elsewhere.
     name = f"interrupted_at_{place.rpartition('.')[2]}"
     function = compiled(rnn, name=name)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(place, interrupt)
-        result(function, rnn)
+        with pytest.raises(KeyboardInterrupt):
+            result(function, rnn)
     assert gc.isenabled()
     assert {path.suffix for path in folder.iterdir()} <= {".structure", ".py", ".machine"}
     result(function, rnn)
