@@ -137,10 +137,6 @@ class _Emitter:
     # --- names ---------------------------------------------------------------------------------
 
     def _name_arrays(self) -> None:
-        inputs = {(a.start, a.shape): a for a in self.used if a.space == "inputs"}
-        for array in self.used:
-            if array.space.startswith("output") and len(array.shape) > 1:
-                array.primal = inputs.get((array.start, array.shape))
         # The whole of an argument is named before its parts.
         order = sorted(self.used, key=lambda array: (len(array.shape) != 1, -array.size))
         ranked = [*(a for a in order if a.space == "inputs"), *self.used]

@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 
 import gradcompile as gdc
-from gradcompile import Value, structure
+from gradcompile import Value, emit_nests, nests, structure
 from gradcompile.interpret import interpret
 from gradcompile.nests import Apply, Loop
-from gradcompile.roll import roll
+from gradcompile.roll import block, roll
 from gradcompile.run_nests import run_nests, verify_nests
 from tests.blocks import Blocks, balanced
 from tests.engines import flat, near, run_with, same, spread, unsigned_zeros
@@ -116,6 +116,14 @@ def test_rolled_is_unrolled(seed):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_rolled_is_unrolled_where_blocks_are_regular(seed):
+    check(seed, regular=True)
+
+
+@pytest.mark.parametrize("seed", range(10, 15))
+def test_rolled_is_unrolled_in_blocks_of_rows(seed, monkeypatch):
+    monkeypatch.setattr(block, "LONG", 2)
+    for module in (nests, block, emit_nests):
+        monkeypatch.setattr(module, "BLOCK", 3)
     check(seed, regular=True)
 
 
@@ -504,3 +512,22 @@ def test_depth_has_no_limit(make, length):
     at = [x.data for x in flatten(inputs)]
     found = kernel.python(np.array(at))
     assert flat(found) == pytest.approx(flat(interpret(kernel.program, at)), rel=1e-9)
+
+
+def test_a_component_with_a_name_of_its_own_is_written_to_the_gradient():
+    weights = {name: [Value(0.1 * k + 0.3) for k in range(6)] for name in ("w", "u")}
+    bias = Value(0.7)
+    loss = sum((w * u + bias).tanh() for w, u in zip(*weights.values(), strict=True))
+    kernel = gdc.compile(loss, {"bias": bias, **weights}, roll=True, cache=False).value_and_grad
+    at = [bias.data, *(x.data for tree in weights.values() for x in tree)]
+    loss.backward()
+    expected = [bias.grad, *(x.grad for tree in weights.values() for x in tree)]
+    assert run(kernel, at) == pytest.approx([loss.data, *expected], rel=1e-12)
+
+
+def test_a_gradient_by_some_arguments_bears_their_names():
+    weights = {name: [Value(0.1 * k + 0.3) for k in range(6)] for name in ("w", "u")}
+    loss = sum((w * u).tanh() for w, u in zip(*weights.values(), strict=True))
+    source = gdc.compile(loss, weights, wrt="u", roll=True, cache=False).source
+    assert "u_bar" in source
+    assert "w_bar" not in source

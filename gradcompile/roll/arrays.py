@@ -205,7 +205,7 @@ class Arrays:
             self._refine(group.scan)
         shaped = self._shape(group, self.array_of.get(number), self.place_of[group.members])
         self.array_of[number] = array = shaped.place.array
-        if not array.label:
+        if not array.label and not array.space:
             array.label, array.primal = self._label(group)
         return shaped
 

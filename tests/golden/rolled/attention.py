@@ -131,7 +131,7 @@ def attention_value_and_grad_2(data, tables, kept, gradient):
     table9 = tables[97:106]
     table10 = tables[115:118]
     table11 = tables[118:121]
-    gradient1 = gradient[8:12].reshape((2, 2))
+    value_bar = gradient[8:12].reshape((2, 2))
     data6 = data[20:22]
     data7 = data[22:24]
     data8 = data[16:20].reshape((2, 2))
@@ -140,10 +140,10 @@ def attention_value_and_grad_2(data, tables, kept, gradient):
     table14 = tables[135:147].reshape((2, 2, 3))
     table15 = tables[147:151].reshape((2, 2))
     table16 = tables[151:154]
-    gradient2 = gradient[0:4].reshape((2, 2))
+    query_bar = gradient[0:4].reshape((2, 2))
     data9 = data[28:30]
     data10 = data[24:28].reshape((2, 2))
-    gradient3 = gradient[4:8].reshape((2, 2))
+    key_bar = gradient[4:8].reshape((2, 2))
     # reverse sweep
     # add1_bar[1, i] = div5[i + 4] * exp1[9]
     for i in range(2):
@@ -174,14 +174,14 @@ def attention_value_and_grad_2(data, tables, kept, gradient):
     # add1_bar_4[i] = div7 * add1[0, 2 * i + 1]
     for i in range(2):
         add1_bar_4[i] = div7 * add1[0, 2 * i + 1]
-    # gradient1[i, p] = sum_q(data8[q, p] * add1_bar[q, i]) + data6[p] * add1_bar_2[i] + data7[p] *
+    # value_bar[i, p] = sum_q(data8[q, p] * add1_bar[q, i]) + data6[p] * add1_bar_2[i] + data7[p] *
     #     add1_bar_3[i]
     for i in range(2):
         for p in range(2):
-            gradient1[i, p] = data6[p] * add1_bar_2[i] + data7[p] * add1_bar_3[i]
+            value_bar[i, p] = data6[p] * add1_bar_2[i] + data7[p] * add1_bar_3[i]
         for q in range(2):
             for p in range(2):
-                gradient1[i, p] += data8[q, p] * add1_bar[q, i]
+                value_bar[i, p] += data8[q, p] * add1_bar[q, i]
     # add1_bar_5[1, 1, i] = div6[8] * add1[3, i]
     for i in range(2):
         add1_bar_5[1, 1, i] = div6[8] * add1[3, i]
@@ -209,22 +209,22 @@ def attention_value_and_grad_2(data, tables, kept, gradient):
     for j in range(3):
         for i in range(2):
             add1_bar_7[i] += div6[table16[j]] * add1[j + 1, i]
-    # gradient2[i, p] = sum_q(data10[q, p] * add1_bar_5[q, -q + 1, i]) + data9[p] * add1_bar_6[0, i]
+    # query_bar[i, p] = sum_q(data10[q, p] * add1_bar_5[q, -q + 1, i]) + data9[p] * add1_bar_6[0, i]
     #     + data7[p] * add1_bar_4[i]
     for i in range(2):
         for p in range(2):
-            gradient2[i, p] = data9[p] * add1_bar_6[0, i] + data7[p] * add1_bar_4[i]
+            query_bar[i, p] = data9[p] * add1_bar_6[0, i] + data7[p] * add1_bar_4[i]
         for q in range(2):
             for p in range(2):
-                gradient2[i, p] += data10[q, p] * add1_bar_5[q, -q + 1, i]
-    # gradient3[i, p] = sum_q(data8[q, p] * add1_bar_5[q, q, i]) + data6[p] * add1_bar_6[1, i] +
+                query_bar[i, p] += data10[q, p] * add1_bar_5[q, -q + 1, i]
+    # key_bar[i, p] = sum_q(data8[q, p] * add1_bar_5[q, q, i]) + data6[p] * add1_bar_6[1, i] +
     #     data7[p] * add1_bar_7[i]
     for i in range(2):
         for p in range(2):
-            gradient3[i, p] = data6[p] * add1_bar_6[1, i] + data7[p] * add1_bar_7[i]
+            key_bar[i, p] = data6[p] * add1_bar_6[1, i] + data7[p] * add1_bar_7[i]
         for q in range(2):
             for p in range(2):
-                gradient3[i, p] += data8[q, p] * add1_bar_5[q, q, i]
+                key_bar[i, p] += data8[q, p] * add1_bar_5[q, q, i]
 
 
 def attention_value_and_grad(inputs, data, tables):

@@ -14,9 +14,9 @@ def mlp_value_and_grad(inputs, data):
     data1 = data[0:15].reshape((5, 3))
     data2 = data[15:20]
     w2 = inputs[16:20]
-    w2_bar1 = gradient[16:20]
+    w2_bar = gradient[16:20]
     w1_bar = gradient[0:12].reshape((4, 3))
-    w2_bar2 = gradient[12:16]
+    b1_bar = gradient[12:16]
     # forward sweep
     # s1 = sum_k(w1[i, k] * data1[j, k]) + b1[i]
     # h[j, i] = tanh(s1)
@@ -43,12 +43,12 @@ def mlp_value_and_grad(inputs, data):
         s2_bar[j] = s2[j] * 2.0 / 5.0
         for i in range(4):
             s1_bar[j, i] = w2[i] * s2_bar[j] * (1.0 - h[j, i] * h[j, i])
-    # w2_bar1[i] = sum_j(s2_bar[j] * h[j, i])
+    # w2_bar[i] = sum_j(s2_bar[j] * h[j, i])
     for i in range(4):
-        w2_bar1[i] = 0.0
+        w2_bar[i] = 0.0
     for j in range(5):
         for i in range(4):
-            w2_bar1[i] += s2_bar[j] * h[j, i]
+            w2_bar[i] += s2_bar[j] * h[j, i]
     # w1_bar[i, k] = sum_j(data1[j, k] * s1_bar[j, i])
     for k in range(3):
         for i in range(4):
@@ -56,10 +56,10 @@ def mlp_value_and_grad(inputs, data):
         for j in range(5):
             for i in range(4):
                 w1_bar[i, k] += data1[j, k] * s1_bar[j, i]
-    # w2_bar2[i] = sum_j(s1_bar[j, i])
+    # b1_bar[i] = sum_j(s1_bar[j, i])
     for i in range(4):
-        w2_bar2[i] = 0.0
+        b1_bar[i] = 0.0
     for j in range(5):
         for i in range(4):
-            w2_bar2[i] += s1_bar[j, i]
+            b1_bar[i] += s1_bar[j, i]
     return div, gradient
