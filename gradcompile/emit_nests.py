@@ -137,9 +137,15 @@ class _Emitter:
     # --- names ---------------------------------------------------------------------------------
 
     def _name_arrays(self) -> None:
-        # The whole of an argument is named before its parts.
-        order = sorted(self.used, key=lambda array: (len(array.shape) != 1, -array.size))
-        ranked = [*(a for a in order if a.space == "inputs"), *self.used]
+        # The whole of an argument is named before its parts, and those in their order.
+        inputs = [array for array in self.used if array.space == "inputs"]
+        inputs.sort(key=lambda array: (len(array.shape) != 1, -array.size))
+        whole = {array.label: array for array in reversed(inputs) if len(array.shape) == 1}
+        inputs.sort(key=lambda array: (array not in whole.values(), array.start))
+        for array in self.used:
+            if array.space.startswith("output"):
+                array.primal = self._differentiated(array, inputs)
+        ranked = [*inputs, *self.used]
         labels = {array: self._label(array) for array in ranked if array not in self.names}
         count, reserved = Counter(labels.values()), emitted_names()
         for array, label in labels.items():
@@ -147,10 +153,20 @@ class _Emitter:
                 self.names[array] = self.namer.fresh(f"{self.names[array.primal]}_bar")
             elif array.space in ("inputs", "data", "tables") and self._is_flat(array):
                 self.names[array] = array.space
-            elif array.space == "inputs" or (count[label] == 1 and label not in reserved):
+            elif array is whole.get(array.label) or (count[label] == 1 and label not in reserved):
                 self.names[array] = self.namer.fresh(label)
             else:
                 self.names[array] = self.namer.numbered(label)
+
+    def _differentiated(self, array: Array, inputs: Sequence[Array]) -> Array | None:
+        """The part of the inputs that a part of the gradient belongs to, if there is one."""
+        slots = self.rolled.slots[array.start : array.start + array.size]
+        for primal in inputs:
+            if primal.shape == array.shape and slots == (
+                *range(primal.start, primal.start + primal.size),
+            ):
+                return primal
+        return None
 
     def _label(self, array: Array) -> str:
         if array.primal is not None:

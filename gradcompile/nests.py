@@ -179,6 +179,7 @@ class Rolled:
         outputs: each a place, a number, or an array.
         order: for each number in `data`, which constant of the program it is.
         summary: how many instructions, groups, members, nests and gathers.
+        slots: for each component of a gradient, the input it differentiates by.
     """
 
     name: str
@@ -189,6 +190,7 @@ class Rolled:
     outputs: "list[Place | Const | Array]"
     order: Integers
     summary: dict[str, int]
+    slots: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         return print_nests(self)

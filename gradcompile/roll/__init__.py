@@ -90,7 +90,15 @@ def roll(
         "gathers": tables.count,
     }
     return Rolled(
-        program.name, arrays.given, captured, tables.flat(), nests, outputs, order, summary
+        program.name,
+        arrays.given,
+        captured,
+        tables.flat(),
+        nests,
+        outputs,
+        order,
+        summary,
+        tuple(slots),
     )
 
 
