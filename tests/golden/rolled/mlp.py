@@ -20,7 +20,7 @@ def mlp_value_and_grad(inputs, data):
     # forward sweep
     # s1 = sum_k(w1[i, k] * data1[j, k]) + b1[i]
     # h[j, i] = tanh(s1)
-    # s2[j] = sum_i(w2[i] * h[j, i]) + -data2[j]
+    # s2[j] = sum_i(w2[i] * h[j, i]) - data2[j]
     for j in range(5):
         for i in range(4):
             s1 = b1[i]
