@@ -278,8 +278,13 @@ def substitute(expression: Any, definitions: Mapping[Any, Any]) -> Any:
 
 
 def latex(expression: Any) -> str:
-    """An expression as LaTeX."""
-    return str(sympy.latex(expression))
+    """An expression as LaTeX, with a bar over the names of adjoints."""
+    adjoints = {
+        name: rf"\bar{{{sympy.latex(sympy.Symbol(name.name.removesuffix('_bar')))}}}"
+        for name in sympy.sympify(expression).free_symbols
+        if name.name.endswith("_bar")
+    }
+    return str(sympy.latex(expression, symbol_names=adjoints))
 
 
 CASES = 5
