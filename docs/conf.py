@@ -30,6 +30,7 @@ nb_merge_streams = True
 os.environ["GRADCOMPILE_CACHE_DIR"] = tempfile.mkdtemp(prefix="gradcompile-docs-")
 atexit.register(shutil.rmtree, os.environ["GRADCOMPILE_CACHE_DIR"], ignore_errors=True)
 os.environ["IPYKERNEL_CELL_NAME"] = "cell"
+os.environ["TQDM_DISABLE"] = "1"  # how long something takes is not for a page to show
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"

@@ -3,6 +3,7 @@
 import functools
 import html
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -173,8 +174,11 @@ class CompiledFunction:
 
         from gradcompile.verify import verify_source
 
+        # With None there is no bar where the output is no terminal; but a notebook can show one.
+        options = {} if "ipykernel" in sys.modules else {"disable": None}
+
         def progress(values: Iterable[str]) -> Iterable[str]:
-            bar: Iterable[str] = tqdm(list(values), "verify", disable=None, delay=1, leave=False)
+            bar: Iterable[str] = tqdm(list(values), "verify", delay=1, leave=False, **options)
             return bar
 
         build = self.value_and_grad._build()

@@ -243,8 +243,8 @@ class _Emitter:
             text = ast.unparse(self._expression(value))
             over = ", ".join(self.letters[index] for index in sums)
             parts.append(f"sum_{over}({text})" if sums else text)
-        value = " + ".join(parts).replace(" + -", " - ")
-        text = f"{ast.unparse(self._place(formula.place))} = {value}"
+        total = " + ".join(parts).replace(" + -", " - ")
+        text = f"{ast.unparse(self._place(formula.place))} = {total}"
         return textwrap.wrap(
             text, LINE - 4, initial_indent="# ", subsequent_indent="#     ",
             break_long_words=False, break_on_hyphens=False,

@@ -6,7 +6,6 @@ makes it an independent oracle.
 """
 
 import ast
-import itertools
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,7 +21,10 @@ DIGITS = 50
 
 WORKING_DIGITS = 300
 STEP = mpmath.mpf(10) ** -60
-"""The relative step of the central differences: with 300 digits they are right to about 110."""
+"""The relative step of the differences: with 300 digits they are right to about 60."""
+
+JUMP = mpmath.mpf(10) ** -20
+"""What changes by more than this over a step does not change smoothly."""
 
 Functions = dict[str, Callable[..., Any]]
 
@@ -108,24 +110,32 @@ def numeric(tree: ast.expr) -> Code:
         return code(tree, NUMBERS, precise)
 
 
-def central_difference(expression: Code, at: Mapping[str, Any], variable: str) -> Any:
-    """The slope of an expression at a point, by one of its names."""
+def slopes(expression: Code, at: Mapping[str, Any], variable: str) -> tuple[Any, Any] | None:
+    """The slopes of an expression on both sides of a point, by one of its names; the smaller first.
+
+    Where it is smooth they agree to about 60 digits, with its derivative between them. At a kink
+    each slope between them may be chosen, and beside a jump it is flat. None at the edge of its
+    domain.
+    """
     _frozen.values.clear()
     _frozen.recording = True
     around = {read: at[read] for read in expression.reads}
-    middle = around[variable]
-    expression(around)
+    center = around[variable]
+    middle = expression(around)
     _frozen.recording = False
-    step = STEP * max(abs(middle), STEP) if middle else STEP
-    slopes = []
+    step = STEP * max(abs(center), STEP) if center else STEP
+    found = []
     try:
-        for sign in (1, -1):
+        for end in (step, -step):
             _frozen.next = 0
-            around[variable] = middle + sign * step
-            slopes.append(expression(around))
+            around[variable] = center + end
+            rise = expression(around) - middle
+            found.append(rise / end)
+            if abs(rise) > JUMP * max(1, abs(middle)):
+                found.append(mpmath.mpf(0))
     finally:
         _frozen.recording = True
-    return (slopes[0] - slopes[1]) / (2 * step)
+    return (min(found), max(found)) if all(map(is_sound, found)) else None
 
 
 def is_sound(x: Any) -> bool:
@@ -137,12 +147,14 @@ def agreeing_digits(a: Any, b: Any, scale: Any = 0) -> float:
     """In how many digits two numbers agree, the leading one being that of the largest of all."""
     if a == b:
         return float("inf")
+    if not (is_sound(a) and is_sound(b)):
+        return 0.0
     return float(-mpmath.log10(abs(a - b) / max(abs(a), abs(b), scale)))
 
 
 def short(x: Any, digits: int = 8) -> str:
     """A number in a few digits."""
-    return str(mpmath.nstr(mpmath.mpf(x), digits))
+    return str(mpmath.nstr(mpmath.mpmathify(x), digits))
 
 
 def unlike(a: Any, b: Any) -> tuple[str, str]:
@@ -266,8 +278,13 @@ def substitute(expression: Any, definitions: Mapping[Any, Any]) -> Any:
 
 
 def latex(expression: Any) -> str:
-    """An expression as LaTeX."""
-    return str(sympy.latex(expression))
+    """An expression as LaTeX, with a bar over the names of adjoints."""
+    adjoints = {
+        name: rf"\bar{{{sympy.latex(sympy.Symbol(name.name.removesuffix('_bar')))}}}"
+        for name in sympy.sympify(expression).free_symbols
+        if name.name.endswith("_bar")
+    }
+    return str(sympy.latex(expression, symbol_names=adjoints))
 
 
 CASES = 5
@@ -277,18 +294,54 @@ SIMPLIFIABLE = 200
 """The largest expression, in operations, that is given to sympy's `simplify`."""
 
 
-def is_zero(difference: Any, thorough: bool = True) -> bool:
+def is_large(expression: Any) -> bool:
+    """Is it beyond what sympy is asked to simplify?"""
+    conditions = expression.atoms(sympy.core.relational.Relational)
+    return len(conditions) > CASES or expression.count_ops() > SIMPLIFIABLE
+
+
+def is_zero(difference: Any, thorough: bool = True, cases: int = CASES) -> bool:
     """Can sympy tell that an expression is zero, in each case of its conditions?"""
     if difference == 0:
         return True
-    conditions = sorted(difference.atoms(sympy.core.relational.Relational), key=str)
-    if len(conditions) > CASES:
+    conditions = difference.atoms(sympy.core.relational.Relational)
+    if not conditions:
+        return _simplifies_to_zero(difference, thorough)
+    if cases == 0:
         return False
-    for truths in itertools.product((sympy.true, sympy.false), repeat=len(conditions)):
-        case = difference.xreplace(dict(zip(conditions, truths, strict=True)))
-        if not _simplifies_to_zero(case, thorough):
-            return False
-    return True
+    first = min(conditions, key=lambda c: (c.count_ops(), str(c)))  # inner ones before outer ones
+    return all(
+        is_zero(difference.xreplace(_known(conditions, first, holds)), thorough, cases - 1)
+        for holds in (True, False)
+    )
+
+
+def _known(conditions: set[Any], first: Any, holds: bool) -> dict[Any, Any]:
+    """What is known of some conditions where the first one holds, or where it does not.
+
+    Which of two inequalities is strict makes no difference: ties are kinks, and not looked at.
+    """
+    known = {first: sympy.true if holds else sympy.false}
+    excess = _excess(first)
+    for condition in conditions - {first} if excess is not None else ():
+        other = _excess(condition)
+        if other == excess:
+            known[condition] = known[first]
+        elif other == -excess:
+            known[condition] = sympy.Not(known[first])
+    return known
+
+
+def _excess(condition: Any) -> Any:
+    """What is positive where an inequality holds; None for an equation."""
+    if not isinstance(condition, _INEQUALITIES):
+        return None
+    return sympy.expand(condition.gts - condition.lts)
+
+
+_INEQUALITIES = (
+    sympy.StrictGreaterThan, sympy.GreaterThan, sympy.StrictLessThan, sympy.LessThan,
+)  # fmt: skip
 
 
 def _simplifies_to_zero(difference: Any, thorough: bool) -> bool:

@@ -255,9 +255,11 @@ MODERATE = 1500
 """Numbers of more decimal digits than this before the point, or zeros behind it, are huge."""
 
 FIT_FOR_HUGE = {
-    "add", "sub", "mul", "div", "neg", "copy", "square", "reciprocal", "log", "log2", "log10",
-    "log1p", "sqrt", "rsqrt", "cbrt", "maximum", "minimum", "clip", "where", "relu", "abs", "sign",
-    "greater", "greater_equal", "less", "less_equal", "equal", "not_equal",
+    "add", "sub", "mul", "div", "neg", "copy", "square", "reciprocal", "stop_gradient", "log",
+    "log2", "log10", "log1p", "sqrt", "rsqrt", "cbrt", "hypot", "atan", "atan2", "asinh", "acosh",
+    "erf", "maximum", "minimum", "clip", "where", "relu", "leaky_relu", "abs", "sign", "copysign",
+    "floor", "ceil", "greater", "greater_equal", "less", "less_equal", "equal", "not_equal",
+    "logical_and", "logical_or", "logical_not",
 }  # fmt: skip
 """Operations that are quick on huge numbers; the exp or sin of one would not fit into memory."""
 

@@ -138,6 +138,7 @@ def test_rules_that_avoid_an_overflow_are_nearer_to_the_exact_result():
     # exp overflows, and its exact value has more digits than would fit into memory written out.
     check(steps(("leaky_relu", 0, 2), ("exp", 3), ("log", 4)), (1e16, 1.0, -1.0))
     check(steps(("exp", 2), ("log1p", 3), ("sub", 2.0, 4)), (1.0, 1.0, 1e154))
+    check(steps(("exp", 2), ("log", 3), ("erf", 3), ("add", 4, 5)), (1.0, 1.0, 1e16))
 
 
 def test_logic_of_logic_is_one_or_zero():

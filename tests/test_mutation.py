@@ -355,6 +355,28 @@ def large(statements: int) -> Text:
     return Text("large", gdc.compile(total, inputs=inputs, cache=False).source)
 
 
+def branching(statements: int) -> Text:
+    """A program of about so many statements that choose, with zero adjoints where they did not."""
+    rng = random.Random(3)
+    inputs = [Value(0.3 * k - 1.0, f"x{k}") for k in range(10)]
+    pool = list(inputs)
+    while len(pool) < statements:
+        a, b = rng.choice(pool[-60:]), rng.choice(pool[-60:])
+        pool.append(
+            rng.choice(
+                (
+                    lambda a=a, b=b: gdc.relu(a - b) + 0.5 * b,
+                    lambda a=a, b=b: gdc.maximum(a, b) * 0.7,
+                    lambda a=a, b=b: gdc.where(a > b, gdc.sin(a), b),
+                    lambda a=a, b=b: abs(a) - b,
+                    lambda a=a, b=b: gdc.leaky_relu(a) + 0.3 * b,
+                    lambda a=a, b=b: gdc.tanh(a) * b,
+                )
+            )()
+        )
+    return Text("branching", gdc.compile(sum(pool[::20]), inputs=inputs, cache=False).source)
+
+
 def refutes_one_fault(text: Text, rng: random.Random) -> bool:
     points = random_points(text, 12)
     right = text.results(points)
@@ -372,6 +394,30 @@ def test_a_fault_in_a_program_of_hundreds_of_statements_is_found():
     text = large(400)
     assert verify_source(text.source).ok
     assert refutes_one_fault(text, random.Random(0))
+
+
+@pytest.mark.parametrize(
+    ("statements", "count"), [(260, 3), pytest.param(400, 30, marks=pytest.mark.slow)]
+)
+def test_faults_in_branches_of_a_long_program_are_refuted(statements, count):
+    text = branching(statements)
+    assert verify_source(text.source).ok
+    points = random_points(text)
+    right = text.results(points)
+    rng = random.Random(5)
+    drawn = list(faults(text, rng))
+    rng.shuffle(drawn)
+    tried = 0
+    for kind, changed in drawn:
+        # A name of the forward sweep in another's place may be equal to it wherever one looks.
+        if kind in ("condition", "constant", "function", "missing contribution", "sign"):
+            if differ(right, changed.results(points)):
+                tried += 1
+                new = next(line for line in changed.lines if line not in text.lines)
+                assert is_refuted(changed), f"{kind}: {new}"
+            if tried == count:
+                return
+    raise AssertionError("too few faults")
 
 
 @pytest.mark.slow

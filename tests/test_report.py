@@ -93,6 +93,7 @@ def test_statements_name_what_they_are_made_of(kernel):
     assert by_name["v1"].adjoint in source
     assert {"v1 = x * y", "v4 = exp(y)"} == set(by_name["y"].forward)
     assert by_name["v1"].derivative == r"1 - \tanh^{2}{\left(v_{1} \right)}"
+    assert PROVED.derivative == r"\bar{v_{1}} y"
     assert CONFIRMED.derivative == ""  # a text too long for sympy
 
 

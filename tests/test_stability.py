@@ -402,9 +402,13 @@ def cross_entropy_of_all(z, target):
     )
 
 
+def cross_entropy_by_softmax(z, target):
+    return -gdc.log(gdc.softmax(z)[target])
+
+
 CROSS_ENTROPIES = [
     cross_entropy_by_probability, cross_entropy_by_logsumexp, cross_entropy_by_numpy,
-    cross_entropy_of_all,
+    cross_entropy_of_all, cross_entropy_by_softmax,
 ]  # fmt: skip
 
 

@@ -106,6 +106,43 @@ def test_piecewise_functions_are_not_refuted(name):
     assert report.ok, report
 
 
+AT_KINKS = {
+    "relu of relu": lambda x: gdc.relu(gdc.relu(x)),
+    "clip of clip": lambda x: gdc.clip(gdc.clip(x, 0, 1), 0, 1) * x,
+    "leaky of abs": lambda x: gdc.leaky_relu(abs(x) - x),
+    "largest of relus": lambda x, y: gdc.maximum(gdc.relu(x), gdc.relu(y)) * y,
+    "sign of relu": lambda x, y: gdc.sign(gdc.relu(x)) * y,
+    "choice by relu": lambda x, y: gdc.where(gdc.relu(x), x, y) * y,
+    "root of relu": lambda x, y: gdc.sqrt(gdc.relu(x)) + gdc.relu(y) ** 1.5,
+    "even power of a negative number": lambda x, y: x ** gdc.maximum(y, 2.0),
+}
+"""Functions that meet kinks, jumps and edges of domains on whole regions."""
+
+
+@pytest.mark.parametrize("length", [0, 80])
+@pytest.mark.parametrize("name", AT_KINKS)
+def test_right_slopes_at_kinks_are_not_refuted(name, length):
+    def function(x, y):
+        # In a long text sympy is not asked, and the numbers have to do.
+        for _ in range(length):
+            y = gdc.sin(y) * gdc.cos(y)
+        return AT_KINKS[name](*(x, y)[: AT_KINKS[name].__code__.co_argcount]) + y
+
+    report = compiled(function).verify()
+    assert report.ok, report
+
+
+@pytest.mark.parametrize(
+    "op", [op for op in ops.TABLE.values() if op.kinks], ids=lambda op: op.name
+)
+def test_operations_with_kinks_are_proved_by_cases(op):
+    inputs = [Value(1.0, name) for name in op.operand_names]
+    found = verdicts(gdc.compile(op(*inputs), inputs=inputs, cache=False).verify())
+    if op.name == "clip":  # sympy looks at a > b, too, which its domain excludes
+        assert found.pop("b") == "confirmed"
+    assert set(found.values()) == {"proved"}
+
+
 DOMAINS = {
     "log of a shift": lambda x: gdc.log(x - 5.0),
     "far away": lambda x: gdc.log(x - 30.0),

@@ -81,25 +81,26 @@ def _exponents(builder: IndexedBuilder, total: Operand) -> list[Operand]:
         if definition is None or definition.op not in (ops.add, ops.exp):
             return []
         if definition.op is ops.exp:
-            if _is_shifted(builder, definition.operands[0]):
-                return []
             found.append(definition.operands[0])
         else:
             stack.extend(reversed(definition.operands))
     return found
 
 
-def _is_shifted(builder: IndexedBuilder, exponent: Operand) -> bool:
-    """Has the largest exponent been taken out already?"""
+def _unshifted(builder: IndexedBuilder, exponent: Operand) -> tuple[Operand, Operand | None]:
+    """An exponent as it was before the largest was taken out, and what was taken out, if any."""
     definition = builder.definitions.get(exponent) if isinstance(exponent, Var) else None
-    shift = definition.operands[-1] if definition else None
-    source = builder.definitions.get(shift) if isinstance(shift, Var) else None
-    return source is not None and source.op is ops.stop_gradient
+    if definition is not None and definition.op is ops.sub:
+        original, shift = definition.operands
+        source = builder.definitions.get(shift) if isinstance(shift, Var) else None
+        if source is not None and source.op is ops.stop_gradient:
+            return original, shift
+    return exponent, None
 
 
 def _log_of_exps(builder: IndexedBuilder, argument: Operand) -> Operand | None:
     exponents = _exponents(builder, argument)
-    if len(exponents) < MANY:
+    if len(exponents) < MANY or any(_unshifted(builder, x)[1] for x in exponents):
         return None
     return operand_of(_logsumexp([builder.ref(x) for x in exponents]))
 
@@ -111,6 +112,9 @@ def _log_of_softmax(builder: IndexedBuilder, argument: Operand) -> Operand | Non
     above, below = (_exponents(builder, operand) for operand in quotient.operands)
     if len(above) != 1 or len(below) < 2:
         return None
+    pairs = [_unshifted(builder, x) for x in (*above, *below)]
+    if len({shift for _, shift in pairs}) == 1:  # it cancels, as in gdc.softmax
+        above, below = [pairs[0][0]], [x for x, _ in pairs[1:]]
     chosen = builder.ref(above[0])
     # The chosen exponent's own difference is 0 exactly: with it alone the logarithm would be 0.
     others = [builder.ref(x) - chosen for x in below if x != above[0]]
