@@ -6,7 +6,7 @@ structure, so that a graph of the same structure over other data is not compiled
 """
 
 from collections import namedtuple
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
@@ -26,10 +26,11 @@ from gradcompile.passes import run_passes
 from gradcompile.passes.capture import capture
 from gradcompile.reverse import reverse
 from gradcompile.roll import is_regular, roll
+from gradcompile.roll.arrays import stem
 from gradcompile.stages import BuildReport, Stages
 from gradcompile.structure import Code
 from gradcompile.trace import Traced
-from gradcompile.tree import NUMBER, unflatten
+from gradcompile.tree import NUMBER, paths, unflatten
 
 SMALL = 400
 """A program of at most so many instructions before differentiation stays straight-line."""
@@ -197,10 +198,19 @@ class Build:
     def _loops(self) -> Code:
         program = self.program
         with self.stages("roll"):
-            rolled = roll(program, self.options.strict)
+            slots = self.slots if self.mode.differentiates else ()
+            rolled = roll(program, self.options.strict, list(self._labels()), slots)
         with self.stages("emit"):
             source = emit_nests(rolled, self.function_name, self._summary, self._array)
         return Code(source, rolled.order, rolled.tables, rolled.summary)
+
+    def _labels(self) -> Iterator[str]:
+        """For each input, what its argument is called; the user's label goes before."""
+        inputs = iter(self.traced.program.inputs)
+        for argument, tree in self.traced.arguments.items():
+            for path, var in zip(paths(tree, argument), inputs, strict=False):
+                is_part = var.name == path and path != argument
+                yield argument if is_part else stem(var.name)
 
     @property
     def _array(self) -> str:
@@ -236,7 +246,13 @@ class Build:
     @cached_property
     def constants(self) -> tuple[Flat, ...]:
         """What the emitted function takes after the inputs: captured data, and tables."""
-        return self.code.arguments(np.array(self._captured.data)) if self.has_loops else ()
+        if not self.has_loops:
+            return ()
+        constants = self.code.arguments(np.array(self._captured.data))
+        for array in constants:
+            # Only so may numba take them for constants, when other machine code calls this one.
+            array.flags.writeable = False
+        return constants
 
     @cached_property
     def function(self) -> Callable[..., Any]:

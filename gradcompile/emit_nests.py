@@ -9,7 +9,7 @@ import ast
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gradcompile import ops
 from gradcompile.emit import emitted_names, number
@@ -137,10 +137,6 @@ class _Emitter:
     # --- names ---------------------------------------------------------------------------------
 
     def _name_arrays(self) -> None:
-        inputs = {(a.start, a.shape): a for a in self.used if a.space == "inputs"}
-        for array in self.used:
-            if array.space.startswith("output") and len(array.shape) > 1:
-                array.primal = inputs.get((array.start, array.shape))
         # The whole of an argument is named before its parts.
         order = sorted(self.used, key=lambda array: (len(array.shape) != 1, -array.size))
         ranked = [*(a for a in order if a.space == "inputs"), *self.used]
@@ -169,14 +165,14 @@ class _Emitter:
         free = [letter for letter in LETTERS if letter not in self.namer.taken]
         extents = Counter[int]()
         for nest in self.rolled.nests:
-            extents.update(index.extent for index in _indices(nest.steps))
+            extents.update(i.extent for i in _indices(nest.steps) if i.start is None)
         ranked = sorted(extents, key=lambda extent: (-extents[extent] * extent, extent))
         usual = dict(zip(ranked, free, strict=False))
         spare = [*(x for x in free if x not in usual.values()), *(f"{x}2" for x in free)]
         for nest in self.rolled.nests:
             for index, others in _nested(nest.steps).items():
                 taken = {self.letters[other] for other in others if other in self.letters}
-                letter = usual.get(index.extent, spare[0])
+                letter = spare[0] if index.start else usual.get(index.extent, spare[0])
                 if letter in taken:
                     letter = next(x for x in spare if x not in taken)
                 self.letters[index] = letter
@@ -247,6 +243,12 @@ class _Emitter:
 
     def _rounds(self, index: Index) -> str:
         extent = index.extent
+        if index.start is not None:
+            (subscript,) = index.start.subscripts
+            end = Place(index.start.array, (replace(subscript, offset=subscript.offset + 1),))
+            return (
+                f"range({ast.unparse(self._place(index.start))}, {ast.unparse(self._place(end))})"
+            )
         if index.block is not None:
             start = f"{BLOCK} * {self.letters[index.block]}"
             return f"range({start}, min({start} + {BLOCK}, {extent}))"
@@ -311,6 +313,8 @@ class _Emitter:
 def _arrays(nests: Iterable[Nest]) -> Iterator[Array]:
     """Every array that nests write or read, each time they do."""
     for nest in nests:
+        starts = [index.start for index in _indices(nest.steps) if index.start is not None]
+        yield from (place.array for place in starts)
         for step in assignments(nest.steps):
             for place in (step.place, *places(step.value)):
                 yield place.array

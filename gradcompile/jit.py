@@ -24,8 +24,7 @@ from numba.core.datamodel.models import PointerModel
 from numba.core.registry import CPUDispatcher
 from numba.core.serialize import dumps
 from numba.core.typeconv.castgraph import Conversion
-from numba.extending import intrinsic, lower_cast, overload, register_model
-from numba.np.numpy_support import carray
+from numba.extending import lower_cast, overload, register_model
 
 from gradcompile import cache, ieee
 
@@ -158,41 +157,21 @@ def _with_parts(
 
 
 def bind(dispatcher: Any, constants: Sequence[Array]) -> Any:
-    """A dispatcher of the inputs alone, for one of the inputs and constants.
-
-    It refers to the constants where they lie, so that its compile time does not depend on them.
-    """
-    places = tuple([(array.ctypes.data, len(array)) for array in constants])
-    dtypes = [numba.typeof(array).dtype for array in constants]
+    """A dispatcher of the inputs alone, for one of the inputs and one or two constants."""
     if len(constants) == 1:
-        ((start, size),), (dtype,) = places, dtypes
+        (data,) = constants
 
         def bound(inputs: Any) -> Any:
-            return dispatcher(inputs, carray(_pointer(start, dtype), size))
+            return dispatcher(inputs, data)
     else:
-        ((start, size), (second, count)), (dtype, other) = places, dtypes
+        data, tables = constants
 
         def bound(inputs: Any) -> Any:
-            data = carray(_pointer(start, dtype), size)
-            return dispatcher(inputs, data, carray(_pointer(second, other), count))
+            return dispatcher(inputs, data, tables)
 
-    bound.constants = constants  # type: ignore[attr-defined]  # they live as long as it does
     wrapped = numba.njit(bound, **SETTINGS)
     wrapped.compile(SIGNATURE)
     return wrapped
-
-
-def _as_pointer(typing_context: Any, address: Any, dtype: Any) -> Any:
-    """An address as a pointer to numbers of a type."""
-    result = types.CPointer(dtype.dtype)
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], context.get_value_type(result))
-
-    return result(types.int64, dtype), generate
-
-
-_pointer: Any = intrinsic(_as_pointer)
 
 
 class KernelCache(_Cache):

@@ -42,12 +42,15 @@ class Index:
         is_scan: does a round read what the round before wrote?
         falls: does it count down?
         block: the index of the blocks that it runs in; None if it runs from 0 to its extent.
+        start: the place, in a table, of the first of its values; the next element is where they
+            end. None if it runs from 0 to its extent.
     """
 
     extent: int
     is_scan: bool = False
     falls: bool = False
     block: "Index | None" = None
+    start: "Place | None" = None
 
     def rounds(self, block: int = 0) -> range:
         """The values that it takes, in order; in one block of them, if it runs in blocks."""

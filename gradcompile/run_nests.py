@@ -24,6 +24,7 @@ from gradcompile.nests import (
 )
 
 Store = dict[Array, "np.ndarray[Any, Any]"]
+Rounds = Callable[[Index, dict[Index, int]], range]
 Run = Callable[[Assign, dict[Index, int]], None]
 
 
@@ -51,7 +52,7 @@ def run_nests(rolled: Rolled, inputs: Sequence[float]) -> list[float | list[floa
         numbers[k] = numbers[k] + result if step.adds else result
 
     for nest in rolled.nests:
-        _walk(nest.steps, {}, run)
+        _walk(nest.steps, {}, memory.rounds, run)
     return [
         memory.spaces[x.space].tolist() if isinstance(x, Array) else value(x, {})
         for x in rolled.outputs
@@ -87,7 +88,7 @@ def verify_nests(rolled: Rolled) -> Rolled:
         numbers[k] = 0.0
 
     for nest in rolled.nests:
-        _walk(nest.steps, {}, run)
+        _walk(nest.steps, {}, memory.rounds, run)
     for output in rolled.outputs:
         if isinstance(output, Array):
             if np.isnan(memory.spaces[output.space]).any():
@@ -135,6 +136,13 @@ class _Memory:
             self.arrays[array] = np.full(array.size, np.nan)
         return self.arrays[array], k
 
+    def rounds(self, index: Index, at: dict[Index, int]) -> range:
+        """The values that an index takes."""
+        if index.start is not None:
+            numbers, k = self.find(index.start, at)
+            return range(int(numbers[k]), int(numbers[k + 1]))
+        return index.rounds(0 if index.block is None else at[index.block])
+
     def _subscript(self, subscript: Subscript, at: dict[Index, int]) -> int:
         total = subscript.offset
         for index, stride in subscript.terms:
@@ -147,12 +155,11 @@ class _Memory:
         return total
 
 
-def _walk(steps: Sequence[Step], at: dict[Index, int], run: Run) -> None:
+def _walk(steps: Sequence[Step], at: dict[Index, int], rounds: Rounds, run: Run) -> None:
     """Every assignment in turn, with the indices of the loops around it."""
     for step in steps:
         if isinstance(step, Loop):
-            block = step.index.block
-            for k in step.index.rounds(0 if block is None else at[block]):
-                _walk(step.body, {**at, step.index: k}, run)
+            for k in rounds(step.index, at):
+                _walk(step.body, {**at, step.index: k}, rounds, run)
         else:
             run(step, at)

@@ -35,6 +35,14 @@ _SQUASHING = ("tanh", "sigmoid", "sin", "atan", "erf")
 _CONSTANTS = (0.5, 2.0, -1.0, 1.0, 0.0, 0.1, -3.0)
 
 
+_TURNS: dict[str, Callable[[list[list[Any]]], list[list[Any]]]] = {
+    "": lambda rows: rows,
+    "upwards": lambda rows: rows[::-1],
+    "leftwards": lambda rows: [row[::-1] for row in rows],
+    "transposed": lambda rows: [list(column) for column in zip(*rows, strict=False)],
+}
+
+
 @dataclass(frozen=True)
 class Node:
     """A part of a block: an operation, a sum over t, a constant, or a leaf.
@@ -67,6 +75,8 @@ class Stage:
         length: of the sums.
         block: the expression.
         label: of the results.
+        turn: how the rows before are turned; see `_TURNS`.
+        stride: of windows.
         returned: does the program return what it makes, though a later stage reads it?
     """
 
@@ -76,6 +86,8 @@ class Stage:
     length: int
     block: Node
     label: str
+    turn: str
+    stride: int
     returned: bool
 
 
@@ -152,7 +164,10 @@ class Blocks:
                 block = Node(rng.choice(_SQUASHING), (block,))
             label = rng.choice(("", f"h{number}", f"layer[{number}]", "h", "x", "total"))
             length = rng.randint(1, units if self.regular else 6)
-            stage = Stage(layout, rows, units, length, block, label, rng.random() < 0.2)
+            turn = rng.choice([x for x in _TURNS if x != "transposed" or not self.regular])
+            stride = 1 if self.regular else rng.choice((1, 1, 2, 3))
+            returned = rng.random() < 0.2
+            stage = Stage(layout, rows, units, length, block, label, turn, stride, returned)
             self.stages.append(stage)
             at = self._point(self.inputs + 1000)
             flat = [x for values in self._run(at)[number + 1] for x in values]
@@ -161,7 +176,7 @@ class Blocks:
             self.stages.pop()
         else:
             block = Node("tanh", (Node("mul", (Node("in"), Node("weight"))),))
-            self.stages.append(Stage("layer", rows, units, 2, block, "h", returned=False))
+            self.stages.append(Stage("layer", rows, units, 2, block, "h", "", 1, returned=False))
         self.inputs = self._place_inputs()
 
     def _node(self, depth: int, layout: str, in_sum: bool) -> Node:
@@ -251,7 +266,7 @@ class _Run:
         self.program = program
         self.number = number
         self.stage = stage
-        self.before = [row for row in before if row]
+        self.before = _TURNS[stage.turn]([row for row in before if row])
         self.inputs = inputs
         self.rng = random.Random(f"run {program.seed} {number}")
         self.data = random.Random(f"data {program.data} {number}")
@@ -300,7 +315,7 @@ class _Run:
         if node.kind == "in":
             return row[(t if node.slot else u) % len(row)]
         if node.kind == "near":
-            return row[(u + t) % len(row)]
+            return row[(u * stage.stride + t) % len(row)]
         if node.kind == "gather" and self.program.regular:
             return row[self.permutation[(u + t) % len(row)]]
         if node.kind == "gather":

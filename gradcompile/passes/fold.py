@@ -46,7 +46,13 @@ _EXACT: dict[str, Callable[..., Any]] = {
 """The operations on fractions that may need no rounding."""
 
 
+_WHOLE = ("add", "sub", "mul", "neg", "copy")
+"""The operations that make whole numbers of whole numbers."""
+
+
 def _is_exact(op: Op, numbers: list[float], result: float) -> bool:
+    if op.name in _WHOLE and all(x.is_integer() and abs(x) < 2**53 for x in (*numbers, result)):
+        return True  # told without fractions, which take long
     if not all(map(math.isfinite, (*numbers, result))):
         return True  # what IEEE-754 says of inf and nan is no approximation
     return op.name in _EXACT and _EXACT[op.name](*map(Fraction, numbers)) == Fraction(result)

@@ -14,13 +14,13 @@ The method is known as loop rerolling; what is rerolled here is a trace, so that
 control flow to respect, only what reads what.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from gradcompile.ir import Const, Program
+from gradcompile.ir import Const, Operand, Program, Var
 from gradcompile.nests import Array, Nest, Place, Rolled
 from gradcompile.passes.capture import count_kinds
-from gradcompile.roll.arrays import Arrays, Shaped, arrange
+from gradcompile.roll.arrays import Arrays, Shaped, arrange, stem
 from gradcompile.roll.block import block_rows
 from gradcompile.roll.build import Tables, build, build_scan
 from gradcompile.roll.data import DataTables
@@ -48,19 +48,23 @@ def is_regular(program: Program) -> bool:
     return SPARSE * len(groups) <= len(forms.stored) or 20 * len(groups) <= instructions
 
 
-def roll(program: Program, strict: bool = False) -> Rolled:
+def roll(
+    program: Program, strict: bool = False, labels: Sequence[str] = (), slots: Sequence[int] = ()
+) -> Rolled:
     """The program as loop nests.
 
     Args:
         program: a straight-line program, after every other pass.
         strict: keep the order of every sum; else the terms of a sum may be reordered.
+        labels: for each input, what to call the array that it is a part of.
+        slots: for each component of a gradient, the index of the input it differentiates by.
     """
     forms = Forms(program, strict)
     places = Places(program)
     groups = find_scans(make_groups(program, forms, places))
     arrays = Arrays(program, forms, groups, places)
     shaped = [arrays.shape(number) for number in range(len(groups))]
-    shaped += [arrays.shape_copy(group) for group in arrays.copies]
+    shaped += [arrays.shape_copy(result, group) for result, group in arrays.copies]
     data = DataTables(arrays)
     for group in shaped:
         data.replace(group)
@@ -71,10 +75,11 @@ def roll(program: Program, strict: bool = False) -> Rolled:
     drop_dimensions(nests, {place.array for place in outputs if isinstance(place, Place)})
     name_totals(nests)
     nests = block_rows(nests)
-    make_views(nests, arrays.inputs, [var.name for var in program.inputs[: arrays.given]])
-    for result in outputs:
-        if isinstance(result, Array):
-            make_views(nests, result, [""] * result.size)
+    labels = labels or [stem(var.name) for var in program.inputs[: arrays.given]]
+    make_views(nests, arrays.inputs, labels)
+    for result, output in zip(outputs, program.outputs, strict=True):
+        if isinstance(result, Array) and isinstance(output, tuple):
+            make_views(nests, result, _labels(output, [labels[slot] for slot in slots]))
     order = data.order(exchanged)
     captured = tuple(program.data[k] for k in order)
     summary = {
@@ -95,6 +100,13 @@ def _outputs(program: Program, forms: Forms, arrays: Arrays) -> Iterator[Place |
     for array, output in zip(arrays.outputs, program.outputs, strict=True):
         found = [next(supply) for _ in (output if isinstance(output, tuple) else (output,))]
         yield arrays.read(found[0]) if array is None else array
+
+
+def _labels(output: Sequence[Operand], differentiated: Sequence[str]) -> list[str]:
+    """What to call the arrays that the elements of a result are parts of."""
+    if differentiated:
+        return [f"{label}_bar" if label else "" for label in differentiated]
+    return [stem(operand.name) if isinstance(operand, Var) else "" for operand in output]
 
 
 def _nests(shaped: Iterable[Shaped], tables: Tables, strict: bool) -> Iterator[Nest]:

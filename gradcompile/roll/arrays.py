@@ -8,6 +8,7 @@ members are all returned writes into the result itself.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain as chain_lists
 from itertools import pairwise
 from math import prod
 
@@ -17,7 +18,7 @@ from gradcompile.ir import Const, Program, Var
 from gradcompile.nests import Array, Place, Subscript
 from gradcompile.roll.affine import Fit, Integers, chain, factor, fit
 from gradcompile.roll.forms import Form, Forms, Template
-from gradcompile.roll.groups import Group, Places
+from gradcompile.roll.groups import Group, Places, Shape
 
 
 @dataclass
@@ -30,11 +31,19 @@ class Access:
 
 @dataclass
 class Terms:
-    """One segment of a group: terms of one template, and the loops that sum them."""
+    """One segment of a group: terms of one template, and the loops that sum them.
+
+    Attributes:
+        template: of the terms.
+        extents: of the loops.
+        leaves: what the terms read.
+        starts: where the terms of each member begin, if they differ in number; one more at the end.
+    """
 
     template: Template
     extents: tuple[int, ...]
     leaves: list[Access]
+    starts: Integers | None = None
 
 
 @dataclass
@@ -72,7 +81,7 @@ class Arrays:
         self.array_of: dict[int, Array] = {}
         self.place_of = np.zeros(count, np.int64)
         self.outputs: list[Array | None] = []
-        self.copies: list[Group] = []
+        self.copies: list[tuple[Array, Group]] = []
         self._refined: set[int] = set()
         self._roots = self._united()
         self._families(self._roots)
@@ -91,8 +100,7 @@ class Arrays:
             return k
 
         for group in self.groups:
-            for (template, count), table in zip(group.segments, group.leaves, strict=True):
-                grid = _grid(table, count)
+            for (template, _), grid in zip(group.segments, self._grids(group), strict=True):
                 for leaf in _stored_leaves(template):
                     sources = np.unique(self.group_of[grid[:, :, leaf] - self.first])
                     for other in sources[1:]:
@@ -178,8 +186,9 @@ class Arrays:
             slots.append(slot)
             found.append(list(leaves))
         for (template, _), (slots, found) in by_source.items():
-            group = Group(slots, [(template, 1)], [found], False, True, -1, array)
-            self.copies.append(group)
+            shape = Shape(reverse=True, is_sum=False, counts=(), sources=None)
+            group = Group(slots, [(template, 1)], [found], False, True, -1, shape)
+            self.copies.append((array, group))
 
     def _source(self, template: Template, leaves: Sequence[int]) -> int:
         """For a stored value, which family of groups it belongs to."""
@@ -196,7 +205,7 @@ class Arrays:
             self._refine(group.scan)
         shaped = self._shape(group, self.array_of.get(number), self.place_of[group.members])
         self.array_of[number] = array = shaped.place.array
-        if not array.label:
+        if not array.label and not array.space:
             array.label, array.primal = self._label(group)
         return shaped
 
@@ -232,10 +241,9 @@ class Arrays:
         number = self.forms.number_of.get(var) if var is not None else None
         return None if number is None else self.array_of.get(int(self.group_of[number]))
 
-    def shape_copy(self, group: Group) -> Shaped:
+    def shape_copy(self, result: Array, group: Group) -> Shaped:
         """The loops of a group that copies into a result."""
-        assert isinstance(group.shape, Array)
-        return self._shape(group, group.shape, np.array(group.members))
+        return self._shape(group, result, np.array(group.members))
 
     def read(self, form: Form) -> Place | Const:
         """The place of one operand that the program returns."""
@@ -247,9 +255,12 @@ class Arrays:
 
     def _shape(self, group: Group, array: Array | None, places: Integers) -> Shaped:
         grids = self._grids(group)
-        extents = self._extents(array, places, grids, group.rounds)
-        order = self._forward_order(extents, grids, group.rounds)
-        grids = [grid[order] for grid in grids]
+        regular = [grid for k, grid in enumerate(grids) if k != group.ragged]
+        extents = self._extents(array, places, regular, group.rounds)
+        order = np.arange(len(places))
+        if group.ragged < 0:
+            order = self._forward_order(extents, grids, group.rounds)
+            grids = [grid[order] for grid in grids]
         if array is None:
             self.place_of[np.array(group.members)[order]] = places
             array = Array(tuple(extent for extent in extents if extent > 1))
@@ -257,14 +268,23 @@ class Arrays:
             places = places[order]
         place = Access(array, [fit(c, extents) for c in _coordinates(array, places)])
         terms = [
-            self._terms(template, grid, extents)
-            for (template, _), grid in zip(group.segments, grids, strict=True)
+            self._ragged_terms(group, grid, extents)
+            if k == group.ragged
+            else self._terms(template, grid, extents)
+            for k, ((template, _), grid) in enumerate(zip(group.segments, grids, strict=True))
         ]
         return Shaped(group, extents, place, terms)
 
     def _grids(self, group: Group) -> list[Integers]:
-        tables = zip(group.segments, group.leaves, strict=True)
-        return [_grid(table, count) for (_, count), table in tables]
+        """The leaves of each segment by member, term and leaf; a ragged one is one long row."""
+        grids = []
+        for (template, count), table in zip(group.segments, group.leaves, strict=True):
+            if count:
+                grids.append(_grid(table, count))
+            else:
+                row = np.fromiter(chain_lists.from_iterable(table), np.int64)
+                grids.append(row.reshape(1, -1, len(leaf_kinds(template))))
+        return grids
 
     def _extents(
         self, array: Array | None, places: Integers, grids: Sequence[Integers], rounds: int
@@ -296,6 +316,18 @@ class Arrays:
             leaves.append(Access(array, [fit(c, (*extents, *inner)) for c in coordinates]))
         return Terms(template, inner, leaves)
 
+    def _ragged_terms(self, group: Group, grid: Integers, extents: tuple[int, ...]) -> Terms:
+        """The terms of all members one after the other, and where those of each begin."""
+        template, _ = group.segments[group.ragged]
+        leaves = []
+        for number in range(grid.shape[2]):
+            array, coordinates = self._coordinates(grid[:, :, number])
+            fits = [_behind(fit(c[0], c.shape[1:]), len(extents)) for c in coordinates]
+            leaves.append(Access(array, fits))
+        lengths = [len(table) // grid.shape[2] for table in group.leaves[group.ragged]]
+        starts = np.concatenate([[0], np.cumsum(lengths)])
+        return Terms(template, grid.shape[1:2], leaves, starts)
+
     def _coordinate_lists(self, grid: Integers) -> list[Integers]:
         return [c for k in range(grid.shape[2]) for c in self._coordinates(grid[:, :, k])[1]]
 
@@ -310,12 +342,37 @@ class Arrays:
         return array, _coordinates(array, self.place_of[leaf - self.first])
 
 
+_INDICES = re.compile(r"(\[.*|\..*|(_\d+)+)$")
+
+
+def stem(label: str) -> str:
+    """A label without what numbers it.
+
+    >>> stem("w1[0][2]"), stem("w1_0_2"), stem("h1")
+    ('w1', 'w1', 'h')
+    """
+    bare = _INDICES.sub("", label)
+    return bare if bare != label else label.rstrip("0123456789_")
+
+
 def common_label(names: Sequence[str]) -> str:
-    """What labels like `h[0][1]`, `h[0][2]` or `h1`, `h2` have in common: `h`; "" for nothing."""
-    stems = {re.split(r"[\[.]", name)[0].rstrip("0123456789_") for name in set(names)}
-    if len(stems) == 1 and len(names) > 1:
-        return stems.pop()
-    return names[0] if len(set(names)) == 1 else ""
+    """What labels have in common; "" for nothing.
+
+    >>> common_label(["w1[0][1]", "w1[2][0]"]), common_label(["h1[0]", "h2[0]"])
+    ('w1', 'h')
+    """
+    if len(names) == 1:
+        return names[0]
+    stems = {stem(name) for name in set(names)}
+    if len(stems) > 1:
+        stems = {name.rstrip("0123456789_") for name in stems}
+    return stems.pop() if len(stems) == 1 else ""
+
+
+def _behind(fitted: Fit, loops: int) -> Fit:
+    """The fit of one loop, inside of others on which it does not depend."""
+    axes = tuple([axis + loops for axis in fitted.axes])
+    return Fit(fitted.offset, (0,) * loops + fitted.strides, fitted.table, axes)
 
 
 def _backward(lists: Sequence[Integers], extents: Sequence[int]) -> tuple[int, ...]:

@@ -75,12 +75,24 @@ def build(shaped: Shaped, tables: Tables, strict: bool, step: Index | None = Non
     terms = []
     for part in shaped.terms:
         inner = [Index(extent) for extent in part.extents]
+        if part.starts is not None:
+            inner[0].start = Place(tables.array(part.starts), (_linear(members),))
         leaves = iter(_place(leaf, [*members, *inner], tables) for leaf in part.leaves)
-        sums = tuple(index for index in inner if index.extent > 1)
+        sums = tuple(index for index in inner if index.extent > 1 or index.start)
         terms.append((sums, _expression(part.template, leaves)))
     formula = Formula(place, tuple(terms))
     around = [index for index in members if index.extent > 1 and index is not step]
     return Nest(_steps(formula, around, strict), [formula], shaped.group.reverse)
+
+
+def _linear(indices: Sequence[Index]) -> Subscript:
+    """The number of a member, for the indices of its loops."""
+    terms, width = [], 1
+    for index in reversed(indices):
+        if index.extent > 1:
+            terms.append((index, width))
+        width *= index.extent
+    return Subscript(0, tuple(reversed(terms)))
 
 
 def build_scan(body: Sequence[Shaped], tables: Tables, strict: bool) -> Nest:
@@ -155,7 +167,7 @@ def _steps(formula: Formula, around: list[Index], strict: bool) -> list[Step]:
     sums = [index for indices, _ in formula.terms for index in indices]
     order = _ordered([*around, *sums], _reads([formula.place, *_places(formula)]))
     innermost = order[-1] if order else None
-    if innermost in around:
+    if innermost in around and not any(index.start for index in sums):
         return _rows_innermost(formula, around, innermost, strict)
     return _sums_innermost(formula, around, strict)
 

@@ -58,7 +58,7 @@ def _merge(steps: list[Step], loop: Loop, shared: dict[Index, Index]) -> bool:
     last = steps[-1]
     if not isinstance(last, Loop) or last.index.extent != loop.index.extent:
         return False
-    if last.index.is_scan or loop.index.is_scan:
+    if any(i.is_scan or i.start is not None for i in (last.index, loop.index)):
         return False
     written = {step.place.array: step.place for step in assignments([last])}
     if any(step.place.array in written for step in assignments([loop])):
@@ -96,6 +96,7 @@ def _rename(steps: Sequence[Step], indices: Indices) -> list[Step]:
         step = stack.pop()
         if isinstance(step, Loop):
             step.index = indices.get(step.index, step.index)
+            step.index.start = step.index.start and _rename_place(step.index.start, indices)
             stack.extend(step.body)
     return renamed
 

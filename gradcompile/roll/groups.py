@@ -6,8 +6,9 @@ layer is applied at several places and some of them are ready earlier than the o
 for each other, as far as nothing else has to wait for them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gradcompile.ir import Program, Var
 from gradcompile.roll.forms import Form, Forms, Stored, Template
@@ -19,6 +20,26 @@ group of values, by local numbers."""
 
 MANY_SOURCES = 4
 """A sum over more groups than this reads the steps of a recurrence: they count as one group."""
+
+
+FEWEST_LENGTHS = 3
+"""From so many lengths of a sum on, one loop computes it for all of them."""
+
+
+class Shape(NamedTuple):
+    """What the members of a group have in common.
+
+    Attributes:
+        reverse: do they belong to the reverse sweep?
+        is_sum: are they sums?
+        counts: each kind of terms, and how many of it there are.
+        sources: what their leaves read, where that matters.
+    """
+
+    reverse: bool
+    is_sum: bool
+    counts: tuple[tuple[Segment, object], ...]
+    sources: tuple[int, ...] | None
 
 
 @dataclass(eq=False)
@@ -35,6 +56,7 @@ class Group:
         shape: what equal groups have in common.
         rounds: how many groups of a scan were merged in it; their members follow each other.
         scan: the number of the scan it belongs to; -1 for none.
+        ragged: the segment of which each member sums another number of terms; -1 for none.
     """
 
     members: list[int]
@@ -43,9 +65,10 @@ class Group:
     is_sum: bool
     reverse: bool
     level: int
-    shape: object
+    shape: "Shape"
     rounds: int = 1
     scan: int = -1
+    ragged: int = -1
 
 
 def make_groups(program: Program, forms: Forms, places: "Places") -> list[Group]:
@@ -68,7 +91,7 @@ def make_groups(program: Program, forms: Forms, places: "Places") -> list[Group]
         kin.append(kinds.setdefault((level, family), len(kinds)))
         steps.append(kinds.setdefault(family, len(kinds)))
         counts = tuple((segment, len(found)) for segment, found in terms)
-        shape = (reverse, value.is_sum, counts, sources)
+        shape = Shape(reverse, value.is_sum, counts, sources)
         group = groups.get((level, shape))
         if group is None:
             segments = [(segment[0], len(found)) for segment, found in terms]
@@ -77,9 +100,48 @@ def make_groups(program: Program, forms: Forms, places: "Places") -> list[Group]
         group.members.append(number)
         for leaves, (_, found) in zip(group.leaves, terms, strict=True):
             leaves.append([leaf for form in found for leaf in form.leaves])
-    for group in groups.values():
+    made = list(_merge_ragged(groups.values()))
+    for group in made:
         _sort(group, [places(stored[member]) for member in group.members])
-    return sorted(groups.values(), key=lambda group: (group.reverse, group.level))
+    return sorted(made, key=lambda group: (group.reverse, group.level))
+
+
+def _merge_ragged(groups: Iterable[Group]) -> Iterator[Group]:
+    """The groups, those merged that differ in the length of one sum alone."""
+    alike: dict[object, list[Group]] = {}
+    for group in groups:
+        kinds = tuple(segment for segment, _ in group.shape.counts)
+        key = (group.level, group.shape._replace(counts=()), kinds)
+        alike.setdefault(key, []).append(group)
+    for found in alike.values():
+        lengths = zip(*([count for _, count in group.segments] for group in found), strict=True)
+        varying = [place for place, counts in enumerate(lengths) if len(set(counts)) > 1]
+        if len(found) >= FEWEST_LENGTHS and len(varying) == 1 and _reads(found[0], varying[0]):
+            yield _merged(found, varying[0])
+        else:
+            yield from found
+
+
+def _reads(group: Group, place: int) -> bool:
+    """Do the terms of a segment read anything?"""
+    return bool(group.leaves[place][0])
+
+
+def _merged(groups: Sequence[Group], ragged: int) -> Group:
+    first = groups[0]
+    members = [member for group in groups for member in group.members]
+    leaves = [
+        [leaf for group in groups for leaf in group.leaves[place]]
+        for place in range(len(first.leaves))
+    ]
+    template, _ = first.segments[ragged]
+    segments = [*first.segments]
+    segments[ragged] = (template, 0)
+    lengths = tuple((group.segments[ragged][1], len(group.members)) for group in groups)
+    counts = [*first.shape.counts]
+    counts[ragged] = (counts[ragged][0], lengths)
+    shape = first.shape._replace(counts=tuple(counts))
+    return Group(members, segments, leaves, True, first.reverse, first.level, shape, ragged=ragged)
 
 
 def _segments(

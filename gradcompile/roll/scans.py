@@ -67,5 +67,5 @@ def _merge(rounds: Sequence[Group], scan: int) -> Group:
     ]
     return Group(
         members, first.segments, leaves, first.is_sum, first.reverse, first.level, first.shape,
-        rounds=len(rounds), scan=scan,
+        rounds=len(rounds), scan=scan, ragged=first.ragged,
     )  # fmt: skip

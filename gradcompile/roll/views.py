@@ -41,7 +41,7 @@ def make_views(nests: Sequence[Nest], flat: Array, labels: Sequence[str]) -> Non
     Args:
         nests: are changed.
         flat: the array.
-        labels: of its elements; those of equal labels side by side are one argument.
+        labels: for each element, of what it is a part; equal labels side by side are one argument.
     """
     spans = _spans(flat, labels)
     parts: dict[int, list[_Part]] = {}
@@ -52,7 +52,8 @@ def make_views(nests: Sequence[Nest], flat: Array, labels: Sequence[str]) -> Non
     for found in parts.values():
         for part in found:
             stop = part.start + part.rows * part.widths[0]
-            label = common_label(labels[part.start : stop])
+            inside = sorted(set(labels[part.start : stop]))
+            label = inside[0] if len(inside) == 1 else common_label(inside)
             part.array = Array(_shape(part), space=flat.space, start=part.start, label=label)
 
     slices: dict[tuple[int, int], Array] = {}
@@ -71,9 +72,9 @@ def _spans(flat: Array, labels: Sequence[str]) -> list[Array]:
     spans: list[Array] = []
     if not any(labels):
         return [flat]
-    for start, stop in _runs([common_label([label, label]) for label in labels]):
+    for start, stop in _runs(labels):
         shape = () if stop - start == 1 else (stop - start,)
-        label = common_label(labels[start:stop])
+        label = labels[start]
         spans.append(Array(shape, space=flat.space, start=start, label=label))
     return spans
 
@@ -97,8 +98,8 @@ def _in_span(spans: Sequence[Array], place: Place, parts: dict[tuple[int, int], 
         first, last = first + min(reach, 0), last + max(reach, 0)
     for span in spans:
         if span.start <= first and last < span.start + span.size:
-            if not span.shape:
-                return Place(span)
+            if not span.shape:  # a number is a copy: it can be read, but not written
+                return Place(span) if span.space == "inputs" else place
             if [stride for _, stride in subscript.terms] == [1] and last - first + 1 < span.size:
                 new = Array((last - first + 1,), "", span.space, first, span.label)
                 return Place(parts.setdefault((first, last), new), (Subscript(0, subscript.terms),))

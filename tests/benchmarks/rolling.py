@@ -90,7 +90,7 @@ def with_unit(value: float, unit: str) -> str:
     if unit == "%":
         return f"{value:.3g} %"
     if unit == "ε":  # a relative difference
-        return f"{value:.0e}"
+        return f"{value:.0e}" if value else "0"
     number = f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.2f}"
     return f"{number} {unit}".strip()
 
@@ -220,7 +220,8 @@ def eager_steps(found: Found, bar: float) -> Iterator[Figure]:
         yield Figure(f"one step, .{name}", found["fast"][name]["seconds"], "s")
     for name, one in found["slow"].items():
         if name != "flat":
-            note = f"{with_unit(one['seconds'], 's')} a step: the graph and its backward pass"
+            seconds = with_unit(one["seconds"], "s")
+            note = f"{seconds} of a core a step: the graph and its backward pass"
             its_bar = bar if name == "eager" else None
             yield Figure(f"{name} / .flat", one["times"], "×", its_bar, at_least=True, note=note)
 
@@ -338,9 +339,13 @@ def blocks(lab: Lab) -> Row:
     """Random programs of which some parts are alike."""
     count = lab.size(500, 60)
     found = lab.cold(job="blocks", count=count)
-    note = f"by CPython, {found['compiled']} of them by machine code as well"
+    note = (
+        f"by CPython, {found['compiled']} of them by machine code as well; left out are "
+        f"{found['sensitive']} in which one ulp of the inputs makes such a difference, too"
+    )
     figures = [
         Figure("rolled beside unrolled", found["difference"], "ε", AGREE, note=note),
+        Figure("the same, strict=True", found["strict"], "ε", 0.0, note="all of them"),
         Figure("in loops where regular", found["regular"], "%", 80.0, at_least=True,
                note="of the operations that a run executes"),
         Figure("in loops elsewhere", found["others"], "%"),

@@ -11,12 +11,17 @@ Candidate = tuple[Callable[..., Any], tuple[Any, ...], int]
 """What to call, with which arguments, and how many times in a row."""
 
 
-def seconds(function: Callable[..., Any], args: tuple[Any, ...], calls: int) -> float:
+def seconds(
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    calls: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> float:
     """Seconds a call, over some calls."""
-    start = time.perf_counter()
+    start = clock()
     for _ in itertools.repeat(None, calls):
         function(*args)
-    return (time.perf_counter() - start) / calls
+    return (clock() - start) / calls
 
 
 def calls_in(function: Callable[..., Any], args: tuple[Any, ...], span: float) -> int:
@@ -27,12 +32,16 @@ def calls_in(function: Callable[..., Any], args: tuple[Any, ...], span: float) -
     return max(1, round(span / taken))
 
 
-def by_turns(candidates: Mapping[str, Candidate], turns: int) -> dict[str, list[float]]:
+def by_turns(
+    candidates: Mapping[str, Candidate],
+    turns: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, list[float]]:
     """Seconds a call of each candidate, one measurement a turn."""
     found: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(turns):
         for name, candidate in candidates.items():
-            found[name].append(seconds(*candidate))
+            found[name].append(seconds(*candidate, clock))
     return found
 
 
