@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import TypeVar
 
-LIMIT = 1000
+LIMIT = 500
 """The most statements of one function."""
 
 Item = TypeVar("Item")
