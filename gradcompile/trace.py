@@ -10,6 +10,7 @@ from gradcompile.collector import collector_paused
 from gradcompile.ir import Program
 from gradcompile.lower import lower
 from gradcompile.names import Names
+from gradcompile.stages import Stages
 from gradcompile.tree import Structure, flatten, paths, unflatten
 from gradcompile.value import Constant, TracedValue, TraceError, Value, topological
 
@@ -61,12 +62,16 @@ def trace_function(
     call = inspect.BoundArguments(bound.signature, arguments)
     lines: dict[int, str] | None = {} if record_lines else None
     TracedValue.lines = lines
+    stages = Stages()
     try:
-        returned = function(*call.args, **call.kwargs)
+        with stages("trace"):
+            returned = function(*call.args, **call.kwargs)
     finally:
         TracedValue.lines = None
     outputs, result = _outputs(returned, name)
-    return Traced(lower(outputs, inputs, names, name, lines), structures, result)
+    with stages("lower"):
+        program = lower(outputs, inputs, names, name, lines)
+    return Traced(program, structures, result, stages.seconds)
 
 
 def _outputs(returned: Any, name: str) -> tuple[list[Value], Structure]:
@@ -117,7 +122,10 @@ def trace_graph(root: Value, inputs: Inputs, name: str) -> Traced:
     _require_distinct(leaves, labels)
     present = {id(v) for v in topological(root, stop_at={id(v) for v in leaves})}
     _require_present(structures, leaves, labels, present, name)
-    return Traced(lower([root], leaves, labels, name), structures, Structure("leaf"))
+    stages = Stages()
+    with stages("lower"):
+        program = lower([root], leaves, labels, name)
+    return Traced(program, structures, Structure("leaf"), stages.seconds)
 
 
 def _require_present(

@@ -219,3 +219,33 @@ def test_what_is_no_label_is_text_too():
     read = Reader(text)
     assert not {"img", "u"} & set(read.tags)
     assert read.text.count(evil) == 4
+
+
+# --- the report of a build --------------------------------------------------------------------
+
+
+def test_a_build_reports_its_stages_and_its_loops():
+    xs = [Value(0.1 * k) for k in range(40)]
+    root = sum((x * 0.3 + k * 0.7).tanh() for k, x in enumerate(xs))
+    report = gdc.compile(root, inputs={"x": xs}, roll=True, cache=False).report()
+    passes = {"capture", "fold", "simplify", "cse", "dce", "reverse", "roll"}
+    assert {"lower", *passes, "emit", "numba"} <= set(report.seconds)
+    assert report.rolled["nests"] >= 1
+    assert report.rolled["members"] >= 40
+    assert "loop nests" in str(report)
+    straight = gdc.compile(lambda x: x * x).report()
+    assert straight.rolled is None
+    assert "straight-line" in str(straight)
+    assert straight.seconds["trace"] >= 0.0
+
+
+def test_a_large_compilation_shows_its_progress(capsys):
+    xs = [Value(0.1 * k) for k in range(300)]
+    root = sum((x * x + 1.0).log() for x in xs)
+    function = gdc.compile(root, inputs={"x": xs}, progress=True, cache=False)
+    assert "compile:" not in capsys.readouterr().err
+    function.value_and_grad.source  # noqa: B018
+    assert "compile:" in capsys.readouterr().err
+    small = gdc.compile(xs[0] * xs[1], inputs=xs[:2], progress=True, cache=False)
+    small.value_and_grad.source  # noqa: B018
+    assert "compile:" not in capsys.readouterr().err
