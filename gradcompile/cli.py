@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from gradcompile import __version__, compiler, demo
+from gradcompile import __version__, compiler, demo, functions
 from gradcompile.compiler import CompiledFunction
 from gradcompile.ops import TABLE
-from gradcompile.syntax import evaluate, free_names, parse, shorten
+from gradcompile.syntax import LIST, evaluate, free_names, parse, shorten
 from gradcompile.terminal import console, print_code, print_derivative
 from gradcompile.value import Value
 
@@ -35,8 +35,20 @@ if TYPE_CHECKING:
 NUMBERS = {"pi": math.pi, "inf": math.inf, "nan": math.nan}
 """The names that are numbers; every other name is an input."""
 
-FUNCTIONS = {**TABLE, "max": TABLE["maximum"], "min": TABLE["minimum"]}
-"""The functions of expressions: the op table's, and Python's names for two of them."""
+COMPOSITE = {
+    f.__name__: f
+    for f in (
+        functions.dot, functions.sum, functions.prod, functions.mean, functions.norm,
+        functions.logsumexp, functions.cross_entropy,
+    )
+}  # fmt: skip
+"""The functions of lists that give one number."""
+
+FUNCTIONS = {
+    **TABLE, "max": TABLE["maximum"], "min": TABLE["minimum"],
+    **COMPOSITE, LIST: lambda *items: list(items),
+}  # fmt: skip
+"""The functions of expressions: the op table's, Python's names for two of them, those of lists."""
 
 Point = dict[str, float]
 
@@ -64,9 +76,11 @@ class Expression:
 
     def __post_init__(self) -> None:
         try:
-            self.graph(dict.fromkeys(self.names, 1.0))
+            root = self.graph(dict.fromkeys(self.names, 1.0))
         except TypeError as error:
             raise UsageError(str(error)) from None
+        if np.ndim(root):
+            raise UsageError(f"{shorten(self.text)!r} is a list, and not one number")
         if not self.names:
             raise UsageError(f"{shorten(self.text)!r} has no inputs to differentiate by")
 
@@ -221,7 +235,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="gradcompile",
         description="A compiler for scalar expression graphs.",
         epilog="An expression is Python: numbers, names, + - * / **, and or not, comparisons, "
-        f"`a if c else b` and the functions {', '.join(TABLE)}. "
+        f"`a if c else b`, the functions {', '.join(TABLE)}, "
+        f"and of lists such as [x, 2*y] {', '.join(COMPOSITE)}. "
         f"The names {', '.join(NUMBERS)} are numbers; every other name is an input.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")

@@ -23,6 +23,9 @@ COMPARISONS: dict[type[ast.AST], str] = {
     ast.Eq: "equal", ast.NotEq: "not_equal",
 }  # fmt: skip
 
+LIST = "[]"
+"""The name of the function that makes a list; an algebra without it has no lists."""
+
 
 class ExpressionError(ValueError):
     """Text that is not an expression over known names and operations."""
@@ -93,7 +96,8 @@ def code(tree: ast.expr, functions: Functions, number: Callable[[float], Any] = 
 
     Raises:
         ExpressionError: it contains anything but numbers, known names, arithmetic, comparisons,
-            and, or, not, conditional expressions and calls of known functions.
+            and, or, not, conditional expressions and calls of known functions; and lists, where
+            the algebra has them.
     """
     steps: list[tuple[Any, Any]] = []
     stack: list[tuple[ast.expr, tuple[Any, int] | None]] = [(tree, None)]
@@ -141,10 +145,12 @@ def _constant(node: ast.Constant) -> float:
 
 def _operation(node: ast.expr, functions: Functions) -> _Step:
     name, children = _name_and_children(node)
-    if name not in functions:
+    if name not in functions and name != LIST:
         similar = difflib.get_close_matches(name[:40], functions, 1)
         hint = f"; is {similar[0]!r} meant?" if similar else ""
         raise ExpressionError(f"unknown function {shorten(name)!r}{hint}")
+    if name not in functions:
+        raise ExpressionError(_not_allowed(node))
     return functions[name], children
 
 
@@ -168,7 +174,13 @@ def _name_and_children(node: ast.expr) -> tuple[str, list[ast.expr]]:
             return "where", [test, body, orelse]
         case ast.Call(ast.Name(name), arguments, []):
             return name, arguments
-    raise ExpressionError(
+        case ast.List(items):
+            return LIST, items
+    raise ExpressionError(_not_allowed(node))
+
+
+def _not_allowed(node: ast.expr) -> str:
+    return (
         f"`{_text(node)}` is not allowed: expressions are made of numbers, names, + - * / **, and "
         "or not, single comparisons, `a if c else b` and calls of known functions by position"
     )

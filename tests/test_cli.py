@@ -125,6 +125,18 @@ def test_conditions(command):
         assert f"value  {value}\n" in command("show", expression, "--at", f"x={x}")[2]
 
 
+def test_functions_of_lists(command, fails):
+    _, _, err = command("show", "logsumexp([x, 2*y, 0])", "--at", "x=1000,y=-1000")
+    assert err.splitlines()[1:] == ["value  1000.0", "d/dx   1.0", "d/dy   0.0"]
+    assert command("show", "dot([x, y], [3, 4])", "--at", "x=1,y=2")[2].splitlines()[1] == (
+        "value  11.0"
+    )
+    assert command("verify", "cross_entropy([a, b], 1)")[:2] == (0, "d/da: proved\nd/db: proved\n")
+    assert fails("show", "[x, y]") == "'[x, y]' is a list, and not one number"
+    assert fails("show", "exp([x, y])") == "'exp([x, y])' is a list, and not one number"
+    assert "shapes (1,) and (2,)" in fails("show", "dot([x], [1, 2])")
+
+
 def test_long_expressions(command):
     assert command("show", " or ".join(["x"] * 2000), "--at", "x=0")[2].startswith(
         "at x=0.0\nvalue  0.0"
@@ -249,7 +261,7 @@ def test_demo_output_that_cannot_be_written(fails, tmp_path):
         ("9" * 5000 + "*x", "limit"),
         ("(" * 100_000 + "x" + ")" * 100_000, "nested"),
         ("+".join("x" * 100_000), "too long or nested too deeply"),
-        ("[" + "+".join("x" * 2_000) + "]", "is not allowed"),
+        ("{" + "+".join("x" * 2_000) + "}", "is not allowed"),
         ("-" * 100_000 + "x", "nested"),
         ("x" * 100_000 + "(x)", "unknown function"),
     ],
