@@ -378,11 +378,11 @@ def measured(name: str, lab: Lab) -> Row:
 # --- showing -------------------------------------------------------------------------------------
 
 
-def header(quick: bool) -> list[str]:
+def header(quick: bool, only: Sequence[str] = ()) -> list[str]:
     """What was run, by what, on what kind of machine."""
     names = ("numpy", "numba", "jax", "micrograd")
     versions = ", ".join(f"{name} {version(name)}" for name in names)
-    command = COMMAND + (" --quick" if quick else "")
+    command = " ".join([COMMAND, *(f"--only {name}" for name in only), *["--quick"] * quick])
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     return [
         f"`{command}`, {os.cpu_count()} cores{load}, {platform.machine()}, "
@@ -391,9 +391,9 @@ def header(quick: bool) -> list[str]:
     ]
 
 
-def markdown(rows: Sequence[Row], quick: bool) -> str:
-    """The page."""
-    title = ["# What rolling achieves", "", *header(quick), "", EXPLANATION]
+def markdown(rows: Sequence[Row], lines: Sequence[str]) -> str:
+    """The page, under the lines that say what was run."""
+    title = ["# What rolling achieves", "", *lines, "", EXPLANATION]
     table = ["| work | nodes | figure | found | bar | |", "|---|--:|---|--:|--:|---|"]
     notes = []
     for row in rows:
@@ -427,16 +427,16 @@ def show(row: Row, out: Callable[[str], Any] = print) -> None:
         )
 
 
-def save(path: Path, rows: Sequence[Row], quick: bool) -> None:
+def save(path: Path, rows: Sequence[Row], lines: Sequence[str]) -> None:
     """Write the figures as JSON or as Markdown, by the name of the file."""
     if path.suffix == ".json":
         found = [asdict(row) for row in rows]
         for row, as_found in zip(rows, found, strict=True):
             for figure, one in zip(row.figures, as_found["figures"], strict=True):
                 one["verdict"] = figure.verdict
-        path.write_text(json.dumps({"header": header(quick), "rows": found}, indent=1) + "\n")
+        path.write_text(json.dumps({"header": lines, "rows": found}, indent=1) + "\n")
     else:
-        path.write_text(markdown(rows, quick))
+        path.write_text(markdown(rows, lines))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -446,13 +446,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="small works, each measured once")
     parser.add_argument("--out", metavar="FILE", type=Path, help="write .md or .json as well")
     given = parser.parse_args(arguments)
-    print("\n".join(header(given.quick)), flush=True)
+    lines = header(given.quick, given.only or ())
+    print("\n".join(lines), flush=True)
     rows = []
     for name in given.only or ROWS:
         rows.append(measured(name, Lab(given.quick)))
         show(rows[-1], partial(print, flush=True))
         if given.out is not None:
-            save(given.out, rows, given.quick)
+            save(given.out, rows, lines)
     verdicts = [figure.verdict for row in rows for figure in row.figures]
     print(f"\n{verdicts.count('met')} bars met, {verdicts.count('missed')} missed")
     return 1 if "missed" in verdicts else 0

@@ -79,7 +79,7 @@ def test_verdicts():
 
 
 def test_the_page_has_a_line_for_each_figure():
-    lines = markdown([ROW], quick=False).splitlines()
+    lines = markdown([ROW], ["what was run"]).splitlines()
     assert "| a work | 12,345 | time | 1.23 ms | ≤ 2 ms | met |" in lines
     assert "|  |  | factor | 7,000 × | ≥ 5,000 × | met |" in lines
     assert "|  |  | told | 6.50 GB |  |  |" in lines
@@ -88,7 +88,7 @@ def test_the_page_has_a_line_for_each_figure():
 
 def test_the_figures_are_saved(tmp_path):
     for name in ("found.md", "found.json"):
-        save(tmp_path / name, [ROW], quick=True)
+        save(tmp_path / name, [ROW], ["what was run"])
     assert (tmp_path / "found.md").read_text().startswith("# ")
     found = json.loads((tmp_path / "found.json").read_text())
     figures = found["rows"][0]["figures"]
