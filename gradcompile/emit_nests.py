@@ -6,6 +6,7 @@ one letter means the same all through the text.
 """
 
 import ast
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -44,6 +45,9 @@ WHOLE = 150
 PART = 80
 """About as many lines has each function where one is not enough."""
 
+KEPT, SHARED = "kept", "shared"
+"""The spaces of numbers and arrays that pass from one function to another."""
+
 Written = tuple[Nest, list[str]]
 """A nest and its lines."""
 
@@ -71,7 +75,7 @@ class _Emitter:
     plain: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.namer = Names(emitted_names() | {"inputs", "data", "tables", "kept"})
+        self.namer = Names(emitted_names() | {"inputs", "data", "tables", KEPT})
         self.namer.fresh(self.function)
         self.results = [x for x in self.rolled.outputs if isinstance(x, Array)]
         for result in self.results:
@@ -107,31 +111,35 @@ class _Emitter:
     # --- parts ---------------------------------------------------------------------------------
 
     def _split(self, parts: Sequence[Sequence[Written]]) -> list[str]:
-        """A function for each part, and one that calls them; `kept` is what passes between."""
+        """A function for each part, and one that calls them.
+
+        What passes from one to another is allocated there: arrays, and `kept` for single numbers.
+        """
         users = Counter(a for part in parts for a in set(_arrays([nest for nest, _ in part])))
         returned = {x.array for x in self.rolled.outputs if isinstance(x, Place)}
-        size = 0
-        for array in self.used:
-            if not array.space and (users[array] > 1 or array in returned):
-                array.space, array.start = "kept", size
-                size += array.size
+        passed = [a for a in self.used if not a.space and (users[a] > 1 or a in returned)]
+        numbers = [array for array in passed if not array.shape]
+        for start, array in enumerate(numbers):
+            array.space, array.start = KEPT, start
+        shared = [array for array in passed if array.shape]
+        for array in shared:
+            array.space = SHARED
+        names = [
+            *argument_names(self.rolled),
+            KEPT,
+            *(self.names[a] for a in (*self.results, *shared)),
+        ]
         functions, calls = [], []
         for place, part in enumerate(parts, 1):
             rewritten = [(nest, list(self._nest(nest))) for nest, _ in part]
-            bases = {self._base(array) for array in _arrays([nest for nest, _ in part])}
-            bases |= {self.names[result] for result in self.results}
             text = self._function("f", [], rewritten, whole=False)
-            order = (*argument_names(self.rolled), "kept", *map(self.names.get, self.results))
-            arguments = [x for x in order if x in bases and f"{x}[" in text]
+            arguments = [name for name in names if re.search(rf"\b{name}\[", text)]
             name = self.namer.fresh(f"{self.function}_{place}")
             functions.append(self._function(name, arguments, rewritten, whole=False))
             calls.append(f"{name}({', '.join(arguments)})")
-        body = [
-            *(f"{self.names[result]} = empty({result.size})" for result in self.results),
-            f"kept = empty({size})",
-            *calls,
-            self._return(),
-        ]
+        allocations = [self._allocation(array) for array in (*self.results, *shared)]
+        kept = [f"{KEPT} = empty({len(numbers)})"] if numbers else []
+        body = [*allocations, *kept, *calls, self._return()]
         return [*functions, function_text(self.function, argument_names(self.rolled), body)]
 
     # --- names ---------------------------------------------------------------------------------
@@ -198,7 +206,7 @@ class _Emitter:
     def _views(self, arrays: Sequence[Array]) -> list[str]:
         lines = []
         for array in arrays:
-            if array.space == "kept" and not array.shape:
+            if array.space in (KEPT, SHARED):
                 continue
             name = self.names[array]
             base = self._base(array)
@@ -220,13 +228,12 @@ class _Emitter:
         return part if len(array.shape) == 1 else f"{part}.reshape(({shape}))"
 
     def _allocations(self, arrays: Sequence[Array], whole: bool) -> list[str]:
-        results = self.results if whole else []
-        lines = [f"{self.names[result]} = empty({result.size})" for result in results]
-        for array in arrays:
-            if not array.space and array.shape:
-                shape = array.shape if len(array.shape) > 1 else array.shape[0]
-                lines.append(f"{self.names[array]} = empty({shape})")
-        return lines
+        own = [array for array in arrays if not array.space and array.shape]
+        return [self._allocation(array) for array in (*(self.results if whole else ()), *own)]
+
+    def _allocation(self, array: Array) -> str:
+        shape = array.shape if len(array.shape) > 1 else array.size
+        return f"{self.names[array]} = empty({shape})"
 
     # --- nests ---------------------------------------------------------------------------------
 
@@ -293,8 +300,8 @@ class _Emitter:
         return instantiate(op.template, dict(zip(op.operand_names, trees, strict=True)), self.plain)
 
     def _place(self, place: Place) -> ast.expr:
-        if place.array.space == "kept" and not place.array.shape:
-            return ast.Subscript(ast.Name("kept"), ast.Constant(place.array.start))
+        if place.array.space == KEPT:
+            return ast.Subscript(ast.Name(KEPT), ast.Constant(place.array.start))
         name = ast.Name(self.names[place.array])
         if not place.subscripts:
             return name

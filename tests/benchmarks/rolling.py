@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -380,7 +381,7 @@ def measured(name: str, lab: Lab) -> Row:
 
 def header(quick: bool, only: Sequence[str] = ()) -> list[str]:
     """What was run, by what, on what kind of machine."""
-    names = ("numpy", "numba", "jax", "micrograd")
+    names = [name for name in ("numpy", "numba", "jax", "micrograd") if find_spec(name)]
     versions = ", ".join(f"{name} {version(name)}" for name in names)
     command = " ".join([COMMAND, *(f"--only {name}" for name in only), *["--quick"] * quick])
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""

@@ -3,7 +3,7 @@ from gradcompile.ieee import exp
 from numpy import empty
 
 
-def attention_value_and_grad_1(inputs, data, tables, kept):
+def attention_value_and_grad_1(inputs, data, tables, kept, add1, exp1, div4, div5, add2_bar):
     div1 = empty(2)
     sub1 = empty(2)
     s1 = empty(2)
@@ -13,12 +13,10 @@ def attention_value_and_grad_1(inputs, data, tables, kept):
     div3 = empty((2, 2))
     sub1_bar = empty(2)
     sub2_bar = empty(6)
-    add1 = kept[0:24].reshape((4, 6))
     table1 = tables[0:24].reshape((4, 6))
     data1 = data[0:4]
     table2 = tables[24:48].reshape((4, 6))
     data2 = data[4:8]
-    exp1 = kept[24:34]
     table3 = tables[48:58]
     table4 = tables[58:68]
     table5 = tables[68:78]
@@ -26,9 +24,6 @@ def attention_value_and_grad_1(inputs, data, tables, kept):
     data3 = data[8:10]
     data4 = data[10:12]
     data5 = data[12:16].reshape((2, 2))
-    div4 = kept[35:37]
-    div5 = kept[37:43]
-    add2_bar = kept[43:46]
     # forward sweep
     # add1[l, k] = inputs[table1[l, k]] * data1[l] + inputs[table2[l, k]] * data2[l]
     for l in range(4):
@@ -77,12 +72,12 @@ def attention_value_and_grad_1(inputs, data, tables, kept):
         for p in range(2):
             div3[i, p] = s2[i, p] / s1[i]
             sub2[2 * i + p + 2] = div3[i, p] - data5[i, p]
-    # kept[34] = sum_i(sub1[i] * sub1[i]) + sum_k(sub2[k] * sub2[k])
-    kept[34] = 0.0
+    # kept[0] = sum_i(sub1[i] * sub1[i]) + sum_k(sub2[k] * sub2[k])
+    kept[0] = 0.0
     for i in range(2):
-        kept[34] += sub1[i] * sub1[i]
+        kept[0] += sub1[i] * sub1[i]
     for k in range(6):
-        kept[34] += sub2[k] * sub2[k]
+        kept[0] += sub2[k] * sub2[k]
     # reverse sweep
     # sub1_bar[i] = sub1[i] * 2.0
     # div4[i] = sub1_bar[i] / exp1[0]
@@ -104,15 +99,15 @@ def attention_value_and_grad_1(inputs, data, tables, kept):
     for i in range(2):
         div5[i] = sub2_bar[i] / add2
     add2_bar[0] = -(sub2_bar[0] * (div2[0] / add2)) - sub2_bar[1] * (div2[1] / add2)
-    # kept[46] = sum_i(div4[i] * add1[0, i + 4]) + sum_i(-(sub1_bar[i] * (div1[i] / exp1[0])))
-    kept[46] = 0.0
+    # kept[1] = sum_i(div4[i] * add1[0, i + 4]) + sum_i(-(sub1_bar[i] * (div1[i] / exp1[0])))
+    kept[1] = 0.0
     for i in range(2):
-        kept[46] += div4[i] * add1[0, i + 4]
+        kept[1] += div4[i] * add1[0, i + 4]
     for i in range(2):
-        kept[46] -= sub1_bar[i] * (div1[i] / exp1[0])
+        kept[1] -= sub1_bar[i] * (div1[i] / exp1[0])
 
 
-def attention_value_and_grad_2(data, tables, kept, gradient):
+def attention_value_and_grad_2(data, tables, kept, gradient, add1, exp1, div4, div5, add2_bar):
     add1_bar = empty((2, 2))
     div6 = empty(9)
     add1_bar_2 = empty(2)
@@ -121,11 +116,6 @@ def attention_value_and_grad_2(data, tables, kept, gradient):
     add1_bar_5 = empty((2, 2, 2))
     add1_bar_6 = empty((2, 2))
     add1_bar_7 = empty(2)
-    add1 = kept[0:24].reshape((4, 6))
-    exp1 = kept[24:34]
-    div4 = kept[35:37]
-    div5 = kept[37:43]
-    add2_bar = kept[43:46]
     table7 = tables[106:115]
     table8 = tables[88:97]
     table9 = tables[97:106]
@@ -170,7 +160,7 @@ def attention_value_and_grad_2(data, tables, kept, gradient):
     for j in range(3):
         for i in range(2):
             add1_bar_3[i] += div5[i + 2 * j] * exp1[table11[j]]
-    div7 = kept[46] * exp1[0] / 1.4142135623730951
+    div7 = kept[1] * exp1[0] / 1.4142135623730951
     # add1_bar_4[i] = div7 * add1[0, 2 * i + 1]
     for i in range(2):
         add1_bar_4[i] = div7 * add1[0, 2 * i + 1]
@@ -229,7 +219,12 @@ def attention_value_and_grad_2(data, tables, kept, gradient):
 
 def attention_value_and_grad(inputs, data, tables):
     gradient = empty(12)
-    kept = empty(47)
-    attention_value_and_grad_1(inputs, data, tables, kept)
-    attention_value_and_grad_2(data, tables, kept, gradient)
-    return kept[34], gradient
+    add1 = empty((4, 6))
+    exp1 = empty(10)
+    div4 = empty(2)
+    div5 = empty(6)
+    add2_bar = empty(3)
+    kept = empty(2)
+    attention_value_and_grad_1(inputs, data, tables, kept, add1, exp1, div4, div5, add2_bar)
+    attention_value_and_grad_2(data, tables, kept, gradient, add1, exp1, div4, div5, add2_bar)
+    return kept[0], gradient
