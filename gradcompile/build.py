@@ -262,6 +262,7 @@ class Build:
         return function
 
     @cached_property
+    @collector_paused()
     def machine(self) -> Any:
         """The machine code: a numba dispatcher of the inputs and the constants."""
         function, constants = self.function, self.constants
