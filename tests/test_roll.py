@@ -531,3 +531,18 @@ def test_a_gradient_by_some_arguments_bears_their_names():
     source = gdc.compile(loss, weights, wrt="u", roll=True, cache=False).source
     assert "u_bar" in source
     assert "w_bar" not in source
+
+
+def test_groups_of_ten_thousand_members_read_what_they_should():
+    weights = [Value(0.1 * k - 0.3) for k in range(8)]
+    rows = [math.sin(k) for k in range(1500)]
+    hidden = [[(w * x + 0.5).tanh() for w in weights] for x in rows]
+    root = sum(sum(h * h * w for h, w in zip(row, weights, strict=True)) for row in hidden)
+    function = gdc.compile(root, inputs={"w": weights}, cache=False)
+    build = function.value_and_grad._build()
+    assert build.code.rolled["members"] > 10_000
+    assert build.code.rolled["gathers"] == 0
+    root.backward()
+    value, gradient = build.run(np.array([w.data for w in weights]))
+    assert value == pytest.approx(root.data, rel=1e-12)
+    assert gradient == pytest.approx([w.grad for w in weights], rel=1e-12)

@@ -387,9 +387,15 @@ def _backward(lists: Sequence[Integers], extents: Sequence[int]) -> tuple[int, .
 
 
 def _coordinates(array: Array, places: Integers) -> list[Integers]:
-    if len(array.shape) == 1:
-        return [places]
-    return list(np.unravel_index(places, array.shape)) if array.shape else []
+    """Places in an array, dimension by dimension.
+
+    numpy 2.4's `unravel_index` is wrong for more than 8,192 places in two dimensions.
+    """
+    coordinates: list[Integers] = []
+    for extent in reversed(array.shape[1:]):
+        places, inner = np.divmod(places, extent)
+        coordinates.append(inner)
+    return [places, *reversed(coordinates)] if array.shape else []
 
 
 LONG = 16

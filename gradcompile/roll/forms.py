@@ -94,6 +94,7 @@ class Forms:
         self.stored: list[Stored] = []
         self.number_of: dict[Var, int] = {}
         self._templates: dict[object, Template] = {}
+        self._numbers: dict[float, Form] = {}
         self._first = len(program.inputs)
         self._forms: dict[Var, Form] = {}
         self._sums: dict[Var, deque[Form]] = {}
@@ -121,10 +122,15 @@ class Forms:
             self._templates[kind] = Template(len(self._templates), kind=kind)
         return self._templates[kind]
 
-    def _constant(self, number: Const) -> Template:
-        if number not in self._templates:
-            self._templates[number] = Template(len(self._templates), number=number)
-        return self._templates[number]
+    def _constant(self, number: Const) -> Form:
+        # A float is found faster than a Const, but 0.0 would find -0.0.
+        known = self._numbers.get(number.value) if number.value else None
+        if known is None:
+            if number not in self._templates:
+                self._templates[number] = Template(len(self._templates), number=number)
+            known = Form(self._templates[number], ())
+            self._numbers[number.value] = known
+        return known
 
     # --- instructions ------------------------------------------------------------------------
 
@@ -157,18 +163,19 @@ class Forms:
         return form
 
     def _combine(self, op: Op, forms: list[Form]) -> Form:
-        if len(forms) == 1:
-            ((part, leaves),) = forms
-            return Form(self._intern((op.name, part.rank), op, (part,)), leaves)
-        if op.commutative and forms[0].template.rank > forms[1].template.rank:
-            forms = forms[::-1]
+        if len(forms) == 2:  # by far the most
+            (left, reads), (right, more) = forms
+            if op.commutative and left.rank > right.rank:
+                left, reads, right, more = right, more, left, reads
+            template = self._intern((op, left.rank, right.rank), op, (left, right))
+            return Form(template, reads + more)
         parts = tuple([form.template for form in forms])
-        template = self._intern((op.name, *[part.rank for part in parts]), op, parts)
+        template = self._intern((op, *[part.rank for part in parts]), op, parts)
         return Form(template, tuple([leaf for form in forms for leaf in form.leaves]))
 
     def _form(self, operand: Operand) -> Form:
         if isinstance(operand, Const):
-            return Form(self._constant(operand), ())
+            return self._constant(operand)
         if operand in self._sums:
             self._settle_sum(operand)
         return self._forms[operand]
