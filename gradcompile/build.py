@@ -108,10 +108,14 @@ class Build:
 
     @cached_property
     @collector_paused()
-    def _captured(self) -> Program:
-        """The program before differentiation, with its data as inputs."""
+    def _capture(self) -> tuple[Program, int]:
+        """The program before differentiation, with its data as inputs; and how varied it is."""
         with self.stages("capture"):
             return capture(self.traced.program)
+
+    @property
+    def _captured(self) -> Program:
+        return self._capture[0]
 
     @cached_property
     @collector_paused()
@@ -133,9 +137,9 @@ class Build:
             return False
         if self._known is not None:
             return True
-        captured = self._captured
+        captured = self._capture
         with self.stages("roll"):
-            return is_regular(captured)
+            return is_regular(*captured)
 
     @cached_property
     def _known(self) -> Code | None:

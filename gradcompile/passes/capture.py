@@ -15,8 +15,12 @@ DEPTH = 3
 many that the same formula at two places of a network looks different."""
 
 
-def capture(program: Program) -> Program:
-    """The program with the constants that are data as its last inputs."""
+def capture(program: Program) -> tuple[Program, int]:
+    """The program with the constants that are data as its last inputs.
+
+    Returns:
+        The program, and how many of its instructions look different.
+    """
     kinds = _kinds(program)
     varies = _varying(program, kinds)
     variables: dict[int, Var] = {}
@@ -37,7 +41,8 @@ def capture(program: Program) -> Program:
         else:
             instructions.append(instruction)
     inputs = program.inputs + tuple(variables.values())
-    return replace(program, inputs=inputs, instructions=tuple(instructions), data=tuple(data))
+    captured = replace(program, inputs=inputs, instructions=tuple(instructions), data=tuple(data))
+    return captured, len(set(kinds))
 
 
 def _kinds(program: Program) -> list[object]:
@@ -55,11 +60,6 @@ def _kinds(program: Program) -> list[object]:
         looks[result] = tuple(look)
         kinds.append((op.name, *[part[-1] for part in parts]))
     return kinds
-
-
-def count_kinds(program: Program) -> int:
-    """How many instructions look different."""
-    return len(set(_kinds(program)))
 
 
 def _varying(program: Program, kinds: list[object]) -> dict[object, tuple[int, ...]]:

@@ -19,7 +19,6 @@ from itertools import groupby
 
 from gradcompile.ir import Const, Operand, Program, Var
 from gradcompile.nests import Array, Nest, Place, Rolled
-from gradcompile.passes.capture import count_kinds
 from gradcompile.roll.arrays import Arrays, Shaped, arrange, stem
 from gradcompile.roll.block import block_rows
 from gradcompile.roll.build import Tables, build, build_scan
@@ -38,9 +37,14 @@ ALIKE = 200
 """If so many instructions look alike, on average, nobody needs to look closer."""
 
 
-def is_regular(program: Program) -> bool:
-    """Would loops make the program much shorter?"""
-    if ALIKE * count_kinds(program) <= len(program):
+def is_regular(program: Program, kinds: int) -> bool:
+    """Would loops make the program much shorter?
+
+    Args:
+        program: before differentiation.
+        kinds: how many of its instructions look different.
+    """
+    if ALIKE * kinds <= len(program):
         return True
     forms = Forms(program, strict=False)
     groups = find_scans(make_groups(program, forms, Places(program)))

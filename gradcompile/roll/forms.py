@@ -191,6 +191,9 @@ class Forms:
     def _flatten(self, op: Op, operands: tuple[Operand, ...]) -> "deque[Form]":
         left, right = operands
         terms = self._terms(left)
+        if op is ops.add and (self.strict or right not in self._sums):
+            terms.append(self._form(right))
+            return terms
         others = deque([self._form(right)]) if self.strict else self._terms(right)
         if op is ops.sub:
             others = deque([self._negative(form) for form in others])
