@@ -22,6 +22,7 @@ from gradcompile.fingerprint import apply, fingerprints
 from gradcompile.interpret import interpret, require_finite
 from gradcompile.ir import Program
 from gradcompile.names import Names, identifier
+from gradcompile.options import GRAD, VALUE, Mode, Options
 from gradcompile.passes import run_passes
 from gradcompile.passes.capture import capture
 from gradcompile.reverse import reverse
@@ -38,37 +39,8 @@ SMALL = 400
 Flat = np.ndarray[Any, np.dtype[np.float64]]
 
 
-@dataclass(frozen=True)
-class Mode:
-    """What a kernel computes: the value, the gradient or both."""
-
-    name: str
-    says: str
-    differentiates: bool
-    keeps_value: bool
-
-
-VALUE = Mode("value", "the value", differentiates=False, keeps_value=True)
-GRAD = Mode("grad", "the gradient", differentiates=True, keeps_value=False)
-VALUE_AND_GRAD = Mode(
-    "value_and_grad", "the value and the gradient", differentiates=True, keeps_value=True
-)
-
-
 _machines: dict[Callable[..., Any], Any] = {}
 """The machine code of functions made of loops: graphs of one structure share both."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """What `compile` was asked for; see there."""
-
-    wrt: str | Sequence[str] | None = None
-    cache: bool = True
-    check_domain: bool = False
-    roll: bool | str = "auto"
-    strict: bool = False
-    progress: bool = False
 
 
 @dataclass

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gradcompile.build import GRAD, VALUE, VALUE_AND_GRAD, Mode, Options
 from gradcompile.ir import Program
 from gradcompile.kernel import Kernel
 from gradcompile.names import identifier
+from gradcompile.options import GRAD, VALUE, VALUE_AND_GRAD, Mode, Options
 from gradcompile.trace import Inputs, Traced, trace_function, trace_graph
 from gradcompile.tree import Structure, flatten
 from gradcompile.value import TraceError, Value

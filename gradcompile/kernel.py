@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcompile.build import Build, Flat, Mode
 from gradcompile.ir import Program
+from gradcompile.options import Mode
 from gradcompile.trace import Traced
 
 if TYPE_CHECKING:
+    from gradcompile.build import Build, Flat
     from gradcompile.compiler import CompiledFunction
 
 
@@ -54,7 +55,9 @@ class Kernel:
                 self._fast[types] = fast
         return build.unpack(build.run(np.array(leaves, np.float64)))
 
-    def _build(self, traced: Traced | None = None) -> Build:
+    def _build(self, traced: Traced | None = None) -> "Build":
+        from gradcompile.build import Build  # the passes load when something is compiled
+
         traced = traced or self._owner._latest()
         if traced not in self._builds:
             owner = self._owner
@@ -77,7 +80,7 @@ class Kernel:
         return self._build().dispatcher
 
     @property
-    def python(self) -> Callable[[Flat], Any]:
+    def python(self) -> "Callable[[Flat], Any]":
         """The emitted function as CPython runs it, on the flat array of all inputs.
 
         numpy's warnings about inf and nan are off: IEEE-754 says what comes out.
@@ -120,7 +123,7 @@ class Kernel:
             vector = self._with_others(build, vector, others)
         return build.run(vector)
 
-    def _with_others(self, build: Build, vector: Flat, others: Mapping[str, Any]) -> Flat:
+    def _with_others(self, build: "Build", vector: "Flat", others: Mapping[str, Any]) -> "Flat":
         needed = [name for name in build.traced.arguments if name not in build.wrt]
         if sorted(others) != sorted(needed):
             raise TypeError(f"flat: expected the arguments {needed}, got {list(others)}")

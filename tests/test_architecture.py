@@ -39,7 +39,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "verify", "jit", "drawing", "structure",
     ),
     # 4: the pipeline end to end
-    ("build", "kernel", "compiler", "check"),
+    ("options", "build", "kernel", "compiler", "check"),
     # 5: what is built on the compiler, and the public names
     ("nn", "optim", "terminal", "demo", "cli", "__main__", "__init__"),
 )  # fmt: skip
