@@ -45,8 +45,8 @@ WHOLE = 150
 PART = 80
 """About as many lines has each function where one is not enough."""
 
-KEPT, SHARED = "kept", "shared"
-"""The spaces of numbers and arrays that pass from one function to another."""
+KEPT = "kept"
+"""The array of the numbers that pass from one function to another."""
 
 Written = tuple[Nest, list[str]]
 """A nest and its lines."""
@@ -67,12 +67,26 @@ def emit_nests(rolled: Rolled, function: str, summary: str = "", array: str = "g
 
 @dataclass
 class _Emitter:
+    """The text of one module.
+
+    Attributes:
+        names: of arrays.
+        letters: of indices.
+        plain: the variables that hold numbers, which need no parentheses or conversion.
+        primals: for arrays of adjoints, what they are the adjoints of.
+        kept: for numbers that pass from one function to another, their places in `kept`.
+        shared: the arrays that do.
+    """
+
     rolled: Rolled
     function: str
     array: str
     names: dict[Array, str] = field(default_factory=dict)
     letters: dict[Index, str] = field(default_factory=dict)
     plain: set[str] = field(default_factory=set)
+    primals: dict[Array, Array | None] = field(default_factory=dict)
+    kept: dict[Array, int] = field(default_factory=dict)
+    shared: list[Array] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.namer = Names(emitted_names() | {"inputs", "data", "tables", KEPT})
@@ -118,16 +132,12 @@ class _Emitter:
         users = Counter(a for part in parts for a in set(_arrays([nest for nest, _ in part])))
         returned = {x.array for x in self.rolled.outputs if isinstance(x, Place)}
         passed = [a for a in self.used if not a.space and (users[a] > 1 or a in returned)]
-        numbers = [array for array in passed if not array.shape]
-        for start, array in enumerate(numbers):
-            array.space, array.start = KEPT, start
-        shared = [array for array in passed if array.shape]
-        for array in shared:
-            array.space = SHARED
+        self.kept = {array: k for k, array in enumerate(a for a in passed if not a.shape)}
+        self.shared = [array for array in passed if array.shape]
         names = [
             *argument_names(self.rolled),
             KEPT,
-            *(self.names[a] for a in (*self.results, *shared)),
+            *(self.names[a] for a in (*self.results, *self.shared)),
         ]
         functions, calls = [], []
         for place, part in enumerate(parts, 1):
@@ -137,8 +147,8 @@ class _Emitter:
             name = self.namer.fresh(f"{self.function}_{place}")
             functions.append(self._function(name, arguments, rewritten, whole=False))
             calls.append(f"{name}({', '.join(arguments)})")
-        allocations = [self._allocation(array) for array in (*self.results, *shared)]
-        kept = [f"{KEPT} = empty({len(numbers)})"] if numbers else []
+        allocations = [self._allocation(array) for array in (*self.results, *self.shared)]
+        kept = [f"{KEPT} = empty({len(self.kept)})"] if self.kept else []
         body = [*allocations, *kept, *calls, self._return()]
         return [*functions, function_text(self.function, argument_names(self.rolled), body)]
 
@@ -150,15 +160,19 @@ class _Emitter:
         inputs.sort(key=lambda array: (len(array.shape) != 1, -array.size))
         whole = {array.label: array for array in reversed(inputs) if len(array.shape) == 1}
         inputs.sort(key=lambda array: (array not in whole.values(), array.start))
-        for array in self.used:
-            if array.space.startswith("output"):
-                array.primal = self._differentiated(array, inputs)
+        self.primals = {
+            array: self._differentiated(array, inputs)
+            if array.space.startswith("output")
+            else array.primal
+            for array in self.used
+        }
         ranked = [*inputs, *self.used]
         labels = {array: self._label(array) for array in ranked if array not in self.names}
         count, reserved = Counter(labels.values()), emitted_names()
         for array, label in labels.items():
-            if array.primal in self.names:
-                self.names[array] = self.namer.fresh(f"{self.names[array.primal]}_bar")
+            primal = self.primals.get(array)
+            if primal in self.names:
+                self.names[array] = self.namer.fresh(f"{self.names[primal]}_bar")
             elif array.space in ("inputs", "data", "tables") and self._is_flat(array):
                 self.names[array] = array.space
             elif array is whole.get(array.label) or (count[label] == 1 and label not in reserved):
@@ -177,8 +191,9 @@ class _Emitter:
         return None
 
     def _label(self, array: Array) -> str:
-        if array.primal is not None:
-            return f"{self._label(array.primal)}_bar"
+        primal = self.primals.get(array, array.primal)
+        if primal is not None:
+            return f"{self._label(primal)}_bar"
         flat = {"": "v", "inputs": "inputs", "data": "data", "tables": "table"}
         return identifier(array.label) or flat.get(array.space, self.array)
 
@@ -206,8 +221,6 @@ class _Emitter:
     def _views(self, arrays: Sequence[Array]) -> list[str]:
         lines = []
         for array in arrays:
-            if array.space in (KEPT, SHARED):
-                continue
             name = self.names[array]
             base = self._base(array)
             if base and name != base:
@@ -228,7 +241,7 @@ class _Emitter:
         return part if len(array.shape) == 1 else f"{part}.reshape(({shape}))"
 
     def _allocations(self, arrays: Sequence[Array], whole: bool) -> list[str]:
-        own = [array for array in arrays if not array.space and array.shape]
+        own = [a for a in arrays if not a.space and a.shape and a not in self.shared]
         return [self._allocation(array) for array in (*(self.results if whole else ()), *own)]
 
     def _allocation(self, array: Array) -> str:
@@ -300,8 +313,8 @@ class _Emitter:
         return instantiate(op.template, dict(zip(op.operand_names, trees, strict=True)), self.plain)
 
     def _place(self, place: Place) -> ast.expr:
-        if place.array.space == KEPT:
-            return ast.Subscript(ast.Name(KEPT), ast.Constant(place.array.start))
+        if place.array in self.kept:
+            return ast.Subscript(ast.Name(KEPT), ast.Constant(self.kept[place.array]))
         name = ast.Name(self.names[place.array])
         if not place.subscripts:
             return name

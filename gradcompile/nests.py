@@ -3,8 +3,12 @@
     rolled      ::=  array*   nest*   return output*
     array       ::=  name[extent, ...]                     kept values; no extent: one number
                   |  name[extent, ...] = space[start...]   a view of `inputs`, `data` or a result
-    nest        ::=  loop | assignment
+    nest        ::=  (loop | assignment)+
     loop        ::=  for index < extent: (loop | assignment)+
+                  |  for index < extent, falling: ...            from the last to the first
+                  |  for index < extent, in block index: ...     those of one block of rounds
+                  |  for index < extent, from place to next: ... from an element of a table to the
+                                                                 next element
     assignment  ::=  place = expression | place += expression
     expression  ::=  op expression+ | number | place
     place       ::=  array[subscript, ...]
@@ -26,7 +30,6 @@ from gradcompile.ir import Const
 from gradcompile.ops import Op
 
 Integers = np.ndarray[Any, np.dtype[np.int64]]
-
 
 BLOCK = 512
 """How many rounds of a loop are a block: 4 kB of each row of an array, so that some rows fit the
@@ -65,7 +68,6 @@ class Array:
 
     Attributes:
         shape: the extents; () for one number.
-        name: in printed and emitted code; given by `name_arrays`.
         space: for a view, what it is a part of: "inputs", "data", "tables" or an output.
         start: for a view, where it begins there.
         label: what its elements are labelled with, or what computes them.
@@ -73,7 +75,6 @@ class Array:
     """
 
     shape: tuple[int, ...]
-    name: str = ""
     space: str = ""
     start: int = 0
     label: str = ""
@@ -278,12 +279,19 @@ def print_nests(rolled: Rolled) -> str:
         name = names.setdefault(x.array, f"{x.array.space}.{x.array.start}")
         return f"{name}[{', '.join(map(subscript, x.subscripts))}]"
 
+    def how(index: Index) -> str:
+        if index.start is not None:
+            return f", from {text(index.start)} to next"
+        if index.block is not None:
+            return f", in block {names[index.block]}"
+        return ", falling" if index.falls else ""
+
     def lines(steps: Sequence[Step], depth: int) -> Iterator[str]:
         for step in steps:
             if isinstance(step, Loop):
                 names.setdefault(step.index, f"i{len(names) + 1}")
-                down = ", falling" if step.index.falls else ""
-                yield f"{'  ' * depth}for {names[step.index]} < {step.index.extent}{down}:"
+                head = f"for {names[step.index]} < {step.index.extent}{how(step.index)}"
+                yield f"{'  ' * depth}{head}:"
                 yield from lines(step.body, depth + 1)
             else:
                 sign = "+=" if step.adds else "="

@@ -102,6 +102,15 @@ class Op:
         return self._compiled(self.expression, _EMITTED)
 
     @cached_property
+    def on_fractions(self) -> Callable[..., Any] | None:
+        """The result for fractions, without rounding; None where arithmetic is not enough."""
+        nodes = [node for node in ast.walk(self.template) if not isinstance(node, ast.Name)]
+        calls = {ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)}
+        if calls - {"float64", "bool"} or any(isinstance(x, ast.Constant | ast.Pow) for x in nodes):
+            return None
+        return self._compiled(self.expression, {"float64": lambda x: x})
+
+    @cached_property
     def contains(self) -> Callable[..., bool]:
         """Tells whether a point lies in the domain."""
         return self._compiled(self.domain, vars(math))

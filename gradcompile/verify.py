@@ -32,7 +32,7 @@ WHOLE = 60
 SYMBOLIC = 200
 """The most statements for which sympy is asked at all; beyond, the numbers have to do."""
 
-MOST_POINTS = 72
+MOST_POINTS = 300
 """The most points for a text longer than that."""
 
 EVALUATED = 400_000
@@ -122,6 +122,8 @@ class _Checker:
             if (found := list(_conditions(tree)))
         }
         self.points = list(_points(self))
+        if len(text) <= SYMBOLIC:
+            self.points += _boundaries(self, self.points)
         self.symbols = {name: symbolic.symbol(name) for name in self.users}
         self.definitions: dict[str, Any] = {}
         self.expected: dict[str, Any] = {VALUE: symbolic.ONE}
@@ -202,7 +204,7 @@ class _Checker:
             seen.add((sides, zeros))
 
     def _deciding(self, name: str) -> tuple[list[str], list[str]]:
-        """The statements whose conditions decide what an adjoint is or should be; what it reads."""
+        """What an adjoint is or should be made of: statements with conditions, and adjoints."""
         users: dict[str, None] = {}
         stack = list(self.users.get(name, ()))
         while stack:  # who reads it, and who reads those whose adjoints have no statement
@@ -211,7 +213,7 @@ class _Checker:
                 users[user] = None
                 stack.extend([] if user in self.adjoints else self.users.get(user, ()))
         own = set(self.adjoints.values())
-        adjoints: dict[str, None] = {}
+        adjoints = dict.fromkeys(self.adjoints[user] for user in users if user in self.adjoints)
         stack = [self.adjoints.get(name) or _entry(self.components[name])]
         while stack:  # what it is computed by, as far as that has no check of its own
             statement = stack.pop()
@@ -344,6 +346,43 @@ def _points(checker: _Checker) -> Iterator["_Point"]:
             found += 1
         if found == wanted:
             return
+
+
+_HALVINGS = 16
+
+
+def _boundaries(checker: _Checker, points: Sequence["_Point"]) -> Iterator["_Point"]:
+    """Two points for each condition, close to each other, on both sides of where it changes.
+
+    A region between two conditions may be too narrow for random points; its borders are not.
+    """
+    for statement, conditions in checker.conditions.items():
+        for k in range(len(conditions)):
+            yes = next((point for point in points if point.sides[statement][k]), None)
+            no = next((point for point in points if not point.sides[statement][k]), None)
+            if yes is not None and no is not None:
+                yield from _closer(checker, yes, no, (statement, k))
+
+
+def _closer(
+    checker: _Checker, yes: "_Point", no: "_Point", condition: tuple[str, int]
+) -> Iterator["_Point"]:
+    """Two points on either side of a condition, on the line between two others."""
+    statement, k = condition
+    for _ in range(_HALVINGS):
+        with symbolic.working():
+            at = {name: (x + no.at[name]) / 2 for name, x in yes.at.items()}
+            try:
+                middle = _Point(checker, at)
+            except (ArithmeticError, ValueError, TypeError):
+                break
+        if not middle.sound:
+            break
+        if middle.sides[statement][k]:
+            yes = middle
+        else:
+            no = middle
+    yield from (yes, no)
 
 
 _MOST_CONSTANTS = 8

@@ -100,20 +100,3 @@ def run_python(new_process: Callable[..., "subprocess.Popen[str]"]) -> Callable[
         return printed
 
     return run
-
-
-KNOWN = {
-    "test_faults_in_branches_of_a_long_program_are_refuted[400-30]": "no point of verify() "
-    "lies where one of the faults shows",
-    "test_every_single_fault_that_changes_the_gradient_is_refuted[480 faults]": "no point of "
-    "verify() lies where one of the faults shows",
-    "test_rolled_is_unrolled_for_many_programs[1313]": "a sum in another order moves an "
-    "ill-conditioned result by 5e-11",
-}
-"""Tests that are known to fail, and why: defects to be mended, not to be forgotten."""
-
-
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if item.name in KNOWN:
-            item.add_marker(pytest.mark.xfail(reason=KNOWN[item.name], strict=False))

@@ -8,8 +8,8 @@ import pytest
 
 import gradcompile as gdc
 from gradcompile import Value, functions, ops
-from gradcompile.check import LISTED, Component, GradCheck, GradCheckError, check_grad
 from gradcompile.build import Build
+from gradcompile.check import LISTED, Component, GradCheck, GradCheckError, check_grad
 from gradcompile.tree import flatten, paths
 from tests.oracles import samples
 

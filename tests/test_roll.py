@@ -84,6 +84,8 @@ def unlike(found, unrolled, at):
     Sums of rolled code may be added in another order. That moves a result by no more than a few
     times what changing every number of the unrolled program by an ulp does; where the problem is
     well conditioned that is below 1e-12 of the result. It may also change the sign of a zero.
+    Of the few that are further off, because the terms of their sums nearly cancel, `check` asks
+    that exact arithmetic would give the same.
     """
     at_all = [*at, *unrolled.data]
     return [
@@ -95,13 +97,20 @@ def unlike(found, unrolled, at):
     ]
 
 
+CANCELLING = 1e-9
+"""How far a sum of terms that nearly cancel may move, when they are added in another order."""
+
+
 def check(seed, regular=False):
     """Rolled and unrolled, strict and not, scalar and list: equal for a program of blocks."""
     program = Blocks(seed, regular)
     at = program.at
     for kernel_of in (gradient_of, values_of):
         unrolled = kernel_of(program, roll=False).program
-        assert unlike(run(kernel_of(program, roll=True), at), unrolled, at) == []
+        kernel = kernel_of(program, roll=True)
+        different = unlike(run(kernel, at), unrolled, at)
+        assert all(a == pytest.approx(b, rel=CANCELLING) for _, a, b in different)
+        assert not different or kernel._build().differing() == set()
         strict = kernel_of(program, roll=True, strict=True)
         exact = flat(interpret(strict.program, at))
         assert same(run(strict, at), exact)

@@ -30,8 +30,10 @@ from gradcompile.roll.scans import find_scans
 from gradcompile.roll.views import make_views
 
 SPARSE = 3
-"""A program is regular if it has at least so many stored values a group."""
+"""A program is regular if it has at least so many stored values a group, ..."""
 
+DENSE = 20
+"""... or so many instructions: then its loops are few, whatever they store."""
 
 ALIKE = 200
 """If so many instructions look alike, on average, nobody needs to look closer."""
@@ -49,7 +51,7 @@ def is_regular(program: Program, kinds: int) -> bool:
     forms = Forms(program, strict=False)
     groups = find_scans(make_groups(program, forms, Places(program)))
     instructions = len(program.instructions)
-    return SPARSE * len(groups) <= len(forms.stored) or 20 * len(groups) <= instructions
+    return SPARSE * len(groups) <= len(forms.stored) or DENSE * len(groups) <= instructions
 
 
 def roll(

@@ -7,8 +7,8 @@ for each other, as far as nothing else has to wait for them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from gradcompile.ir import Program, Var
 from gradcompile.roll.forms import Form, Forms, Stored, Template
@@ -17,10 +17,8 @@ Segment = tuple[Template, tuple[int, ...]]
 """Terms of a sum that one loop can add: their template, and which of their leaves read the same
 group of values, by local numbers."""
 
-
 MANY_SOURCES = 4
 """A sum over more groups than this reads the steps of a recurrence: they count as one group."""
-
 
 FEWEST_LENGTHS = 3
 """From so many lengths of a sum on, one loop computes it for all of them."""
@@ -128,12 +126,8 @@ def _reads(group: Group, place: int) -> bool:
 
 
 def _merged(groups: Sequence[Group], ragged: int) -> Group:
+    """One group of members that sum different numbers of terms of a segment."""
     first = groups[0]
-    members = [member for group in groups for member in group.members]
-    leaves = [
-        [leaf for group in groups for leaf in group.leaves[place]]
-        for place in range(len(first.leaves))
-    ]
     template, _ = first.segments[ragged]
     segments = [*first.segments]
     segments[ragged] = (template, 0)
@@ -141,7 +135,17 @@ def _merged(groups: Sequence[Group], ragged: int) -> Group:
     counts = [*first.shape.counts]
     counts[ragged] = (counts[ragged][0], lengths)
     shape = first.shape._replace(counts=tuple(counts))
-    return Group(members, segments, leaves, True, first.reverse, first.level, shape, ragged=ragged)
+    return merge(groups, segments=segments, is_sum=True, shape=shape, ragged=ragged)
+
+
+def merge(groups: Sequence[Group], **changes: Any) -> Group:
+    """The members of all groups as one group, which is like the first but for some changes."""
+    members = [member for group in groups for member in group.members]
+    leaves = [
+        [leaf for group in groups for leaf in group.leaves[segment]]
+        for segment in range(len(groups[0].leaves))
+    ]
+    return replace(groups[0], members=members, leaves=leaves, **changes)
 
 
 def _segments(

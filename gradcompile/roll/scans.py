@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from gradcompile.roll.affine import Integers
-from gradcompile.roll.groups import Group
+from gradcompile.roll.groups import Group, merge
 
 FEWEST = 4
 """From so many rounds on a run of groups becomes a loop."""
@@ -31,7 +31,8 @@ def find_scans(groups: Sequence[Group]) -> list[Group]:
         merged.extend(groups[start:begin])
         start = begin + period * rounds
         for place in range(period):
-            merged.append(_merge(groups[begin + place : start : period], number))
+            found = groups[begin + place : start : period]
+            merged.append(merge(found, rounds=rounds, scan=number))
     merged.extend(groups[start:])
     return merged
 
@@ -56,16 +57,3 @@ def _lengths_of_runs(same: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> Inte
     """For each place, how many places from it on are true."""
     ends = np.append(np.flatnonzero(~same), len(same))
     return ends[np.searchsorted(ends, np.arange(len(same)))] - np.arange(len(same))
-
-
-def _merge(rounds: Sequence[Group], scan: int) -> Group:
-    first = rounds[0]
-    members = [member for group in rounds for member in group.members]
-    leaves = [
-        [leaf for group in rounds for leaf in group.leaves[number]]
-        for number in range(len(first.leaves))
-    ]
-    return Group(
-        members, first.segments, leaves, first.is_sum, first.reverse, first.level, first.shape,
-        rounds=len(rounds), scan=scan, ragged=first.ragged,
-    )  # fmt: skip

@@ -101,7 +101,7 @@ def _in_span(spans: Sequence[Array], place: Place, parts: dict[tuple[int, int], 
             if not span.shape:  # a number is a copy: it can be read, but not written
                 return Place(span) if span.space == "inputs" else place
             if [stride for _, stride in subscript.terms] == [1] and last - first + 1 < span.size:
-                new = Array((last - first + 1,), "", span.space, first, span.label)
+                new = Array((last - first + 1,), span.space, first, span.label)
                 return Place(parts.setdefault((first, last), new), (Subscript(0, subscript.terms),))
             return Place(span, (Subscript(subscript.offset - span.start, subscript.terms),))
     return place
