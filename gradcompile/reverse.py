@@ -88,7 +88,7 @@ class _Adjoints:
                 guard = None
             elif guard is not other:
                 guard = self.builder.apply(ops.logical_or, (guard, other))
-        if isinstance(total, Var):
+        if isinstance(total, Var) and total.primal is None:
             total.primal = var
         return total, guard
 
@@ -104,7 +104,10 @@ class _Adjoints:
             passage = self.passage(op, index) if operand in active else None
             if passage is None:
                 continue
-            contribution, condition = passage
+            contribution, condition, is_one = passage
+            if is_one and isinstance(operand, Var) and not operand.full_name:
+                self.contribute(operand, total, guard)
+                continue
             value, slope = contribution.append(builder, (total, result, *operands))
             if guard is not None and isinstance(slope, Var):
                 value = builder.apply(ops.where, (guard, value, Const(0.0)))
@@ -131,10 +134,13 @@ class _Passage(NamedTuple):
         contribution: from (adjoint, result, *operands) to the contribution and the slope.
         condition: from (result, *operands) to the condition under which the operand is looked at;
             None for always.
+        is_one: is the partial 1, and the contribution the adjoint itself? An operand with a name
+            gets an adjoint with that name all the same.
     """
 
     contribution: Snippet
     condition: Snippet | None
+    is_one: bool
 
 
 def _passage(op: Op, index: int) -> _Passage | None:
@@ -147,10 +153,10 @@ def _passage(op: Op, index: int) -> _Passage | None:
         slope = partial(y, *inputs)
         return _gated(adjoint, slope) if op.gate else adjoint * slope, slope
 
-    return _Passage(
-        record(contribution, op.arity + 2),
-        selects and record(lambda *inputs: (selects(*inputs),), op.arity + 1),
-    )
+    recorded = record(contribution, op.arity + 2)
+    _, slope = recorded.append(Builder(), tuple(Var() for _ in range(op.arity + 2)))
+    condition = selects and record(lambda *inputs: (selects(*inputs),), op.arity + 1)
+    return _Passage(recorded, condition, slope == Const(1.0) and condition is None)
 
 
 def _gated(adjoint: Ref, slope: Ref | float) -> Ref | float:
