@@ -1,16 +1,20 @@
 """The demos of the command line: each tells a story on a terminal.
 
 `neuron` is that of the lecture "The spelled-out intro to neural networks and backpropagation": its
-graph, the code made from it, the numbers, the proofs, the times and the picture.
+graph, the code made from it, the numbers, the proofs, the times and the picture. `moons` is what
+the lecture ends with: a network learns to tell two moons apart.
 """
 
+import inspect
 import statistics
+import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from timeit import Timer
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from rich import box
@@ -18,11 +22,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gradcompile import compiler, ops
+from gradcompile import compiler, ops, plot, two_moons
 from gradcompile.compiler import CompiledFunction
 from gradcompile.kernel import Kernel
 from gradcompile.terminal import print_code, print_derivative
-from gradcompile.value import Value
+from gradcompile.two_moons import Array, Training
+from gradcompile.value import Value, topological
 
 ROUNDS = 9
 """How often each way of calling is timed, in turn with the others; the median counts."""
@@ -112,10 +117,6 @@ def neuron(out: Console, output: str | None = None) -> None:
     out.print(Text(str(picture)), soft_wrap=True)
 
 
-DEMOS: Mapping[str, Callable[[Console, str | None], None]] = {"neuron": neuron}
-"""The demos by name."""
-
-
 def _numbers(kernel: Kernel, o: Value, inputs: list[Value]) -> Table:
     value, gradient = kernel(*[x.data for x in inputs])
     table = _table("", ">at", ">eager Values", ">machine code")
@@ -160,6 +161,152 @@ def _times(seconds: list[float]) -> Table:
     return table
 
 
+# --- the two moons -----------------------------------------------------------------------------
+
+SHOWN_STEPS = (0, 1, 9, 40, 99)
+"""The steps of the lecture's table."""
+
+EAGER_STEPS = 2
+"""How many steps are made with Values, which take long."""
+
+
+def moons(out: Console, output: str | None = None) -> None:
+    """The two moons, from one loss over all of them to a trained network.
+
+    Args:
+        out: where to tell it.
+        output: the file of the picture; without it, one in the current directory, or in a
+            temporary one where that cannot be written to.
+
+    Raises:
+        OSError: `output` cannot be written.
+        ValueError: `output` has a suffix that is no plot's, or there is no matplotlib for it.
+    """
+    if output is not None:
+        _check_plot(output)
+    X, y = two_moons.points()
+    model = two_moons.network()
+    start = model.flat
+
+    root = two_moons.loss(model, X, y)
+    counts = f"{len(X)} points, {len(start)} parameters, {len(topological(root)):,} nodes"
+    _heading(out, "Two moons", f"one graph for the loss: {counts}")
+    print_code(out, inspect.getsource(two_moons.loss), "python")
+
+    started = time.perf_counter()
+    steps = _bar(range(EAGER_STEPS), "eager Values")
+    values = two_moons.train(two_moons.eager(model, X, y), start, steps)
+    eager = (time.perf_counter() - started) / EAGER_STEPS
+
+    kernel, compiled = _compiled(root, model.parameters())
+    _heading(out, "Its code", "the loops found again; this is the forward sweep")
+    _print_forward(out, kernel.source)
+
+    steps = _bar(range(two_moons.STEPS), "machine code")
+    machine = two_moons.train(kernel.flat, start, steps)
+    _heading(out, "Training", "the loss of all points, step by step")
+    out.print(_losses(values, machine, X, y))
+
+    _heading(out, "One step", "for the loss and all its derivatives")
+    out.print(_step_times(eager, kernel, start))
+    out.print()
+    out.print(compiled, style="dim")
+    out.print(_training_time(eager, kernel, start), style="dim")
+
+    _heading(out, "Its picture", "where the network draws the line")
+    _plot(out, machine, X, y, output)
+
+
+def _compiled(root: Value, params: list[Value]) -> tuple[Kernel, str]:
+    """The kernel of a loss with its machine code; a sentence about what that took."""
+    started = time.perf_counter()
+    function: CompiledFunction = compiler.compile(
+        root, inputs={"params": params}, name="loss", progress=sys.stderr.isatty()
+    )
+    kernel = function.value_and_grad
+    kernel.source  # noqa: B018  (emitted on first use)
+    emitted = time.perf_counter() - started
+    return kernel, f"Before: {_duration(emitted)} to emit, {_compile(kernel)}."
+
+
+def _print_forward(out: Console, source: str) -> None:
+    """The forward sweep of a long text."""
+    lines = source.splitlines()
+    first, last = lines.index("    # forward sweep"), lines.index("    # reverse sweep")
+    print_code(out, textwrap.dedent("\n".join(lines[first:last])), "python")
+    out.print(f"# ... {last - first} of {len(lines)} lines", style="dim")
+
+
+def _bar(steps: range, says: str) -> Any:
+    """The steps, with a progress bar on a terminal that goes when they are done."""
+    from tqdm import tqdm  # loads on first use
+
+    return tqdm(steps, says, leave=False, disable=None)
+
+
+def _losses(values: Training, machine: Training, X: Array, y: Array) -> Table:
+    table = _table(">step", "eager Values", "machine code", ">accuracy")
+    for step in SHOWN_STEPS:
+        by_values = repr(values.losses[step]) if step < EAGER_STEPS else ""
+        right = two_moons.accuracy(two_moons.scores(machine.params[step], X), y)
+        table.add_row(str(step), by_values, repr(machine.losses[step]), f"{right:.0%}")
+    return table
+
+
+def _step_times(eager: float, kernel: Kernel, start: Array) -> Table:
+    names = {"flat": kernel.flat, "dispatcher": kernel.dispatcher, "start": start}
+    by_flat, by_dispatcher = _medians(
+        [Timer(f"{name}(start)", globals=names) for name in ("flat", "dispatcher")]
+    )
+    table = _table("", "", ">time", ">faster")
+    for what, how, seconds in (
+        ("eager Values", "a new graph, then backward()", eager),
+        ("machine code", "flat arrays, by .flat", by_flat),
+        ("machine code", "flat arrays, by .dispatcher", by_dispatcher),
+    ):
+        table.add_row(what, how, _duration(seconds), f"{eager / seconds:,.0f}×")
+    return table
+
+
+def _training_time(eager: float, kernel: Kernel, start: Array) -> str:
+    started = time.perf_counter()
+    steps = len(two_moons.train(kernel.flat, start).losses)
+    seconds = time.perf_counter() - started
+    by_values = _duration(eager * steps)
+    return f"All {steps} steps: {_duration(seconds)}; with Values they would take {by_values}."
+
+
+def _check_plot(output: str) -> None:
+    try:
+        plot.check(output)
+    except ModuleNotFoundError as error:
+        raise ValueError(str(error)) from None
+
+
+def _plot(out: Console, machine: Training, X: Array, y: Array, output: str | None) -> None:
+    """Draw where the trained network draws the line; say where, or why not."""
+    if not plot.available():
+        out.print(Text(f"No picture of the decision boundary, as {plot.MISSING}"), soft_wrap=True)
+        return
+
+    trained = machine.params[-1]
+    right = two_moons.accuracy(two_moons.scores(trained, X), y)
+    title = f"Two moons: accuracy {right:.0%} after {len(machine.losses)} steps"
+
+    def save(path: Path) -> Path:
+        return plot.decision_boundary(
+            lambda points: two_moons.scores(trained, points), X, y, path, title
+        )
+
+    with out.status("matplotlib draws ..."):
+        picture = _saved(save, output, "moons.png")
+    out.print(Text(str(picture)), soft_wrap=True)
+
+
+DEMOS: Mapping[str, Callable[[Console, str | None], None]] = {"neuron": neuron, "moons": moons}
+"""The demos by name."""
+
+
 # --- what demos share --------------------------------------------------------------------------
 
 
@@ -201,10 +348,14 @@ def _save(target: Value, output: str | None, default: str) -> Path:
     """Draw and save `target`; where."""
     from gradcompile.drawing import draw  # graphviz loads on first use
 
-    picture = draw(target)
+    return _saved(draw(target).save, output, default)
+
+
+def _saved(save: Callable[[Path], Path], output: str | None, default: str) -> Path:
+    """Save as `output`; without it, in the current directory, or in a temporary one. Where."""
     if output is not None:
-        return picture.save(output)
+        return save(Path(output))
     try:
-        return picture.save(Path.cwd() / default)
+        return save(Path.cwd() / default)
     except OSError:
-        return picture.save(Path(tempfile.mkdtemp(prefix="gradcompile-")) / default)
+        return save(Path(tempfile.mkdtemp(prefix="gradcompile-")) / default)

@@ -41,7 +41,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     # 4: the pipeline end to end
     ("options", "build", "kernel", "compiler", "check"),
     # 5: what is built on the compiler, and the public names
-    ("nn", "optim", "terminal", "demo", "cli", "__main__", "__init__"),
+    ("nn", "optim", "two_moons", "plot", "terminal", "demo", "cli", "__main__", "__init__"),
 )  # fmt: skip
 
 LAYER = {module: number for number, modules in enumerate(LAYERS) for module in modules}
@@ -55,15 +55,28 @@ ONLY = {
     "sympy": {"symbolic"},
     "mpmath": {"symbolic"},
     "graphviz": {"drawing"},
-    "matplotlib": set(),
+    "matplotlib": {"plot"},
     "scipy": set(),
     "torch": set(),
     "jax": set(),
 }
 """Who may import what, anywhere in the module; whatever is not listed is free."""
 
-HEAVY = ("numba", "llvmlite", "sympy", "mpmath", "graphviz", "rich", "pygments", "tqdm")
+HEAVY = (
+    "numba",
+    "llvmlite",
+    "sympy",
+    "mpmath",
+    "graphviz",
+    "rich",
+    "pygments",
+    "tqdm",
+    "matplotlib",
+)
 """What `import gradcompile` must not load."""
+
+EXTRA = {"matplotlib": "examples"}
+"""What an extra brings: imported in functions only, by who says what to do without it."""
 
 COMES_WITH = {"mpmath": "sympy", "pygments": "rich", "llvmlite": "numba"}
 
@@ -191,11 +204,17 @@ def third_party():
 
 def test_what_is_imported_is_declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = {re.split(r"[\s<>=!~\[]", text)[0].lower() for text in project["dependencies"]}
     providers = packages_distributions()
     for package in third_party():
+        extra = EXTRA.get(package)
+        texts = project["optional-dependencies"][extra] if extra else project["dependencies"]
+        declared = {re.split(r"[\s<>=!~\[]", text)[0].lower() for text in texts}
         names = {COMES_WITH.get(package, package), *map(str.lower, providers.get(package, []))}
         assert names & declared, f"{package} is imported but not declared"
+
+
+def test_what_an_extra_brings_is_imported_when_it_is_used():
+    assert {f.when for f in IMPORTS if f.target.split(".")[0] in EXTRA} == {"deferred"}
 
 
 def test_import_gradcompile_is_light(run_python):
