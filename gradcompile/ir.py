@@ -108,6 +108,7 @@ class Program:
         notes: what the passes did, for `explain()`.
         data: the values of the last inputs, which are constants of the graph; see
             `passes/capture.py`.
+        settled: how many of the first instructions went through the passes before.
     """
 
     name: str
@@ -116,6 +117,7 @@ class Program:
     outputs: tuple[Output, ...]
     notes: tuple[str, ...] = field(default=(), compare=False)
     data: tuple[float, ...] = ()
+    settled: int = field(default=0, compare=False)
 
     @property
     def flat_outputs(self) -> Iterator[Operand]:

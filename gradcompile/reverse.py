@@ -11,6 +11,7 @@ be printed, simplified and differentiated again.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
@@ -39,14 +40,8 @@ def reverse(program: Program, wrt: Sequence[int], keep_value: bool = True) -> Pr
     for instruction in reversed(program.instructions):
         adjoints.differentiate(instruction, active)
     gradient = tuple(adjoints.accumulate(source)[0] for source in sources)
-    return Program(
-        program.name,
-        program.inputs,
-        tuple(adjoints.builder.instructions),
-        (output, gradient) if keep_value else (gradient,),
-        program.notes,
-        program.data,
-    )
+    outputs = (output, gradient) if keep_value else (gradient,)
+    return replace(program, instructions=tuple(adjoints.builder.instructions), outputs=outputs)
 
 
 def _depends_on(program: Program, sources: Sequence[Var]) -> set[Operand]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
 from gradcompile.ir import Program
 from gradcompile.passes.cse import cse
@@ -43,7 +44,7 @@ def run_passes(program: Program, check: Check | None = None, timed: Timed = _unt
             program = transform(program)
         if check is not None:
             check(program)
-    return program
+    return replace(program, settled=len(program))
 
 
 __all__ = ["PIPELINE", "Pass", "cse", "dce", "fold", "run_passes", "simplify"]

@@ -18,4 +18,5 @@ def cse(program: Program) -> Program:
         first = seen[op].setdefault(operands, result)
         return builder.keep(instruction) if first is result or op is copy else first
 
-    return rewrite(program, Builder(), step)
+    # Of what is settled, too, the reverse sweep may repeat something.
+    return rewrite(program, Builder(), step, anew=True)

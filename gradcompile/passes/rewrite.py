@@ -11,7 +11,9 @@ AnyBuilder = TypeVar("AnyBuilder", bound=Builder)
 Step = Callable[[AnyBuilder, Instruction], Operand]
 
 
-def rewrite(program: Program, builder: AnyBuilder, step: Step[AnyBuilder]) -> Program:
+def rewrite(
+    program: Program, builder: AnyBuilder, step: Step[AnyBuilder], anew: bool = False
+) -> Program:
     """`program` with each instruction replaced by what `step` makes of it.
 
     `step` gets the builder and an instruction whose operands are already the new ones; it returns
@@ -19,8 +21,14 @@ def rewrite(program: Program, builder: AnyBuilder, step: Step[AnyBuilder]) -> Pr
     assigns it, or another. A result that has a name stays, as a copy, when it becomes another
     value: the reader who named it will look for it.
 
-    Most instructions stay what they are, so they are not made anew.
+    Most instructions stay what they are, so they are not made anew. Those that are settled are
+    not even looked at, unless `anew`: after differentiation, the forward sweep.
     """
+    settled = 0
+    if not anew:
+        settled = program.settled
+        for old in program.instructions[:settled]:
+            builder.keep(old)
     new: dict[Operand | None, Operand] = {}
     are_as_before = new.keys().isdisjoint
 
@@ -35,7 +43,9 @@ def rewrite(program: Program, builder: AnyBuilder, step: Step[AnyBuilder]) -> Pr
         origin = primal if isinstance(primal, Var) else origin
         return Instruction(result, op, tuple(map(renew, operands)), origin)
 
-    for old in program.instructions:
+    for number, old in enumerate(program.instructions[settled:], settled):
+        if number == program.settled:
+            settled = len(builder.instructions)
         result, _, operands, origin = old
         stays = origin not in new and are_as_before(operands)
         instruction = old if stays else renewed(old)
@@ -59,6 +69,7 @@ def rewrite(program: Program, builder: AnyBuilder, step: Step[AnyBuilder]) -> Pr
     return replace(
         program,
         instructions=tuple(builder.instructions),
+        settled=settled,
         outputs=tuple(map(renew_output, program.outputs)),
     )
 
