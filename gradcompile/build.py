@@ -22,6 +22,7 @@ from gradcompile.fingerprint import apply, fingerprints
 from gradcompile.interpret import interpret, require_finite
 from gradcompile.ir import Program
 from gradcompile.names import Names, identifier
+from gradcompile.nests import Rolled
 from gradcompile.options import GRAD, VALUE, Mode, Options
 from gradcompile.passes import run_passes
 from gradcompile.passes.capture import capture
@@ -60,6 +61,9 @@ class Build:
     wrt: tuple[str, ...]
     options: Options
     stages: Stages = field(default_factory=Stages)
+
+    matrices = 0
+    """How many matrices of rows the emitted function takes."""
 
     def __post_init__(self) -> None:
         self.stages.seconds.update(self.traced.seconds)
@@ -174,11 +178,17 @@ class Build:
     def _loops(self) -> Code:
         program = self.program
         with self.stages("roll"):
-            slots = self.slots if self.mode.differentiates else ()
-            rolled = roll(program, self.options.strict, list(self._labels()), slots)
+            rolled = self._roll(program)
         with self.stages("emit"):
-            source = emit_nests(rolled, self.function_name, self._summary, self._array)
+            source = self._emit(rolled)
         return Code(source, rolled.order, rolled.tables, rolled.summary)
+
+    def _roll(self, program: Program) -> Rolled:
+        slots = {int(self.mode.keeps_value): self.slots} if self.mode.differentiates else {}
+        return roll(program, self.options.strict, list(self._labels()), slots)
+
+    def _emit(self, rolled: Rolled) -> str:
+        return emit_nests(rolled, self.function_name, self._summary, self._array)
 
     def _labels(self) -> Iterator[str]:
         """For each input, what its argument is called; the user's label goes before."""
@@ -252,14 +262,23 @@ class Build:
     def _jit(self, function: Callable[..., Any], constants: Sequence[Flat], use_cache: bool) -> Any:
         from gradcompile.jit import jit  # numba loads on first use
 
-        return jit(function, constants, self.has_loops, self.options.strict, use_cache)
+        return jit(
+            function,
+            constants,
+            loops=self.has_loops,
+            strict=self.options.strict,
+            use_cache=use_cache,
+            matrices=self.matrices,
+        )
 
     @cached_property
     def dispatcher(self) -> Any:
         """The machine code as a numba dispatcher of the inputs alone."""
         from gradcompile.jit import bind
 
-        return bind(self.machine, self.constants) if self.constants else self.machine
+        if not self.constants:
+            return self.machine
+        return bind(self.machine, self.constants, self.matrices)
 
     @cached_property
     def inspectable(self) -> Any:

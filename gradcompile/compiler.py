@@ -30,6 +30,8 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
     inputs: Inputs = None,
     *,
     wrt: Wrt = None,
+    batched: str | Sequence[str] = (),
+    reduce: str | None = "mean",
     cache: bool = True,
     name: str | None = None,
     check_domain: bool = False,
@@ -46,7 +48,13 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
         inputs: for a `Value`: the arguments of the compiled function. A sequence of Values, or a
             mapping of names to Values or to nested lists or arrays of them; without it, the
             labelled leaves. Every other leaf is a constant.
-        wrt: the names of the arguments to differentiate by; all of them, if not given.
+        wrt: the names of the arguments to differentiate by; if not given, all that are not batched
+            (all, if every one is).
+        batched: the names of the arguments that hold rows of data: arrays, or dicts of arrays,
+            whose first axis is that of the rows. The function (or the graph) is that of one row;
+            it is compiled for any number of rows.
+        reduce: what becomes of the rows' values: their "mean", their "sum", or None for one value
+            and one gradient for each row.
         cache: keep source and machine code on disk, for the next process.
         name: the function's name in emitted code and messages.
         check_domain: run by the interpreter, slowly, and raise `FloatingPointError` where an
@@ -63,7 +71,7 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
     Raises:
         TypeError: the target is neither a function nor a Value.
         ValueError: `inputs` names a Value that the graph does not contain, or one twice; `wrt`
-            names no argument.
+            or `batched` names no argument.
 
     Example:
         >>> import gradcompile as gdc
@@ -77,23 +85,37 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
     """
     if target is None:
         return functools.partial(
-            compile, inputs=inputs, wrt=wrt, cache=cache, name=name, check_domain=check_domain,
-            roll=roll, strict=strict, progress=progress,
+            compile, inputs=inputs, wrt=wrt, batched=batched, reduce=reduce, cache=cache, name=name,
+            check_domain=check_domain, roll=roll, strict=strict, progress=progress,
         )  # fmt: skip
     if roll not in (True, False, "auto"):
         raise ValueError(f'roll: expected True, False or "auto", got {roll!r:.60}')
-    options = Options(wrt, cache, check_domain, roll, strict, progress)
+    names = (batched,) if isinstance(batched, str) else tuple(batched)
+    options = Options(wrt, cache, check_domain, roll, strict, progress, names, reduce)
+    kind = _batched_function(options) if names else CompiledFunction
     if isinstance(target, Value):
         label = identifier(name or target.label) or "f"
-        return CompiledFunction(None, trace_graph(target, inputs, label), label, options)
+        return kind(None, trace_graph(target, inputs, label), label, options)
     if not callable(target):
-        kind = type(target).__name__
-        raise TypeError(f"compile: expected a function or a Value, got {kind} {target!r:.60}")
+        given = type(target).__name__
+        raise TypeError(f"compile: expected a function or a Value, got {given} {target!r:.60}")
     if inputs is not None:
         raise TypeError("compile: inputs= is for a Value; a function has its own arguments")
     given = name or str(getattr(target, "__name__", type(target).__name__))
     label = "f" if given == "<lambda>" else identifier(given) or "f"
-    return CompiledFunction(target, None, label, options)
+    return kind(target, None, label, options)
+
+
+def _batched_function(options: Options) -> "type[CompiledFunction]":
+    if options.reduce not in ("mean", "sum", None):
+        raise ValueError(f'reduce: expected "mean", "sum" or None, got {options.reduce!r:.60}')
+    if options.roll is False:
+        raise ValueError("batched: the rows are a loop, so roll=False is not possible")
+    if options.check_domain:
+        raise ValueError("batched: check_domain=True is for a function without batched arguments")
+    from gradcompile.batch import BatchedFunction  # the passes load with it
+
+    return BatchedFunction
 
 
 class CompiledFunction:
@@ -125,9 +147,9 @@ class CompiledFunction:
         self._signature = _signature(function, graph)
         self._traces: dict[tuple[tuple[str, Structure], ...], Traced] = {}
         self.wrt = _wrt_names(options.wrt, list(self._signature.parameters))
-        self.value = Kernel(self, VALUE)
-        self.grad = Kernel(self, GRAD)
-        self.value_and_grad = Kernel(self, VALUE_AND_GRAD)
+        self.value = self._kernel(VALUE)
+        self.grad = self._kernel(GRAD)
+        self.value_and_grad = self._kernel(VALUE_AND_GRAD)
         if function is not None:
             functools.update_wrapper(self, function, updated=())
         self.__name__ = name
@@ -211,6 +233,9 @@ class CompiledFunction:
         return _highlighted(source)
 
     # --- what the kernels ask ----------------------------------------------------------------
+
+    def _kernel(self, mode: Mode) -> Kernel:
+        return Kernel(self, mode)
 
     def _trace(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any]

@@ -11,6 +11,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from math import prod
 
 from gradcompile import ops
 from gradcompile.emit import emitted_names, number
@@ -19,6 +20,7 @@ from gradcompile.layout import LINE, function_text, imports, names_in
 from gradcompile.names import Names, identifier
 from gradcompile.nests import (
     BLOCK,
+    ROWS,
     Apply,
     Array,
     Assign,
@@ -29,6 +31,7 @@ from gradcompile.nests import (
     Nest,
     Place,
     Rolled,
+    Rows,
     Step,
     Subscript,
     assignments,
@@ -48,6 +51,9 @@ PART = 80
 KEPT = "kept"
 """The array of the numbers that pass from one function to another."""
 
+START = "start"
+"""The number of the first row of a block, of which `n` is how many it has."""
+
 Written = tuple[Nest, list[str]]
 """A nest and its lines."""
 
@@ -63,6 +69,25 @@ def emit_nests(rolled: Rolled, function: str, summary: str = "", array: str = "g
         array: the name of an array that is returned.
     """
     return _Emitter(rolled, function, array).module(summary)
+
+
+def emit_batch(
+    rolled: Rolled, function: str, summary: str = "", array: str = "gradient", mean: bool = False
+) -> str:
+    """The source of a module with one function that computes a batched `rolled` for all rows.
+
+    Args:
+        rolled: what to compute for a block of rows.
+        function: the function's name; it takes the flat float64 array `inputs`, `batches`, a tuple
+            of matrices with a row of data in each row, and where there are any `data` and `tables`.
+        summary: a comment for the first line.
+        array: the name of an array that is returned.
+        mean: are totals to be divided by the number of rows?
+    """
+    emitter = _Emitter(rolled, f"{function}_rows", array)
+    emitter.namer.fresh(function)
+    driver = function_text(function, *emitter.driver(mean))
+    return emitter.module(summary, [driver])
 
 
 @dataclass
@@ -89,24 +114,25 @@ class _Emitter:
     shared: list[Array] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.namer = Names(emitted_names() | {"inputs", "data", "tables", KEPT})
+        batch = {"rows", "n", START, "batches", "count"} if self.rolled.rows else set()
+        self.namer = Names(emitted_names() | {"inputs", "data", "tables", KEPT} | batch)
         self.namer.fresh(self.function)
         self.results = [x for x in self.rolled.outputs if isinstance(x, Array)]
         for result in self.results:
-            self.names[result] = self.namer.fresh(self.array)
+            self.names[result] = self.namer.fresh(result.label or self.array)
         self.used = list(dict.fromkeys(_arrays(self.rolled.nests)))
         self._name_arrays()
         self._name_indices()
 
-    def module(self, summary: str) -> str:
+    def module(self, summary: str, more: Sequence[str] = ()) -> str:
         nests = sorted(self.rolled.nests, key=lambda nest: nest.reverse)
         parts = _cut([(nest, list(self._nest(nest))) for nest in nests])
         head = f"# {summary}\n" if summary else ""
         if len(parts) == 1:
-            functions = [self._function(self.function, argument_names(self.rolled), parts[0], True)]
+            functions = [self._function(self.function, self.arguments(), parts[0], True)]
         else:
             functions = self._split(parts)
-        text = "\n\n\n".join(functions)
+        text = "\n\n\n".join([*functions, *more])
         return f"{head}{imports(names_in([ast.parse(text)]))}{text}\n"
 
     def _function(
@@ -117,10 +143,52 @@ class _Emitter:
         body = [*self._allocations(arrays, whole), *self._views(arrays), *_sweeps(part)]
         if whole:
             body.append(self._return())
-        return function_text(name, arguments, body)
+        return function_text(name, arguments, self._with_count(body))
+
+    def arguments(self) -> list[str]:
+        """The names of the arrays that the function takes; for a batch, results are among them."""
+        rolled = self.rolled
+        batch = ["rows", *([START] if any(x.has_rows for x in self.results) else []),
+                 *(self.names[x] for x in self.results)]  # fmt: skip
+        return [
+            "inputs",
+            *(batch if rolled.rows else []),
+            *(["data"] if rolled.data else []),
+            *(["tables"] if len(rolled.tables) else []),
+        ]
+
+    def driver(self, mean: bool) -> tuple[list[str], list[str]]:
+        """The arguments and the lines of the function that goes through the blocks."""
+        count, outputs = "count", self.rolled.outputs
+        number = [self.names[x.array] for x in outputs if isinstance(x, Place)]
+        arrays = [(self.names[x], x) for x in self.results]
+        lines = [f"{count} = batches[0].shape[0]", *(f"{name} = 0.0" for name in number)]
+        for name, array in arrays:
+            rows = [count] if array.has_rows else []
+            extents = [*map(str, array.shape[: len(array.shape) - len(rows)]), *rows]
+            shape = extents[0] if len(extents) == 1 else f"({', '.join(extents)})"
+            lines.append(f"{name} = {'empty' if rows else 'zeros'}({shape})")
+        call = f"{self.function}({', '.join(self.arguments())})"
+        lines += [
+            f"for {START} in range(0, {count}, {int(ROWS)}):",
+            f"    rows = columns(batches, {START}, min({START} + {int(ROWS)}, {count}))",
+            f"    {f'{number[0]} += ' if number else ''}{call}",
+        ]
+        if mean:
+            lines += [f"{name} /= {count}" for name in [*number, *(name for name, _ in arrays)]]
+        lines.append(f"return {', '.join([*number, *(name for name, _ in arrays)])}")
+        own = self.arguments()
+        return ["inputs", "batches", *(x for x in ("data", "tables") if x in own)], lines
+
+    def _with_count(self, body: list[str]) -> list[str]:
+        needed = bool(self.rolled.rows) and uses("n", body)
+        return ["n = rows.shape[1]", *body] if needed else body
 
     def _return(self) -> str:
-        return f"return {', '.join(map(self._output, self.rolled.outputs))}"
+        returned = self.rolled.outputs
+        if self.rolled.rows:
+            returned = [x for x in returned if not isinstance(x, Array)]
+        return f"return {', '.join(map(self._output, returned))}" if returned else "return"
 
     # --- parts ---------------------------------------------------------------------------------
 
@@ -134,29 +202,26 @@ class _Emitter:
         passed = [a for a in self.used if not a.space and (users[a] > 1 or a in returned)]
         self.kept = {array: k for k, array in enumerate(a for a in passed if not a.shape)}
         self.shared = [array for array in passed if array.shape]
-        names = [
-            *argument_names(self.rolled),
-            KEPT,
-            *(self.names[a] for a in (*self.results, *self.shared)),
-        ]
+        own = [] if self.rolled.rows else self.results
+        names = [*self.arguments(), KEPT, *(self.names[a] for a in (*own, *self.shared))]
         functions, calls = [], []
         for place, part in enumerate(parts, 1):
             rewritten = [(nest, list(self._nest(nest))) for nest, _ in part]
             text = self._function("f", [], rewritten, whole=False)
-            arguments = [name for name in names if re.search(rf"\b{name}\[", text)]
+            arguments = [name for name in names if uses(name, text.splitlines())]
             name = self.namer.fresh(f"{self.function}_{place}")
             functions.append(self._function(name, arguments, rewritten, whole=False))
             calls.append(f"{name}({', '.join(arguments)})")
-        allocations = [self._allocation(array) for array in (*self.results, *self.shared)]
+        allocations = [self._allocation(array) for array in (*own, *self.shared)]
         kept = [f"{KEPT} = empty({len(self.kept)})"] if self.kept else []
-        body = [*allocations, *kept, *calls, self._return()]
-        return [*functions, function_text(self.function, argument_names(self.rolled), body)]
+        body = self._with_count([*allocations, *kept, *calls, self._return()])
+        return [*functions, function_text(self.function, self.arguments(), body)]
 
     # --- names ---------------------------------------------------------------------------------
 
     def _name_arrays(self) -> None:
         # The whole of an argument is named before its parts, and those in their order.
-        inputs = [array for array in self.used if array.space == "inputs"]
+        inputs = [array for array in self.used if array.space in ("inputs", "rows")]
         inputs.sort(key=lambda array: (len(array.shape) != 1, -array.size))
         whole = {array.label: array for array in reversed(inputs) if len(array.shape) == 1}
         inputs.sort(key=lambda array: (array not in whole.values(), array.start))
@@ -173,7 +238,7 @@ class _Emitter:
             primal = self.primals.get(array)
             if primal in self.names:
                 self.names[array] = self.namer.fresh(f"{self.names[primal]}_bar")
-            elif array.space in ("inputs", "data", "tables") and self._is_flat(array):
+            elif array.space in ("inputs", "rows", "data", "tables") and self._is_flat(array):
                 self.names[array] = array.space
             elif array is whole.get(array.label) or (count[label] == 1 and label not in reserved):
                 self.names[array] = self.namer.fresh(label)
@@ -182,11 +247,11 @@ class _Emitter:
 
     def _differentiated(self, array: Array, inputs: Sequence[Array]) -> Array | None:
         """The part of the inputs that a part of the gradient belongs to, if there is one."""
-        slots = self.rolled.slots[array.start : array.start + array.size]
+        size = prod(extent for extent in array.shape if not isinstance(extent, Rows))
+        slots = self.rolled.slots.get(array.space, ())[array.start : array.start + size]
         for primal in inputs:
-            if primal.shape == array.shape and slots == (
-                *range(primal.start, primal.start + primal.size),
-            ):
+            start = primal.start + (self.rolled.inputs if primal.space == "rows" else 0)
+            if primal.shape == array.shape and slots == (*range(start, start + size),):
                 return primal
         return None
 
@@ -194,11 +259,12 @@ class _Emitter:
         primal = self.primals.get(array, array.primal)
         if primal is not None:
             return f"{self._label(primal)}_bar"
-        flat = {"": "v", "inputs": "inputs", "data": "data", "tables": "table"}
+        flat = {"": "v", "inputs": "inputs", "rows": "row", "data": "data", "tables": "table"}
         return identifier(array.label) or flat.get(array.space, self.array)
 
     def _is_flat(self, array: Array) -> bool:
-        return array.space == "inputs" and not array.label and array.shape == (self.rolled.inputs,)
+        whole = {"inputs": self.rolled.inputs, "rows": self.rolled.rows}
+        return not array.label and array.shape[:1] == (whole.get(array.space),)
 
     def _name_indices(self) -> None:
         free = [letter for letter in LETTERS if letter not in self.namer.taken]
@@ -230,22 +296,28 @@ class _Emitter:
     def _base(self, array: Array) -> str:
         """The name of the flat array that a view is a part of; "" for an array of its own."""
         if array.space.startswith("output"):
-            return self.array if array not in self.results else ""
+            whole = next(x for x in self.results if x.space == array.space)
+            return self.names[whole] if array is not whole else ""
         return array.space
 
     def _part(self, array: Array, base: str) -> str:
-        if not array.shape:
+        shape = array.shape[:-1] if array.has_rows else array.shape
+        if not shape:
             return f"{base}[{array.start}]"
-        part = f"{base}[{array.start}:{array.start + array.size}]"
-        shape = ", ".join(map(str, array.shape))
-        return part if len(array.shape) == 1 else f"{part}.reshape(({shape}))"
+        part = f"{base}[{array.start}:{array.start + prod(shape)}]"
+        if len(shape) == 1:
+            return part
+        extents = [*map(str, shape), *(["-1"] if array.has_rows else [])]
+        return f"{part}.reshape(({', '.join(extents)}))"
 
     def _allocations(self, arrays: Sequence[Array], whole: bool) -> list[str]:
         own = [a for a in arrays if not a.space and a.shape and a not in self.shared]
-        return [self._allocation(array) for array in (*(self.results if whole else ()), *own)]
+        returned = self.results if whole and not self.rolled.rows else []
+        return [self._allocation(array) for array in (*returned, *own)]
 
     def _allocation(self, array: Array) -> str:
-        shape = array.shape if len(array.shape) > 1 else array.size
+        extents = ["n" if isinstance(extent, Rows) else str(extent) for extent in array.shape]
+        shape = extents[0] if len(extents) == 1 else f"({', '.join(extents)})"
         return f"{self.names[array]} = empty({shape})"
 
     # --- nests ---------------------------------------------------------------------------------
@@ -289,6 +361,8 @@ class _Emitter:
         if index.block is not None:
             start = f"{BLOCK} * {self.letters[index.block]}"
             return f"range({start}, min({start} + {BLOCK}, {extent}))"
+        if index.is_row:
+            return "range(n)"
         return f"range({extent - 1}, -1, -1)" if index.falls else f"range({extent})"
 
     def _assignment(self, step: Assign) -> str:
@@ -319,6 +393,8 @@ class _Emitter:
         if not place.subscripts:
             return name
         subscripts = [self._subscript(subscript) for subscript in place.subscripts]
+        if place.array.has_rows and place.array.space.startswith("output"):
+            subscripts[-1] = ast.BinOp(ast.Name(START), ast.Add(), subscripts[-1])
         inner = subscripts[0] if len(subscripts) == 1 else ast.Tuple(subscripts)
         return ast.Subscript(name, inner)
 
@@ -385,13 +461,9 @@ def _sweeps(part: Iterable[Written]) -> Iterator[str]:
         yield from lines
 
 
-def argument_names(rolled: Rolled) -> list[str]:
-    """The names of the flat arrays that the emitted function takes."""
-    return [
-        "inputs",
-        *(["data"] if rolled.data else []),
-        *(["tables"] if len(rolled.tables) else []),
-    ]
+def uses(name: str, lines: Iterable[str]) -> bool:
+    """Is a name in lines of code, comments apart?"""
+    return any(re.search(rf"\b{name}\b", line.split("#")[0]) for line in lines)
 
 
 def _indices(steps: Sequence[Step]) -> Iterator[Index]:

@@ -141,16 +141,27 @@ def _are_integers(operands: tuple[Any, ...]) -> bool:
     return all(isinstance(x, int) for x in operands)
 
 
+def _columns(batches: tuple[Any, ...], start: int, stop: int) -> Any:
+    return np.concatenate([batch[start:stop].T for batch in batches])
+
+
+_OBJECTS: dict[str, Callable[..., Any]] = {
+    "empty": lambda shape: np.empty(shape, object),
+    "zeros": lambda shape: np.full(shape, 0.0, object),
+    "array": lambda values: np.array(values, object),
+    "columns": _columns,
+}
+"""What makes arrays, here of fingerprints."""
+
+
 class _Names(dict[str, Any]):
     """The names of an emitted text: every function that it imports hashes its operands."""
 
     def __missing__(self, name: str) -> Callable[..., Any] | float:
         if name in ("inf", "nan"):
             return float(name)
-        if name == "empty":
-            return lambda shape: np.empty(shape, object)
-        if name == "array":
-            return lambda values: np.array(values, object)
+        if name in _OBJECTS:
+            return _OBJECTS[name]
         if name == "min":  # also where the rounds of a loop end
             return lambda *operands: (
                 min(operands) if _are_integers(operands) else apply(name, *operands)

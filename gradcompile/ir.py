@@ -109,6 +109,7 @@ class Program:
         data: the values of the last inputs, which are constants of the graph; see
             `passes/capture.py`.
         settled: how many of the first instructions went through the passes before.
+        rows: how many of the inputs before those belong to a row of data.
     """
 
     name: str
@@ -118,6 +119,12 @@ class Program:
     notes: tuple[str, ...] = field(default=(), compare=False)
     data: tuple[float, ...] = ()
     settled: int = field(default=0, compare=False)
+    rows: int = 0
+
+    @property
+    def given(self) -> int:
+        """How many inputs there are before those of a row and the data."""
+        return len(self.inputs) - self.rows - len(self.data)
 
     @property
     def flat_outputs(self) -> Iterator[Operand]:

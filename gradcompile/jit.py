@@ -26,12 +26,15 @@ from numba.core.serialize import dumps
 from numba.core.typeconv.castgraph import Conversion
 from numba.extending import lower_cast, overload, register_model
 
-from gradcompile import cache, ieee
+from gradcompile import batches, cache, ieee
 
 Array = np.ndarray[Any, Any]
 
 SIGNATURE = (numba.float64[::1],)
 """A kernel takes one contiguous float64 array."""
+
+BATCH = types.Array(types.float64, 2, "A", readonly=True)
+"""A matrix of rows may be a view of any kind, and is only read."""
 
 _UNKNOWN = {"cbrt": types.ExternalFunction("cbrt", numba.float64(numba.float64))}
 """Functions of the C library that numba does not know by their name in `math`."""
@@ -49,6 +52,7 @@ def register_numba() -> None:
     for name in ieee.NUMPY:
         _register(getattr(ieee, name), _calling(getattr(np, name)))
     _register(ieee._copysign, _calling(math.copysign))
+    _register(batches.columns, batches.columns)
     for name in (*ieee.WRITTEN, "_sinpi"):
         _register(getattr(ieee, name), getattr(ieee, name))
     register_model(Entries)(PointerModel)
@@ -67,15 +71,18 @@ def _calling(function: Callable[..., Any]) -> Callable[..., Any]:
 @functools.cache
 def _meanings() -> str:
     """A digest of what emitted code imports: machine code has it compiled in."""
-    return hashlib.sha256(Path(ieee.__file__).read_bytes()).hexdigest()
+    sources = [Path(module.__file__ or "").read_bytes() for module in (ieee, batches)]
+    return hashlib.sha256(b"".join(sources)).hexdigest()
 
 
 def jit(
     function: Callable[..., Any],
     constants: Sequence[Array] = (),
+    *,
     loops: bool = False,
     strict: bool = False,
     use_cache: bool = True,
+    matrices: int = 0,
 ) -> Any:
     """The numba dispatcher of an emitted function, compiled for flat arrays.
 
@@ -85,16 +92,18 @@ def jit(
         loops: is it made of loops? Then sums may be added in any order, as vector code needs it.
         strict: keep the order of sums nevertheless.
         use_cache: keep the machine code beside the function's source file.
+        matrices: how many matrices of rows it takes, as a tuple between inputs and constants.
     """
     register_numba()
     settings = {**SETTINGS, "fastmath": REASSOCIATION if loops and not strict else False}
     part = LoopPart if loops else Part
     with_parts = _with_parts(function, lambda f: part(f, targetoptions={**PART, **settings}))
+    rows = (types.UniTuple(BATCH, matrices),) if matrices else ()
     dispatcher = numba.njit(with_parts, **settings)
     path = Path(function.__code__.co_filename)
     if use_cache and path.is_file():
         dispatcher._cache = KernelCache(path, strict)
-    dispatcher.compile((*SIGNATURE, *map(numba.typeof, constants)))
+    dispatcher.compile((*SIGNATURE, *rows, *map(numba.typeof, constants)))
     return dispatcher
 
 
@@ -140,14 +149,14 @@ class Part(CPUDispatcher):
 
 
 def _with_parts(
-    function: Callable[..., Any], dispatcher: Callable[[FunctionType], Any]
+    function: Callable[..., Any], dispatcher: Callable[[Callable[..., Any]], Any]
 ) -> Callable[..., Any]:
     """The function as numba is to see it: if it was split, the parts it calls are dispatchers.
 
     They go into a copy of its globals, so that under CPython it goes on calling plain functions.
     """
     parts = {
-        name: dispatcher(part)
+        name: dispatcher(_with_parts(part, dispatcher))
         for name in function.__code__.co_names
         if isinstance(part := function.__globals__.get(name), FunctionType)
         and part.__code__.co_filename == function.__code__.co_filename
@@ -156,8 +165,10 @@ def _with_parts(
     return FunctionType(function.__code__, names, function.__name__) if parts else function
 
 
-def bind(dispatcher: Any, constants: Sequence[Array]) -> Any:
-    """A dispatcher of the inputs alone, for one of the inputs and one or two constants."""
+def bind(dispatcher: Any, constants: Sequence[Array], matrices: int = 0) -> Any:
+    """A dispatcher without the one or two constants that another takes after the rest."""
+    if matrices:
+        return _bind_batched(dispatcher, constants, matrices)
     if len(constants) == 1:
         (data,) = constants
 
@@ -171,6 +182,23 @@ def bind(dispatcher: Any, constants: Sequence[Array]) -> Any:
 
     wrapped = numba.njit(bound, **SETTINGS)
     wrapped.compile(SIGNATURE)
+    return wrapped
+
+
+def _bind_batched(dispatcher: Any, constants: Sequence[Array], matrices: int) -> Any:
+    if len(constants) == 1:
+        (data,) = constants
+
+        def bound(inputs: Any, rows: Any) -> Any:
+            return dispatcher(inputs, rows, data)
+    else:
+        data, tables = constants
+
+        def bound(inputs: Any, rows: Any) -> Any:
+            return dispatcher(inputs, rows, data, tables)
+
+    wrapped = numba.njit(bound, **SETTINGS)
+    wrapped.compile((*SIGNATURE, types.UniTuple(BATCH, matrices)))
     return wrapped
 
 

@@ -56,13 +56,15 @@ class Kernel:
         return build.unpack(build.run(np.array(leaves, np.float64)))
 
     def _build(self, traced: Traced | None = None) -> "Build":
-        from gradcompile.build import Build  # the passes load when something is compiled
-
         traced = traced or self._owner._latest()
         if traced not in self._builds:
-            owner = self._owner
-            self._builds[traced] = Build(self._mode, traced, owner.wrt, owner.options)
+            self._builds[traced] = self._new_build(traced)
         return self._builds[traced]
+
+    def _new_build(self, traced: Traced) -> "Build":
+        from gradcompile.build import Build  # the passes load when something is compiled
+
+        return Build(self._mode, traced, self._owner.wrt, self._owner.options)
 
     @property
     def source(self) -> str:
@@ -115,19 +117,24 @@ class Kernel:
             TypeError: an argument is missing.
         """
         build = self._build()
-        vector = np.ascontiguousarray(x, dtype=np.float64)
-        if vector.shape != (len(build.slots),):
-            expected = (len(build.slots),)
-            raise ValueError(f"flat: expected a vector of shape {expected}, got {vector.shape}")
+        vector = self._vector(build, x)
         if len(build.slots) != len(build.traced.program.inputs):
             vector = self._with_others(build, vector, others)
         return build.run(vector)
 
+    def _vector(self, build: "Build", x: Any) -> "Flat":
+        vector = np.ascontiguousarray(x, dtype=np.float64)
+        if vector.shape != (len(build.slots),):
+            expected = (len(build.slots),)
+            raise ValueError(f"flat: expected a vector of shape {expected}, got {vector.shape}")
+        return vector
+
     def _with_others(self, build: "Build", vector: "Flat", others: Mapping[str, Any]) -> "Flat":
-        needed = [name for name in build.traced.arguments if name not in build.wrt]
+        batched = self._owner.options.batched
+        needed = [x for x in build.traced.arguments if x not in build.wrt and x not in batched]
         if sorted(others) != sorted(needed):
             raise TypeError(f"flat: expected the arguments {needed}, got {list(others)}")
-        inputs = np.empty(len(build.traced.program.inputs))
+        inputs = np.empty(build.traced.program.given)
         inputs[build.slots] = vector
         rest = np.ones(len(inputs), bool)
         rest[build.slots] = False

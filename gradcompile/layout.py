@@ -27,7 +27,10 @@ COLUMN = 48
 UNPACKED = 3
 """The most names on a line of a part: for more, numba builds tuples, which takes it long."""
 
-HELPERS = {"array": "numpy", "empty": "numpy", "float64": "numpy", "inf": "math", "nan": "math"}
+HELPERS = {
+    "array": "numpy", "empty": "numpy", "zeros": "numpy", "float64": "numpy",
+    "inf": "math", "nan": "math", "columns": "gradcompile.batches",
+}  # fmt: skip
 """What emitted code imports from elsewhere than `gradcompile.ieee`."""
 
 

@@ -2,7 +2,7 @@
 
     rolled      ::=  array*   nest*   return output*
     array       ::=  name[extent, ...]                     kept values; no extent: one number
-                  |  name[extent, ...] = space[start...]   a view of `inputs`, `data` or a result
+                  |  name[extent, ...] = space[start...]   a view of what is given, or of a result
     nest        ::=  (loop | assignment)+
     loop        ::=  for index < extent: (loop | assignment)+
                   |  for index < extent, falling: ...            from the last to the first
@@ -18,6 +18,11 @@
 A subscript is affine in the indices of the loops around it; what is not affine is looked up in a
 table of integers. Every element of a kept array is assigned before it is read; `verify_nests`
 checks that by running the subscripts, and that they stay within the extents.
+
+The program of a batched function computes a block of rows. The last extent of an array that has an
+element for each row is `ROWS`, and so is the extent of the loops over them; how many rows a block
+has is known when it is run. An output that is not kept by row is the sum over the rows, and is
+added to what its array holds.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +39,17 @@ Integers = np.ndarray[Any, np.dtype[np.int64]]
 BLOCK = 512
 """How many rounds of a loop are a block: 4 kB of each row of an array, so that some rows fit the
 fastest cache."""
+
+
+class Rows(int):
+    """An extent that is only known at run time, and how many rows are at most computed at once."""
+
+    def __repr__(self) -> str:
+        return "rows"
+
+
+ROWS = Rows(256)
+"""The rows of a block: 2 kB of each array, so that those of some layers fit the fastest cache."""
 
 
 @dataclass(eq=False)
@@ -55,6 +71,11 @@ class Index:
     block: "Index | None" = None
     start: "Place | None" = None
 
+    @property
+    def is_row(self) -> bool:
+        """Does it count the rows of a batch?"""
+        return isinstance(self.extent, Rows)
+
     def rounds(self, block: int = 0) -> range:
         """The values that it takes, in order; in one block of them, if it runs in blocks."""
         if self.block is not None:
@@ -68,7 +89,7 @@ class Array:
 
     Attributes:
         shape: the extents; () for one number.
-        space: for a view, what it is a part of: "inputs", "data", "tables" or an output.
+        space: for a view, what it is a part of: "inputs", "rows", "data", "tables" or an output.
         start: for a view, where it begins there.
         label: what its elements are labelled with, or what computes them.
         primal: for adjoints, the array of what they are the adjoints of.
@@ -84,6 +105,11 @@ class Array:
     def size(self) -> int:
         """How many numbers it holds."""
         return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def has_rows(self) -> bool:
+        """Has it an element for each row of a batch?"""
+        return bool(self.shape) and isinstance(self.shape[-1], Rows)
 
 
 class Total(Array):
@@ -180,7 +206,8 @@ class Rolled:
         outputs: each a place, a number, or an array.
         order: for each number in `data`, which constant of the program it is.
         summary: how many instructions, groups, members, nests and gathers.
-        slots: for each component of a gradient, the input it differentiates by.
+        slots: for the space of each gradient, which input each component differentiates by.
+        rows: how many numbers a row of a batch has; 0 if there is no batch.
     """
 
     name: str
@@ -191,7 +218,8 @@ class Rolled:
     outputs: "list[Place | Const | Array]"
     order: Integers
     summary: dict[str, int]
-    slots: tuple[int, ...] = ()
+    slots: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    rows: int = 0
 
     def __str__(self) -> str:
         return print_nests(self)
@@ -290,7 +318,7 @@ def print_nests(rolled: Rolled) -> str:
         for step in steps:
             if isinstance(step, Loop):
                 names.setdefault(step.index, f"i{len(names) + 1}")
-                head = f"for {names[step.index]} < {step.index.extent}{how(step.index)}"
+                head = f"for {names[step.index]} < {step.index.extent!r}{how(step.index)}"
                 yield f"{'  ' * depth}{head}:"
                 yield from lines(step.body, depth + 1)
             else:

@@ -31,3 +31,5 @@ class Options:
     roll: bool | str = "auto"
     strict: bool = False
     progress: bool = False
+    batched: tuple[str, ...] = ()
+    reduce: str | None = "mean"

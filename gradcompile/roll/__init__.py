@@ -14,12 +14,13 @@ The method is known as loop rerolling; what is rerolled here is a trace, so that
 control flow to respect, only what reads what.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
+from types import MappingProxyType
 
 from gradcompile.ir import Const, Operand, Program, Var
 from gradcompile.nests import Array, Nest, Place, Rolled
-from gradcompile.roll.arrays import Arrays, Shaped, arrange, stem
+from gradcompile.roll.arrays import Arrays, Shaped, add_rows, arrange, stem
 from gradcompile.roll.block import block_rows
 from gradcompile.roll.build import Tables, build, build_scan
 from gradcompile.roll.data import DataTables
@@ -55,7 +56,11 @@ def is_regular(program: Program, kinds: int) -> bool:
 
 
 def roll(
-    program: Program, strict: bool = False, labels: Sequence[str] = (), slots: Sequence[int] = ()
+    program: Program,
+    strict: bool = False,
+    labels: Sequence[str] = (),
+    slots: Mapping[int, Sequence[int]] = MappingProxyType({}),
+    totals: Collection[int] = (),
 ) -> Rolled:
     """The program as loop nests.
 
@@ -63,29 +68,35 @@ def roll(
         program: a straight-line program, after every other pass.
         strict: keep the order of every sum; else the terms of a sum may be reordered.
         labels: for each input, what to call the array that it is a part of.
-        slots: for each component of a gradient, the index of the input it differentiates by.
+        slots: for each output that is a gradient, by its number: for each component the index of
+            the input that it differentiates by.
+        totals: the numbers of the outputs in which the rows of a batch are summed up.
     """
     forms = Forms(program, strict)
     places = Places(program)
     groups = find_scans(make_groups(program, forms, places))
-    arrays = Arrays(program, forms, groups, places)
+    arrays = Arrays(program, forms, groups, places, totals)
     shaped = [arrays.shape(number) for number in range(len(groups))]
     shaped += [arrays.shape_copy(result, group) for result, group in arrays.copies]
     data = DataTables(arrays)
     for group in shaped:
         data.replace(group)
     exchanged = arrange(shaped, arrays)
+    if program.rows:
+        add_rows(shaped, arrays)
     tables = Tables()
     nests = fuse(list(_nests(shaped, tables, strict)))
     outputs = list(_outputs(program, forms, arrays))
     drop_dimensions(nests, {place.array for place in outputs if isinstance(place, Place)})
     name_totals(nests)
     nests = block_rows(nests)
-    labels = labels or [stem(var.name) for var in program.inputs[: arrays.given]]
-    make_views(nests, arrays.inputs, labels)
-    for result, output in zip(outputs, program.outputs, strict=True):
+    labels = labels or [stem(var.name) for var in program.inputs]
+    make_views(nests, arrays.inputs, labels[: program.given])
+    make_views(nests, arrays.rows, labels[program.given :][: program.rows])
+    for number, (result, output) in enumerate(zip(outputs, program.outputs, strict=True)):
         if isinstance(result, Array) and isinstance(output, tuple):
-            make_views(nests, result, _labels(output, [labels[slot] for slot in slots]))
+            differentiated = [labels[slot] for slot in slots.get(number, ())]
+            make_views(nests, result, _labels(output, differentiated))
     order = data.order(exchanged)
     captured = tuple(program.data[k] for k in order)
     summary = {
@@ -104,7 +115,8 @@ def roll(
         outputs,
         order,
         summary,
-        tuple(slots),
+        {f"output {number}": tuple(found) for number, found in slots.items()},
+        program.rows,
     )
 
 
@@ -113,7 +125,10 @@ def _outputs(program: Program, forms: Forms, arrays: Arrays) -> Iterator[Place |
     supply = iter(forms.outputs)
     for array, output in zip(arrays.outputs, program.outputs, strict=True):
         found = [next(supply) for _ in (output if isinstance(output, tuple) else (output,))]
-        yield arrays.read(found[0]) if array is None else array
+        if array is None:
+            yield arrays.read(found[0])
+        else:
+            yield array if array.space else Place(array)
 
 
 def _labels(output: Sequence[Operand], differentiated: Sequence[str]) -> list[str]:

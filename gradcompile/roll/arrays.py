@@ -6,7 +6,7 @@ members are all returned writes into the result itself.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain as chain_lists
 from itertools import pairwise
@@ -14,8 +14,8 @@ from math import prod
 
 import numpy as np
 
-from gradcompile.ir import Const, Program, Var
-from gradcompile.nests import Array, Place, Subscript
+from gradcompile.ir import Const, Output, Program, Var
+from gradcompile.nests import ROWS, Array, Place, Subscript
 from gradcompile.roll.affine import Fit, Integers, chain, factor, fit
 from gradcompile.roll.forms import Form, Forms, Template
 from gradcompile.roll.groups import Group, Places, Shape
@@ -48,29 +48,42 @@ class Terms:
 
 @dataclass
 class Shaped:
-    """A group with its loops: what every member writes and reads as functions of their indices."""
+    """A group with its loops: what every member writes and reads as functions of their indices.
+
+    Attributes:
+        is_total: does it sum up the rows of a batch?
+    """
 
     group: Group
     extents: tuple[int, ...]
     place: Access
     terms: list[Terms]
+    is_total: bool = False
 
 
 class Arrays:
     """The arrays of a program.
 
     Attributes:
-        inputs, data: the flat arrays that are given.
+        inputs, rows, data: the flat arrays that are given.
         outputs: the flat array of each output that is a tuple; None for a number.
+        totals: those of them in which the rows of a batch are summed up.
     """
 
     def __init__(
-        self, program: Program, forms: Forms, groups: Sequence[Group], places: Places
+        self,
+        program: Program,
+        forms: Forms,
+        groups: Sequence[Group],
+        places: Places,
+        totals: Collection[int] = (),
     ) -> None:
         self._places = places
         self.first = len(program.inputs)
-        self.given = self.first - len(program.data)
+        self.given = program.given
+        self.before_data = self.first - len(program.data)
         self.inputs = Array((self.given,), space="inputs")
+        self.rows = Array((program.rows,), space="rows")
         self.data = Array((len(program.data),), space="data")
         self.forms = forms
         count = len(forms.stored)
@@ -83,9 +96,10 @@ class Arrays:
         self.outputs: list[Array | None] = []
         self.copies: list[tuple[Array, Group]] = []
         self._refined: set[int] = set()
+        self.totals: set[Array] = set()
         self._roots = self._united()
         self._families(self._roots)
-        self._results(program)
+        self._results(program, totals)
 
     # --- families ------------------------------------------------------------------------------
 
@@ -140,22 +154,24 @@ class Arrays:
 
     # --- results -------------------------------------------------------------------------------
 
-    def _results(self, program: Program) -> None:
+    def _results(self, program: Program, totals: Collection[int]) -> None:
         """Let groups write into results where they can; copy the rest."""
         forms = iter(self.forms.outputs)
+        read = self._read() if totals else set()
         for number, output in enumerate(program.outputs):
-            if not isinstance(output, tuple):
+            if not isinstance(output, tuple) and not program.rows:
                 next(forms)
                 self.outputs.append(None)
                 continue
-            array = Array((len(output),), space=f"output {number}")
+            array = self._result(number, output, total=number in totals)
             self.outputs.append(array)
             slots: dict[int, int] = {}
             rest: list[tuple[int, Form]] = []
-            for slot in range(len(output)):
+            for slot in range(array.size):
                 form = next(forms)
-                if form.template.kind == "stored" and form.leaves[0] - self.first not in slots:
-                    slots[form.leaves[0] - self.first] = slot
+                member = form.leaves[0] - self.first if form.template.kind == "stored" else -1
+                if member >= 0 and member not in slots and member not in read:
+                    slots[member] = slot
                 else:
                     rest.append((slot, form))
             taken = self._write_into(array, slots)
@@ -165,6 +181,20 @@ class Arrays:
                 if member not in taken
             ]
             self._copy(array, sorted(rest, key=lambda item: item[0]))
+
+    def _result(self, number: int, output: Output, total: bool) -> Array:
+        if isinstance(output, tuple):
+            array = Array((len(output),), space=f"output {number}")
+        else:  # the value of a batched function: a number if it is a sum, else one for each row
+            array = Array((), space="" if total else f"output {number}", label="value")
+        if total:
+            self.totals.add(array)
+        return array
+
+    def _read(self) -> set[int]:
+        """The stored values that others read: they are needed by row, and not summed up."""
+        forms = (form for value in self.forms.stored for form in value.terms)
+        return {leaf - self.first for form in forms for leaf in form.leaves if leaf >= self.first}
 
     def _write_into(self, array: Array, slots: dict[int, int]) -> set[int]:
         taken: set[int] = set()
@@ -336,8 +366,10 @@ class Arrays:
         low = leaf.flat[0]
         if low < self.given:
             return self.inputs, [leaf]
+        if low < self.before_data:
+            return self.rows, [leaf - self.given]
         if low < self.first:
-            return self.data, [leaf - self.given]
+            return self.data, [leaf - self.before_data]
         array = self.array_of[int(self.group_of[low - self.first])]
         return array, _coordinates(array, self.place_of[leaf - self.first])
 
@@ -408,7 +440,7 @@ def arrange(shaped: Sequence[Shaped], arrays: Arrays) -> dict[Array, list[int]]:
     Returns:
         For each array that was changed, the former dimensions in their new order.
     """
-    fixed = {arrays.inputs, *arrays.outputs}
+    fixed = {arrays.inputs, arrays.rows, *arrays.outputs}
     accesses = [
         access
         for group in shaped
@@ -449,3 +481,22 @@ def leaf_kinds(template: Template) -> list[str]:
             kinds.append(item.kind)
         stack.extend(reversed(item.parts))
     return kinds
+
+
+def add_rows(shaped: Sequence[Shaped], arrays: Arrays) -> None:
+    """Give every array whose elements depend on a row of the batch an element for each row."""
+    found = {arrays.rows, *(x for x in arrays.outputs if x is not None)}
+    while True:
+        more = {
+            group.place.array
+            for group in shaped
+            if group.place.array not in found
+            and any(leaf.array in found for terms in group.terms for leaf in terms.leaves)
+        }
+        if not more:
+            break
+        found |= more
+    for group in shaped:
+        group.is_total = group.place.array in arrays.totals
+    for array in found - arrays.totals:
+        array.shape = (*array.shape, ROWS)

@@ -8,6 +8,7 @@ import numpy as np
 from gradcompile import ops
 from gradcompile.ir import Const
 from gradcompile.nests import (
+    ROWS,
     Apply,
     Array,
     Assign,
@@ -71,17 +72,21 @@ def build(shaped: Shaped, tables: Tables, strict: bool, step: Index | None = Non
     members = [Index(extent) for extent in shaped.extents]
     if step is not None:
         members[0] = step
-    place = _place(shaped.place, members, tables)
+    row = Index(ROWS)
+    place = _place(shaped.place, members, tables, row)
+    total = (row,) if shaped.is_total else ()
     terms = []
     for part in shaped.terms:
         inner = [Index(extent) for extent in part.extents]
         if part.starts is not None:
             inner[0].start = Place(tables.array(part.starts), (_linear(members),))
-        leaves = iter(_place(leaf, [*members, *inner], tables) for leaf in part.leaves)
+        leaves = iter(_place(leaf, [*members, *inner], tables, row) for leaf in part.leaves)
         sums = tuple(index for index in inner if index.extent > 1 or index.start)
-        terms.append((sums, _expression(part.template, leaves)))
+        terms.append(((*sums, *total), _expression(part.template, leaves)))
     formula = Formula(place, tuple(terms))
     around = [index for index in members if index.extent > 1 and index is not step]
+    if place.array.has_rows:
+        around.append(row)
     return Nest(_steps(formula, around, strict), [formula], shaped.group.reverse)
 
 
@@ -129,8 +134,10 @@ def _turned(place: Place, index: Index) -> Place:
     return Place(place.array, tuple(subscripts))
 
 
-def _place(access: Access, indices: Sequence[Index], tables: Tables) -> Place:
-    return Place(access.array, tuple(_subscript(f, indices, tables) for f in access.fits))
+def _place(access: Access, indices: Sequence[Index], tables: Tables, row: Index) -> Place:
+    subscripts = tuple(_subscript(f, indices, tables) for f in access.fits)
+    own = (Subscript(0, ((row, 1),)),) if access.array.has_rows else ()
+    return Place(access.array, (*subscripts, *own))
 
 
 def _subscript(fitted: Fit, indices: Sequence[Index], tables: Tables) -> Subscript:
@@ -167,6 +174,8 @@ def _steps(formula: Formula, around: list[Index], strict: bool) -> list[Step]:
     sums = [index for indices, _ in formula.terms for index in indices]
     order = _ordered([*around, *sums], _reads([formula.place, *_places(formula)]))
     innermost = order[-1] if order else None
+    if around and around[-1].is_row:
+        return _rows_innermost(formula, around, around[-1], strict)
     if innermost in around and not any(index.start for index in sums):
         return _rows_innermost(formula, around, innermost, strict)
     return _sums_innermost(formula, around, strict)
@@ -177,8 +186,13 @@ def _sums_innermost(formula: Formula, around: list[Index], strict: bool) -> list
     total = formula.place if not formula.place.array.shape else Place(Total((), label="total"))
     body = _accumulate(formula, total, [], strict)
     if total is not formula.place:
-        body.append(Assign(formula.place, total))
+        body.append(Assign(formula.place, total, adds=_is_total(formula)))
     return _loops(_ordered(around, _reads([formula.place])), body)
+
+
+def _is_total(formula: Formula) -> bool:
+    """Does it sum up the rows of a batch?"""
+    return any(index.is_row for sums, _ in formula.terms for index in sums)
 
 
 def _rows_innermost(
@@ -246,6 +260,8 @@ def _reads(found: Sequence[Place]) -> list[dict[Index, int]]:
 
 def _ordered(indices: Sequence[Index], reads: Sequence[dict[Index, int]]) -> list[Index]:
     """The order of loops in which neighbouring elements are read one after the other."""
+    if indices and indices[-1].is_row:
+        return list(indices)
 
     def cost(index: Index) -> tuple[int, int]:
         total = sum(_COSTS.get(strides.get(index, 0), 4) for strides in reads)

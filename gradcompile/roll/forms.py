@@ -28,7 +28,7 @@ class Template:
     Attributes:
         op: the operation; None for a leaf or a constant.
         parts: the operands' templates.
-        kind: of a leaf: "input", "data" or "stored"; "" for everything else.
+        kind: of a leaf: "input", "row", "data" or "stored"; "" for everything else.
         number: of a constant.
         size: how many operations it has.
     """
@@ -100,9 +100,9 @@ class Forms:
         self._sums: dict[Var, deque[Form]] = {}
         self._origins: dict[Var, Var | None] = {}
         self._reads = _count_reads(program)
-        data = len(program.inputs) - len(program.data)
-        for index, var in enumerate(program.inputs):
-            self._forms[var] = Form(self._leaf("input" if index < data else "data"), (index,))
+        kinds = ["input"] * program.given + ["row"] * program.rows + ["data"] * len(program.data)
+        for index, (var, kind) in enumerate(zip(program.inputs, kinds, strict=True)):
+            self._forms[var] = Form(self._leaf(kind), (index,))
         self._kept = {x for x in program.flat_outputs if isinstance(x, Var)}
         for instruction in program.instructions:
             self._instruction(instruction)
@@ -137,7 +137,7 @@ class Forms:
     def _instruction(self, instruction: Instruction) -> None:
         result, op, operands, origin = instruction
         self._origins[result] = origin
-        if op is ops.add or (op is ops.sub and not self.strict):
+        if op is ops.add or (op is ops.sub and self._is_sum(operands)):
             self._sums[result] = self._flatten(op, operands)
             if self._reads[result] > 1 or result in self._kept:
                 self._settle_sum(result)
@@ -147,6 +147,10 @@ class Forms:
             self._store(result, [form], is_sum=False)
         else:
             self._forms[result] = form
+
+    def _is_sum(self, operands: tuple[Operand, ...]) -> bool:
+        """Are differences to be terms of a sum? Not those like 1 - y * y, which may be small."""
+        return not self.strict and not isinstance(operands[0], Const)
 
     def _apply(self, op: Op, operands: tuple[Operand, ...]) -> Form:
         forms = [self._form(operand) for operand in operands]

@@ -73,8 +73,7 @@ def make_groups(program: Program, forms: Forms, places: "Places") -> list[Group]
     """The groups of a program's stored values, in an order in which they can be computed."""
     stored = forms.stored
     first = len(program.inputs)
-    data = first - len(program.data)
-    levels = _aligned_levels(stored, first, data)
+    levels = _aligned_levels(stored, first, program.given)
     kin: list[int] = []
     steps: list[int] = []
     kinds: dict[object, int] = {}
@@ -85,7 +84,7 @@ def make_groups(program: Program, forms: Forms, places: "Places") -> list[Group]
         if len(terms) > MANY_SOURCES:
             terms = _segments(value, steps, first, forms.strict)
         family = (reverse, tuple(segment for segment, _ in terms))
-        sources = None if _has_input(value, data) else _sources(terms, steps, first)
+        sources = None if _has_input(value, program.given) else _sources(terms, steps, first)
         kin.append(kinds.setdefault((level, family), len(kinds)))
         steps.append(kinds.setdefault(family, len(kinds)))
         counts = tuple((segment, len(found)) for segment, found in terms)
@@ -173,9 +172,9 @@ def _segments(
     return list(found.values())
 
 
-def _has_input(value: Stored, data: int) -> bool:
+def _has_input(value: Stored, given: int) -> bool:
     """Does a value read an input? Equal weights tell the same layer, whatever it is applied to."""
-    return any(leaf < data for form in value.terms for leaf in form.leaves)
+    return any(leaf < given for form in value.terms for leaf in form.leaves)
 
 
 def _sources(
@@ -216,13 +215,13 @@ def _sort(group: Group, keys: Sequence[tuple[int, int]]) -> None:
 # --- levels ------------------------------------------------------------------------------------
 
 
-def _aligned_levels(stored: Sequence[Stored], first: int, data: int) -> list[int]:
+def _aligned_levels(stored: Sequence[Stored], first: int, given: int) -> list[int]:
     reads = [_stored_leaves(value, first) for value in stored]
     early = _levels(reads)
     late = _latest(reads, early, stored)
     alike: dict[object, list[int]] = {}
     for number, value in enumerate(stored):
-        shared = tuple(leaf for form in value.terms[:3] for leaf in form.leaves if leaf < data)
+        shared = tuple(leaf for form in value.terms[:3] for leaf in form.leaves if leaf < given)
         if shared:
             key = (value.origin is not None, value.terms[-1].template, len(value.terms), shared)
             alike.setdefault(key, []).append(number)

@@ -7,6 +7,7 @@ the greatest stride is the length of a row, and parts with equal rows that overl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import prod
 
 from gradcompile.nests import (
     Array,
@@ -43,25 +44,33 @@ def make_views(nests: Sequence[Nest], flat: Array, labels: Sequence[str]) -> Non
         flat: the array.
         labels: for each element, of what it is a part; equal labels side by side are one argument.
     """
+    if not flat.size:
+        return
+    own = flat.shape[1:]  # where an element is a number for each row of a batch
+    size = flat.shape[0]
     spans = _spans(flat, labels)
     parts: dict[int, list[_Part]] = {}
     for nest in nests:
         for place in _places(nest):
             if place.array is flat:
-                _note(parts, place.subscripts[0], flat.size)
+                _note(parts, place.subscripts[0], size)
     for found in parts.values():
         for part in found:
             stop = part.start + part.rows * part.widths[0]
             inside = sorted(set(labels[part.start : stop]))
             label = inside[0] if len(inside) == 1 else common_label(inside)
-            part.array = Array(_shape(part), space=flat.space, start=part.start, label=label)
+            part.array = Array(
+                (*_shape(part), *own), space=flat.space, start=part.start, label=label
+            )
 
     slices: dict[tuple[int, int], Array] = {}
 
     def view(place: Place) -> Place:
         if place.array is not flat:
             return place
-        return _in_part(parts, place) or _in_span(spans, place, slices)
+        first, row = Place(flat, place.subscripts[:1]), place.subscripts[1:]
+        found = _in_part(parts, first) or _in_span(spans, first, slices)
+        return Place(found.array, (*found.subscripts, *row))
 
     for nest in nests:
         rewrite_nest(nest, view)
@@ -75,7 +84,8 @@ def _spans(flat: Array, labels: Sequence[str]) -> list[Array]:
     for start, stop in _runs(labels):
         shape = () if stop - start == 1 else (stop - start,)
         label = labels[start]
-        spans.append(Array(shape, space=flat.space, start=start, label=label))
+        own = flat.shape[1:]
+        spans.append(Array((*shape, *own), space=flat.space, start=start, label=label))
     return spans
 
 
@@ -97,11 +107,15 @@ def _in_span(spans: Sequence[Array], place: Place, parts: dict[tuple[int, int], 
         reach = stride * (index.extent - 1)
         first, last = first + min(reach, 0), last + max(reach, 0)
     for span in spans:
-        if span.start <= first and last < span.start + span.size:
+        own = span.shape[-1:] if span.has_rows else ()
+        size = prod(span.shape[: len(span.shape) - len(own)])
+        if span.start <= first and last < span.start + size:
             if not span.shape:  # a number is a copy: it can be read, but not written
                 return Place(span) if span.space == "inputs" else place
-            if [stride for _, stride in subscript.terms] == [1] and last - first + 1 < span.size:
-                new = Array((last - first + 1,), span.space, first, span.label)
+            if span.shape == own:
+                return Place(span)
+            if [stride for _, stride in subscript.terms] == [1] and last - first + 1 < size:
+                new = Array((last - first + 1, *own), span.space, first, span.label)
                 return Place(parts.setdefault((first, last), new), (Subscript(0, subscript.terms),))
             return Place(span, (Subscript(subscript.offset - span.start, subscript.terms),))
     return place
@@ -166,7 +180,7 @@ def _split(subscript: Subscript, part: _Part) -> tuple[Subscript, ...] | None:
     if rest < 0 or not {stride for _, stride in subscript.terms} <= set(part.widths):
         return None
     found = []
-    for width, extent in zip(part.widths, part.array.shape, strict=True):
+    for width, extent in zip(part.widths, _shape(part), strict=True):
         terms = tuple((i, 1) for i, stride in subscript.terms if stride == width)
         if rest // width + sum(i.extent - 1 for i, _ in terms) >= extent:
             return None

@@ -1,0 +1,40 @@
+"""Batches: what the emitted code of a batched function reads its rows from.
+
+A batched argument is a matrix, a row of data in each of its rows. The loops run over some rows at
+a time, and read each number of a row at all of them side by side.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy import empty
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+
+def columns(batches: Sequence[Array], start: int, stop: int) -> Array:
+    """Some rows of all matrices, turned: one row for each of their columns.
+
+    Args:
+        batches: matrices with equally many rows.
+        start: the first of the rows.
+        stop: where they end.
+
+    Example:
+        >>> columns((np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[5.0], [6.0]])), 0, 2)
+        array([[1., 3.],
+               [2., 4.],
+               [5., 6.]])
+    """
+    width = 0
+    for batch in batches:
+        width += batch.shape[1]
+    turned = empty((width, stop - start))
+    row = 0
+    for batch in batches:
+        for column in range(batch.shape[1]):
+            for i in range(stop - start):
+                turned[row, i] = batch[start + i, column]
+            row += 1
+    return turned
