@@ -20,9 +20,11 @@ from typing import Any
 
 import numba
 import numpy as np
+from llvmlite import binding as llvm
 from llvmlite import ir
 from numba import types
 from numba.core.caching import _Cache
+from numba.core.cgutils import get_or_insert_function
 from numba.core.compiler import CompileResult
 from numba.core.datamodel.models import PointerModel
 from numba.core.registry import CPUDispatcher
@@ -32,6 +34,7 @@ from numba.core.typing.templates import ConcreteTemplate, Signature, infer_globa
 from numba.extending import lower_builtin, lower_cast, overload, register_model
 
 from gradcompile import cache, ieee, vector
+from gradcompile.wide import rare_call
 
 Array = np.ndarray[Any, Any]
 
@@ -77,28 +80,47 @@ def _calling(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *operands: function(*operands)  # noqa: PLW0108
 
 
+def _rarely(name: str) -> Callable[..., Any]:
+    """What builds a call of a function of `vector.RARE`, as `wide.py` defines it."""
+
+    def build(context: Any, builder: Any, x: Any, y: Any) -> Any:
+        dispatcher = _compiled[getattr(vector, vector.RARE[name])]
+        dispatcher.compile((numba.float64,))
+        called = dispatcher.overloads[(numba.float64,)]
+        context.active_code_library.add_linking_library(called.library)
+        symbol = f"gradcompile_{name}"
+        text = rare_call(symbol, called.fndesc.llvm_func_name, vector.FAR)
+        context.active_code_library.add_llvm_module(llvm.parse_assembly(text))
+        double = ir.DoubleType()
+        signature = ir.FunctionType(double, [double, double])
+        return builder.call(get_or_insert_function(builder.module, signature, symbol), [x, y])
+
+    return build
+
+
 INSTRUCTIONS: dict[str, tuple[Signature, Callable[..., Any]]] = {
     "bits": (
         numba.int64(numba.float64),
-        lambda builder, x: builder.bitcast(x, ir.IntType(64)),
+        lambda _, builder, x: builder.bitcast(x, ir.IntType(64)),
     ),
     "from_bits": (
         numba.float64(numba.int64),
-        lambda builder, n: builder.bitcast(n, ir.DoubleType()),
+        lambda _, builder, n: builder.bitcast(n, ir.DoubleType()),
     ),
     "where": (
         numba.float64(numba.boolean, numba.float64, numba.float64),
-        lambda builder, c, a, b: builder.select(c, a, b),
+        lambda _, builder, c, a, b: builder.select(c, a, b),
     ),
+    **{name: (numba.float64(numba.float64, numba.float64), _rarely(name)) for name in vector.RARE},
 }
-"""What machine code has for the functions `vector.INTRINSIC`."""
+"""What machine code has for the functions `vector.INTRINSIC` and `vector.RARE`."""
 
 
 def _register_instruction(
     function: Callable[..., Any], signature: Signature, build: Callable[..., Any]
 ) -> None:
     def lower(context: Any, builder: Any, _: Any, operands: Sequence[Any]) -> Any:
-        return build(builder, *operands)
+        return build(context, builder, *operands)
 
     infer_global(function)(type(function.__name__, (ConcreteTemplate,), {"cases": [signature]}))
     lower_builtin(function, *signature.args)(lower)
