@@ -126,7 +126,7 @@ def _register_instruction(
     lower_builtin(function, *signature.args)(lower)
 
 
-INLINED = {"fastmath": False, "forceinline": True, "no_cpython_wrapper": True}
+INLINED: dict[str, Any] = {"fastmath": False, "forceinline": True, "no_cpython_wrapper": True}
 """How functions of `vector.py` are compiled."""
 
 

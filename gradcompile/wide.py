@@ -3,9 +3,9 @@
 `vector.py` computes sines for nearly all numbers without a branch. The few that are too large need
 a function with loops and branches, and a loop that calls it in some of its rounds would not become
 vector code. So the function that chooses is written for one number, and also for 2, 4 and 8 at a
-time: a single branch for all of them, that is hardly ever taken. LLVM's attribute `vector-function-abi-variant`
-tells its vectoriser which of these replaces which (the Vector Function ABI, as OpenMP's `declare
-simd` uses it).
+time: a single branch for all of them, that is hardly ever taken. LLVM's attribute
+`vector-function-abi-variant` tells its vectoriser which of these replaces which (the Vector
+Function ABI, as OpenMP's `declare simd` uses it).
 """
 
 from textwrap import dedent
@@ -46,7 +46,8 @@ def rare_call(symbol: str, function: str, limit: float) -> str:
         attributes #0 = {{ noinline nounwind willreturn readnone
           "vector-function-abi-variant"="{variants}" }}
         attributes #1 = {{ nounwind willreturn readnone }}
-        @llvm.compiler.used = appending global [{len(WIDTHS)} x ptr] [{kept}], section "llvm.metadata"
+        @llvm.compiler.used = appending global [{len(WIDTHS)} x ptr] [{kept}],
+          section "llvm.metadata"
         !0 = !{{!"branch_weights", i32 1, i32 100000}}
         """)
     return "\n".join([head, *(_at_a_time(n, symbol, limit) for n in WIDTHS)])
