@@ -1,7 +1,8 @@
 """Emitted source → machine code, by numba; the only module that imports it.
 
 numba compiles the emitted function itself. The functions of `ieee.py` that its text calls are
-given their machine-code meaning here: the C library's function of the same name.
+given their machine-code meaning here: the C library's function of the same name. Those of
+`vector.py` are compiled from their text, once, and inlined wherever they are called.
 """
 
 import functools
@@ -10,23 +11,30 @@ import hmac
 import math
 import pickle
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numba
 import numpy as np
+from llvmlite import binding as llvm
+from llvmlite import ir
 from numba import types
 from numba.core.caching import _Cache
+from numba.core.cgutils import get_or_insert_function
 from numba.core.compiler import CompileResult
 from numba.core.datamodel.models import PointerModel
 from numba.core.registry import CPUDispatcher
 from numba.core.serialize import dumps
 from numba.core.typeconv.castgraph import Conversion
-from numba.extending import lower_cast, overload, register_model
+from numba.core.typing.templates import ConcreteTemplate, Signature, infer_global
+from numba.extending import lower_builtin, lower_cast, overload, register_model
 
-from gradcompile import batches, cache, ieee
+from gradcompile import batches, cache, ieee, vector
+from gradcompile.wide import rare_call
 
 Array = np.ndarray[Any, Any]
 
@@ -40,6 +48,9 @@ _UNKNOWN = {"cbrt": types.ExternalFunction("cbrt", numba.float64(numba.float64))
 """Functions of the C library that numba does not know by their name in `math`."""
 
 _registered: list[bool] = []
+
+_compiled: dict[FunctionType, Any] = {}
+"""The dispatchers of the functions of `vector.py`."""
 
 
 def register_numba() -> None:
@@ -55,6 +66,11 @@ def register_numba() -> None:
     _register(batches.columns, batches.columns)
     for name in (*ieee.WRITTEN, "_sinpi"):
         _register(getattr(ieee, name), getattr(ieee, name))
+    for name, (signature, build) in INSTRUCTIONS.items():
+        _register_instruction(getattr(vector, name), signature, build)
+    for function in _written(vector):
+        _compiled[function] = _inlined(function)  # numba's type alone would not keep it
+        infer_global(function, types.Dispatcher(_compiled[function]))
     register_model(Entries)(PointerModel)
     lower_cast(types.Array, Entries)(_entries_of)
 
@@ -68,11 +84,85 @@ def _calling(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *operands: function(*operands)  # noqa: PLW0108
 
 
+def _rarely(name: str) -> Callable[..., Any]:
+    """What builds a call of a function of `vector.RARE`, as `wide.py` defines it."""
+
+    def build(context: Any, builder: Any, x: Any, y: Any) -> Any:
+        dispatcher = _compiled[getattr(vector, vector.RARE[name])]
+        dispatcher.compile((numba.float64,))
+        called = dispatcher.overloads[(numba.float64,)]
+        context.active_code_library.add_linking_library(called.library)
+        symbol = f"gradcompile_{name}"
+        text = rare_call(symbol, called.fndesc.llvm_func_name, vector.FAR)
+        context.active_code_library.add_llvm_module(llvm.parse_assembly(text))
+        double = ir.DoubleType()
+        signature = ir.FunctionType(double, [double, double])
+        return builder.call(get_or_insert_function(builder.module, signature, symbol), [x, y])
+
+    return build
+
+
+INSTRUCTIONS: dict[str, tuple[Signature, Callable[..., Any]]] = {
+    "bits": (
+        numba.int64(numba.float64),
+        lambda _, builder, x: builder.bitcast(x, ir.IntType(64)),
+    ),
+    "from_bits": (
+        numba.float64(numba.int64),
+        lambda _, builder, n: builder.bitcast(n, ir.DoubleType()),
+    ),
+    "where": (
+        numba.float64(numba.boolean, numba.float64, numba.float64),
+        lambda _, builder, c, a, b: builder.select(c, a, b),
+    ),
+    **{name: (numba.float64(numba.float64, numba.float64), _rarely(name)) for name in vector.RARE},
+}
+"""What machine code has for the functions `vector.INTRINSIC` and `vector.RARE`."""
+
+
+def _register_instruction(
+    function: Callable[..., Any], signature: Signature, build: Callable[..., Any]
+) -> None:
+    def lower(context: Any, builder: Any, _: Any, operands: Sequence[Any]) -> Any:
+        return build(context, builder, *operands)
+
+    infer_global(function)(type(function.__name__, (ConcreteTemplate,), {"cases": [signature]}))
+    lower_builtin(function, *signature.args)(lower)
+
+
+INLINED: dict[str, Any] = {"fastmath": False, "forceinline": True, "no_cpython_wrapper": True}
+"""How functions of `vector.py` are compiled."""
+
+
+def _written(module: ModuleType) -> list[FunctionType]:
+    """The functions of `vector.py` that are compiled from their text."""
+    return [
+        function
+        for name, function in vars(module).items()
+        if isinstance(function, FunctionType)
+        and function.__module__ == module.__name__
+        and name not in (*INSTRUCTIONS, "_public")
+    ]
+
+
+def _inlined(function: FunctionType) -> Any:
+    """The dispatcher of a function of `vector.py`, part of whatever calls it.
+
+    Fast-math flags belong to instructions, so without them it keeps its roundings also where it is
+    inlined into loops that have them. They are denied in words, for numba compiles a function that
+    says nothing as it compiles the one that calls it.
+    """
+    text = getattr(function, "__wrapped__", function)
+    dispatcher = numba.njit(text, **INLINED, **SETTINGS)
+    dispatcher._cache = FunctionCache(function.__name__)
+    return dispatcher
+
+
 @functools.cache
 def _meanings() -> str:
     """A digest of what emitted code imports: machine code has it compiled in."""
-    sources = [Path(module.__file__ or "").read_bytes() for module in (ieee, batches)]
-    return hashlib.sha256(b"".join(sources)).hexdigest()
+    texts = (Path(str(module.__file__)).read_bytes() for module in (ieee, vector, batches))
+    return hashlib.sha256(b"".join(texts)).hexdigest()
 
 
 def jit(
@@ -101,9 +191,11 @@ def jit(
     rows = (types.UniTuple(BATCH, matrices),) if matrices else ()
     dispatcher = numba.njit(with_parts, **settings)
     path = Path(function.__code__.co_filename)
-    if use_cache and path.is_file():
+    keeps = use_cache and path.is_file()
+    if keeps:
         dispatcher._cache = KernelCache(path, strict)
-    dispatcher.compile((*SIGNATURE, *rows, *map(numba.typeof, constants)))
+    with _keeping(keeps):
+        dispatcher.compile((*SIGNATURE, *rows, *map(numba.typeof, constants)))
     return dispatcher
 
 
@@ -265,3 +357,42 @@ class KernelCache(_Cache):
         key = (str(sig), target_context.codegen().magic_tuple(), versions, self.strict)
         digest = hashlib.sha256(repr(key).encode()).hexdigest()[:16]
         return self.source.with_name(f"{self.source.stem}.{digest}.machine")
+
+
+_keeps: ContextVar[bool] = ContextVar("_keeps", default=False)
+
+
+@contextmanager
+def _keeping(keeps: bool) -> Iterator[None]:
+    """Whether functions of `vector.py` that are compiled now are looked for in the cache."""
+    token = _keeps.set(keeps)
+    try:
+        yield
+    finally:
+        _keeps.reset(token)
+
+
+class FunctionCache(KernelCache):
+    """Machine code of a function of `vector.py`, in the cache directory.
+
+    A new kernel that calls the function then loads it, where numba would compile it again in every
+    process. Only a kernel that is itself kept looks here.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(Path(f"vector_{name}.py"))
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """The compiled function for a signature; None if there is no sound entry."""
+        return super().load_overload(sig, target_context) if self._found() else None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep a compiled function."""
+        if self._found():
+            super().save_overload(sig, data)
+
+    def _found(self) -> bool:
+        directory = cache.directory() if _keeps.get() else None
+        if directory is not None:
+            self.source = directory / self.source.name
+        return directory is not None

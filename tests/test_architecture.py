@@ -21,7 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     # 0: what operations mean, and helpers that know nothing of the package
     (
         "ieee", "ops", "operators", "syntax", "names", "tree", "template", "cache", "collector",
-        "stages", "functions",
+        "stages", "functions", "vector",
     ),
     # 1: the two representations of a computation
     ("value", "ir"),
@@ -36,7 +36,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     # 3: from programs to text, and what is made of text
     (
         "split", "layout", "emit", "emit_nests", "fingerprint", "reader", "symbolic", "report",
-        "verify", "jit", "drawing", "structure",
+        "verify", "jit", "wide", "drawing", "structure",
     ),
     # 4: the pipeline end to end
     ("options", "build", "kernel", "compiler", "check"),
