@@ -14,7 +14,7 @@ import numpy as np
 
 from gradcompile.build import Build, Flat
 from gradcompile.compiler import CompiledFunction
-from gradcompile.emit_nests import emit_batch
+from gradcompile.emit_nests import emit_nests
 from gradcompile.fingerprint import Fingerprint, apply, fingerprints
 from gradcompile.ir import Program
 from gradcompile.kernel import Kernel
@@ -334,7 +334,8 @@ class BatchBuild(Build):
 
     def _emit(self, rolled: Rolled) -> str:
         mean = self.options.reduce == "mean"
-        return emit_batch(rolled, self.function_name, self._summary, self._array, mean)
+        name = self.function_name
+        return emit_nests(rolled, name, self._summary, self._array, mean=mean)
 
     def run(self, inputs: Flat, matrices: Matrices = ()) -> Any:
         """The flat result by machine code."""

@@ -37,6 +37,7 @@ from gradcompile.nests import (
     assignments,
     places,
 )
+from gradcompile.ops import Op
 from gradcompile.template import instantiate, is_plain
 
 LETTERS = "ijklmnpqrtuvwxyz"
@@ -48,6 +49,9 @@ WHOLE = 150
 PART = 80
 """About as many lines has each function where one is not enough."""
 
+VECTOR = 16
+"""From so many rounds on a loop is worth vector code of its functions."""
+
 KEPT = "kept"
 """The array of the numbers that pass from one function to another."""
 
@@ -58,36 +62,26 @@ Written = tuple[Nest, list[str]]
 """A nest and its lines."""
 
 
-def emit_nests(rolled: Rolled, function: str, summary: str = "", array: str = "gradient") -> str:
+def emit_nests(
+    rolled: Rolled,
+    function: str,
+    summary: str = "",
+    array: str = "gradient",
+    *,
+    mean: bool = False,
+) -> str:
     """The source of a module with one function that computes `rolled`.
 
     Args:
         rolled: what to compute.
-        function: the function's name; it takes the flat float64 arrays `inputs` and, where there
-            are any, `data`, and the integers `tables`.
+        function: the function's name; it takes the flat float64 array `inputs`, for a batch the
+            tuple `batches` of matrices with a row of data in each row, and, where there are any,
+            the array `data` and the integers `tables`.
         summary: a comment for the first line.
         array: the name of an array that is returned.
+        mean: for a batch, divide what is summed up by the number of rows.
     """
-    return _Emitter(rolled, function, array).module(summary)
-
-
-def emit_batch(
-    rolled: Rolled, function: str, summary: str = "", array: str = "gradient", mean: bool = False
-) -> str:
-    """The source of a module with one function that computes a batched `rolled` for all rows.
-
-    Args:
-        rolled: what to compute for a block of rows.
-        function: the function's name; it takes the flat float64 array `inputs`, `batches`, a tuple
-            of matrices with a row of data in each row, and where there are any `data` and `tables`.
-        summary: a comment for the first line.
-        array: the name of an array that is returned.
-        mean: are totals to be divided by the number of rows?
-    """
-    emitter = _Emitter(rolled, f"{function}_rows", array)
-    emitter.namer.fresh(function)
-    driver = function_text(function, *emitter.driver(mean))
-    return emitter.module(summary, [driver])
+    return _Emitter(rolled, function, array, mean).module(summary)
 
 
 @dataclass
@@ -106,6 +100,7 @@ class _Emitter:
     rolled: Rolled
     function: str
     array: str
+    mean: bool
     names: dict[Array, str] = field(default_factory=dict)
     letters: dict[Index, str] = field(default_factory=dict)
     plain: set[str] = field(default_factory=set)
@@ -124,71 +119,60 @@ class _Emitter:
         self._name_arrays()
         self._name_indices()
 
-    def module(self, summary: str, more: Sequence[str] = ()) -> str:
+    def module(self, summary: str) -> str:
         nests = sorted(self.rolled.nests, key=lambda nest: nest.reverse)
         parts = _cut([(nest, list(self._nest(nest))) for nest in nests])
+        functions = self._split(parts) if len(parts) > 1 else [self._whole(parts[0])]
+        text = "\n\n\n".join(functions)
         head = f"# {summary}\n" if summary else ""
-        if len(parts) == 1:
-            functions = [self._function(self.function, self.arguments(), parts[0], True)]
+        in_loops = set() if self.rolled.strict else set(_vector_names(nests))
+        return f"{head}{imports(names_in([ast.parse(text)]), in_loops)}{text}\n"
+
+    def _whole(self, part: Sequence[Written]) -> str:
+        arrays = self._arrays_of(part)
+        return self._main(self._allocations(arrays), arrays, list(_sweeps(part)))
+
+    def _main(self, allocations: Sequence[str], arrays: Sequence[Array], lines: list[str]) -> str:
+        """The function itself: what it allocates, what it reads and writes, what it computes."""
+        allocations = [*map(self._allocation, self.results), *allocations]
+        if self.rolled.rows:
+            body = list(self._blocks(allocations, arrays, lines))
         else:
-            functions = self._split(parts)
-        text = "\n\n\n".join([*functions, *more])
-        return f"{head}{imports(names_in([ast.parse(text)]))}{text}\n"
+            body = [*allocations, *self._views(arrays), *lines]
+        outputs = ", ".join(map(self._output, self.rolled.outputs))
+        return function_text(self.function, self._arguments(), [*body, f"return {outputs}"])
 
-    def _function(
-        self, name: str, arguments: Sequence[str], part: Sequence[Written], whole: bool
-    ) -> str:
-        used = set(_arrays([nest for nest, _ in part]))
-        arrays = [array for array in self.used if array in used]
-        body = [*self._allocations(arrays, whole), *self._views(arrays), *_sweeps(part)]
-        if whole:
-            body.append(self._return())
-        return function_text(name, arguments, self._with_count(body))
-
-    def arguments(self) -> list[str]:
-        """The names of the arrays that the function takes; for a batch, results are among them."""
-        rolled = self.rolled
-        batch = ["rows", *([START] if any(x.has_rows for x in self.results) else []),
-                 *(self.names[x] for x in self.results)]  # fmt: skip
-        return [
-            "inputs",
-            *(batch if rolled.rows else []),
-            *(["data"] if rolled.data else []),
-            *(["tables"] if len(rolled.tables) else []),
-        ]
-
-    def driver(self, mean: bool) -> tuple[list[str], list[str]]:
-        """The arguments and the lines of the function that goes through the blocks."""
-        count, outputs = "count", self.rolled.outputs
-        number = [self.names[x.array] for x in outputs if isinstance(x, Place)]
-        arrays = [(self.names[x], x) for x in self.results]
-        lines = [f"{count} = batches[0].shape[0]", *(f"{name} = 0.0" for name in number)]
-        for name, array in arrays:
-            rows = [count] if array.has_rows else []
-            extents = [*map(str, array.shape[: len(array.shape) - len(rows)]), *rows]
-            shape = extents[0] if len(extents) == 1 else f"({', '.join(extents)})"
-            lines.append(f"{name} = {'empty' if rows else 'zeros'}({shape})")
-        call = f"{self.function}({', '.join(self.arguments())})"
-        lines += [
-            f"for {START} in range(0, {count}, {int(ROWS)}):",
-            f"    rows = columns(batches, {START}, min({START} + {int(ROWS)}, {count}))",
-            f"    {f'{number[0]} += ' if number else ''}{call}",
-        ]
-        if mean:
-            lines += [f"{name} /= {count}" for name in [*number, *(name for name, _ in arrays)]]
-        lines.append(f"return {', '.join([*number, *(name for name, _ in arrays)])}")
-        own = self.arguments()
-        return ["inputs", "batches", *(x for x in ("data", "tables") if x in own)], lines
+    def _blocks(
+        self, allocations: Sequence[str], arrays: Sequence[Array], lines: list[str]
+    ) -> Iterator[str]:
+        """The loop over the blocks of a batch."""
+        yield "count = batches[0].shape[0]"
+        totals = [x.array for x in self.rolled.outputs if isinstance(x, Place)]
+        yield from (f"{self.names[array]} = 0.0" for array in totals if array not in self.kept)
+        yield from allocations
+        yield from self._views([array for array in arrays if array.space != "rows"])
+        yield f"for {START} in range(0, count, {int(ROWS)}):"
+        own = self._views([array for array in arrays if array.space == "rows"])
+        rows = f"rows = columns(batches, {START}, min({START} + {int(ROWS)}, count))"
+        yield from (f"    {line}" for line in (rows, *self._with_count([*own, *lines])))
+        if self.mean:
+            yield from (f"{self.names[array]} /= count" for array in self.results)
 
     def _with_count(self, body: list[str]) -> list[str]:
         needed = bool(self.rolled.rows) and uses("n", body)
         return ["n = rows.shape[1]", *body] if needed else body
 
-    def _return(self) -> str:
-        returned = self.rolled.outputs
-        if self.rolled.rows:
-            returned = [x for x in returned if not isinstance(x, Array)]
-        return f"return {', '.join(map(self._output, returned))}" if returned else "return"
+    def _arguments(self) -> list[str]:
+        """The names of what the function takes."""
+        rolled = self.rolled
+        names = ["inputs", "batches", "data", "tables"]
+        there = [True, rolled.rows, rolled.data, len(rolled.tables)]
+        return [name for name, given in zip(names, there, strict=True) if given]
+
+    def _arrays_of(self, part: Sequence[Written]) -> list[Array]:
+        """What a part reads and writes, in the order in which it is first used."""
+        used = set(_arrays([nest for nest, _ in part]))
+        return [array for array in self.used if array in used]
 
     # --- parts ---------------------------------------------------------------------------------
 
@@ -202,20 +186,23 @@ class _Emitter:
         passed = [a for a in self.used if not a.space and (users[a] > 1 or a in returned)]
         self.kept = {array: k for k, array in enumerate(a for a in passed if not a.shape)}
         self.shared = [array for array in passed if array.shape]
-        own = [] if self.rolled.rows else self.results
-        names = [*self.arguments(), KEPT, *(self.names[a] for a in (*own, *self.shared))]
+        names = [*(x for x in self._arguments() if x != "batches"), "rows", START, KEPT,
+                 *(self.names[a] for a in (*self.results, *self.shared))]  # fmt: skip
         functions, calls = [], []
         for place, part in enumerate(parts, 1):
             rewritten = [(nest, list(self._nest(nest))) for nest, _ in part]
-            text = self._function("f", [], rewritten, whole=False)
-            arguments = [name for name in names if uses(name, text.splitlines())]
+            arrays = self._arrays_of(rewritten)
+            body = [*self._allocations(arrays), *self._views(arrays), *_sweeps(rewritten)]
+            body = self._with_count(body)
+            arguments = [name for name in names if uses(name, body)]
             name = self.namer.fresh(f"{self.function}_{place}")
-            functions.append(self._function(name, arguments, rewritten, whole=False))
+            functions.append(function_text(name, arguments, body))
             calls.append(f"{name}({', '.join(arguments)})")
-        allocations = [self._allocation(array) for array in (*own, *self.shared)]
-        kept = [f"{KEPT} = empty({len(self.kept)})"] if self.kept else []
-        body = self._with_count([*allocations, *kept, *calls, self._return()])
-        return [*functions, function_text(self.function, self.arguments(), body)]
+        allocations = [self._allocation(array) for array in self.shared]
+        if self.kept:
+            made = "zeros" if self.rolled.rows else "empty"
+            allocations.append(f"{KEPT} = {made}({len(self.kept)})")
+        return [*functions, self._main(allocations, [], calls)]
 
     # --- names ---------------------------------------------------------------------------------
 
@@ -310,15 +297,16 @@ class _Emitter:
         extents = [*map(str, shape), *(["-1"] if array.has_rows else [])]
         return f"{part}.reshape(({', '.join(extents)}))"
 
-    def _allocations(self, arrays: Sequence[Array], whole: bool) -> list[str]:
+    def _allocations(self, arrays: Sequence[Array]) -> list[str]:
         own = [a for a in arrays if not a.space and a.shape and a not in self.shared]
-        returned = self.results if whole and not self.rolled.rows else []
-        return [self._allocation(array) for array in (*returned, *own)]
+        return [self._allocation(array) for array in own]
 
     def _allocation(self, array: Array) -> str:
-        extents = ["n" if isinstance(extent, Rows) else str(extent) for extent in array.shape]
+        rows = "count" if array in self.results else str(int(ROWS))
+        extents = [rows if isinstance(extent, Rows) else str(extent) for extent in array.shape]
         shape = extents[0] if len(extents) == 1 else f"({', '.join(extents)})"
-        return f"{self.names[array]} = empty({shape})"
+        is_total = self.rolled.rows and array in self.results and not array.has_rows
+        return f"{self.names[array]} = {'zeros' if is_total else 'empty'}({shape})"
 
     # --- nests ---------------------------------------------------------------------------------
 
@@ -420,7 +408,8 @@ class _Emitter:
     def _output(self, output: Place | Const | Array) -> str:
         if isinstance(output, Array):
             return self.names[output]
-        return ast.unparse(self._expression(output))
+        number = ast.unparse(self._expression(output))
+        return f"{number} / count" if self.mean else number
 
 
 def _arrays(nests: Iterable[Nest]) -> Iterator[Array]:
@@ -459,6 +448,34 @@ def _sweeps(part: Iterable[Written]) -> Iterator[str]:
             sweep = nest.reverse
             yield "# reverse sweep" if sweep else "# forward sweep"
         yield from lines
+
+
+def _vector_names(nests: Iterable[Nest]) -> Iterator[str]:
+    """The functions that are called in loops long enough to become vector code."""
+    for nest in nests:
+        for index, step in _innermost(nest.steps, None):
+            if index is not None and (index.is_row or index.extent >= VECTOR):
+                yield from names_in(op.template for op in _operations(step.value))
+
+
+def _innermost(
+    steps: Sequence[Step], inside: Index | None
+) -> Iterator[tuple[Index | None, Assign]]:
+    """Every assignment with the index of the loop that it is in."""
+    for step in steps:
+        if isinstance(step, Loop):
+            yield from _innermost(step.body, step.index)
+        else:
+            yield inside, step
+
+
+def _operations(expression: Expression) -> Iterator[Op]:
+    stack = [expression]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, Apply):
+            yield item.op
+            stack.extend(item.operands)
 
 
 def uses(name: str, lines: Iterable[str]) -> bool:

@@ -196,6 +196,8 @@ def jit(
         dispatcher._cache = KernelCache(path, strict)
     with _keeping(keeps):
         dispatcher.compile((*SIGNATURE, *rows, *map(numba.typeof, constants)))
+    if matrices:  # other kinds of arrays are read as what it was compiled for
+        dispatcher.disable_compile()
     return dispatcher
 
 

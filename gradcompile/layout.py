@@ -12,10 +12,10 @@ function that calls them in order:
 """
 
 import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 
-from gradcompile import ieee
+from gradcompile import ieee, vector
 from gradcompile.split import cut, kept
 
 LINE = 100
@@ -190,12 +190,14 @@ def names_in(trees: Iterable[ast.AST]) -> set[str]:
     return {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
-def imports(names: Iterable[str]) -> str:
-    """The import statements for these names."""
+def imports(names: Iterable[str], in_loops: Container[str] = ()) -> str:
+    """The import statements for these names; functions in long loops are those for vector code."""
     modules: dict[str, list[str]] = {}
     for name in sorted(names):
         if name in HELPERS:
             modules.setdefault(HELPERS[name], []).append(name)
+        elif name in in_loops and name in vector.FUNCTIONS:
+            modules.setdefault("gradcompile.vector", []).append(name)
         elif name in ieee.FUNCTIONS:
             modules.setdefault("gradcompile.ieee", []).append(name)
     lines = [_import(module, names) for module, names in sorted(modules.items())]

@@ -48,8 +48,9 @@ class Rows(int):
         return "rows"
 
 
-ROWS = Rows(256)
-"""The rows of a block: 2 kB of each array, so that those of some layers fit the fastest cache."""
+ROWS = Rows(240)
+"""The rows of a block: 2 kB of each array, so that those of some layers fit the fastest cache. A
+power of two would put all rows of an array at the same places of the cache."""
 
 
 @dataclass(eq=False)
@@ -208,6 +209,7 @@ class Rolled:
         summary: how many instructions, groups, members, nests and gathers.
         slots: for the space of each gradient, which input each component differentiates by.
         rows: how many numbers a row of a batch has; 0 if there is no batch.
+        strict: is it to be equal to the straight-line program, bit for bit?
     """
 
     name: str
@@ -220,6 +222,7 @@ class Rolled:
     summary: dict[str, int]
     slots: dict[str, tuple[int, ...]] = field(default_factory=dict)
     rows: int = 0
+    strict: bool = False
 
     def __str__(self) -> str:
         return print_nests(self)

@@ -117,6 +117,7 @@ def roll(
         summary,
         {f"output {number}": tuple(found) for number, found in slots.items()},
         program.rows,
+        strict,
     )
 
 

@@ -183,10 +183,12 @@ def _steps(formula: Formula, around: list[Index], strict: bool) -> list[Step]:
 
 def _sums_innermost(formula: Formula, around: list[Index], strict: bool) -> list[Step]:
     """Each member in turn: its sum is accumulated in a variable."""
-    total = formula.place if not formula.place.array.shape else Place(Total((), label="total"))
+    adds = _is_total(formula)
+    is_number = not formula.place.array.shape
+    total = formula.place if is_number and not adds else Place(Total((), label="total"))
     body = _accumulate(formula, total, [], strict)
     if total is not formula.place:
-        body.append(Assign(formula.place, total, adds=_is_total(formula)))
+        body.append(Assign(formula.place, total, adds))
     return _loops(_ordered(around, _reads([formula.place])), body)
 
 

@@ -150,7 +150,8 @@ def name_totals(nests: Sequence[Nest]) -> None:
         for step in assignments(nest.steps):
             array = step.place.array
             value = step.value.array if isinstance(step.value, Place) else None
-            if isinstance(value, Total) and not array.shape and not array.space:
+            is_copy = isinstance(value, Total) and not step.adds
+            if value is not None and is_copy and not array.shape and not array.space:
                 kept[value] = array
 
     def rename(place: Place) -> Place:
