@@ -228,7 +228,10 @@ def _accumulate(formula: Formula, total: Place, inside: list[Index], strict: boo
 def _sum(expressions: Sequence[Expression]) -> Expression:
     total = expressions[0]
     for expression in expressions[1:]:
-        total = Apply(ops.add, (total, expression))
+        if isinstance(expression, Apply) and expression.op is ops.neg:
+            total = Apply(ops.sub, (total, *expression.operands))
+        else:
+            total = Apply(ops.add, (total, expression))
     return total
 
 
