@@ -49,6 +49,9 @@ WHOLE = 150
 PART = 80
 """About as many lines has each function where one is not enough."""
 
+WIDEST = 84
+"""The widest line of a sum; that of a wider one has a line for each term."""
+
 VECTOR = 16
 """From so many rounds on a loop is worth vector code of its functions."""
 
@@ -336,7 +339,7 @@ class _Emitter:
                 yield f"for {self.letters[step.index]} in {self._rounds(step.index)}:"
                 yield from (f"    {line}" for line in self._steps(step.body))
             else:
-                yield self._assignment(step)
+                yield from self._assignment(step)
 
     def _rounds(self, index: Index) -> str:
         extent = index.extent
@@ -351,9 +354,11 @@ class _Emitter:
             return f"range({start}, min({start} + {BLOCK}, {extent}))"
         if index.is_row:
             return "range(n)"
+        if index.step > 1:
+            return f"range(0, {extent}, {index.step})"
         return f"range({extent - 1}, -1, -1)" if index.falls else f"range({extent})"
 
-    def _assignment(self, step: Assign) -> str:
+    def _assignment(self, step: Assign) -> Iterator[str]:
         value, operator = step.value, "+=" if step.adds else "="
         if step.adds and isinstance(value, Apply) and value.op is ops.neg:
             value, operator = value.operands[0], "-="
@@ -363,7 +368,15 @@ class _Emitter:
             self.plain.add(place.id)
         elif isinstance(place, ast.Name):
             self.plain.discard(place.id)
-        return f"{ast.unparse(place)} {operator} {ast.unparse(tree)}"
+        start = f"{ast.unparse(place)} {operator} "
+        line = start + ast.unparse(tree)
+        terms = list(_terms(tree))
+        if len(line) <= WIDEST or len(terms) == 1:
+            yield line
+        else:
+            yield f"{start}("
+            yield from (f"    {term}" for term in terms)
+            yield ")"
 
     def _expression(self, expression: Expression) -> ast.expr:
         if isinstance(expression, Const):
@@ -448,6 +461,17 @@ def _sweeps(part: Iterable[Written]) -> Iterator[str]:
             sweep = nest.reverse
             yield "# reverse sweep" if sweep else "# forward sweep"
         yield from lines
+
+
+def _terms(tree: ast.expr) -> Iterator[str]:
+    """The terms of a sum, each with its sign and with the parentheses that it needs there."""
+    neighbour = ast.Name("x")
+    later = []
+    while isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add | ast.Sub):
+        later.append(ast.unparse(ast.BinOp(neighbour, tree.op, tree.right)).removeprefix("x "))
+        tree = tree.left
+    yield ast.unparse(ast.BinOp(tree, ast.Add(), neighbour)).removesuffix(" + x")
+    yield from reversed(later)
 
 
 def _vector_names(nests: Iterable[Nest]) -> Iterator[str]:

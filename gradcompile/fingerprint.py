@@ -67,12 +67,14 @@ class Fingerprint:
 
 
 def _value(x: Any) -> int:
-    """The fingerprint of an operand, or of a plain number: 0 and 1 are those of the field."""
+    """The fingerprint of an operand, or of a plain number: 0, 1 and -1 are those of the field."""
     if isinstance(x, Fingerprint):
         return x.value
     number = float(x)
     if number in (0.0, 1.0):
         return int(number)
+    if number < 0.0:  # `x + -2.0` is `x - 2.0`
+        return -_value(-number)
     return _hash(b"number", number.hex().encode())
 
 
@@ -82,7 +84,7 @@ def _hash(*parts: bytes) -> int:
 
 def apply(operation: str, *operands: Any) -> Fingerprint:
     """The fingerprint of an operation on operands."""
-    values = [_value(x).to_bytes(16) for x in operands]
+    values = [(_value(x) % MODULUS).to_bytes(16) for x in operands]
     if operation in _COMMUTATIVE:
         values.sort()
     return Fingerprint(_hash(operation.encode(), *values))

@@ -6,6 +6,7 @@
     nest        ::=  (loop | assignment)+
     loop        ::=  for index < extent: (loop | assignment)+
                   |  for index < extent, falling: ...            from the last to the first
+                  |  for index < extent, by number: ...          so many rounds in one
                   |  for index < extent, in block index: ...     those of one block of rounds
                   |  for index < extent, from place to next: ... from an element of a table to the
                                                                  next element
@@ -64,6 +65,7 @@ class Index:
         block: the index of the blocks that it runs in; None if it runs from 0 to its extent.
         start: the place, in a table, of the first of its values; the next element is where they
             end. None if it runs from 0 to its extent.
+        step: how many rounds are written out as one.
     """
 
     extent: int
@@ -71,6 +73,12 @@ class Index:
     falls: bool = False
     block: "Index | None" = None
     start: "Place | None" = None
+    step: int = 1
+
+    @property
+    def last(self) -> int:
+        """The greatest of its values."""
+        return self.extent - self.step
 
     @property
     def is_row(self) -> bool:
@@ -81,7 +89,7 @@ class Index:
         """The values that it takes, in order; in one block of them, if it runs in blocks."""
         if self.block is not None:
             return range(BLOCK * block, min(BLOCK * block + BLOCK, self.extent))
-        return range(self.extent)[:: -1 if self.falls else 1]
+        return range(self.extent)[:: -1 if self.falls else self.step]
 
 
 @dataclass(eq=False)
@@ -271,6 +279,20 @@ def rewrite_expression(expression: Expression, change: Callable[[Place], Place])
     return expression
 
 
+def shifted(expression: Expression, index: Index, by: int, keep: bool = True) -> Expression:
+    """The expression some rounds of an index later; or, if not `keep`, in that round."""
+
+    def subscript(x: Subscript) -> Subscript:
+        offset = x.offset + by * sum(stride for other, stride in x.terms if other is index)
+        terms = tuple(term for term in x.terms if keep or term[0] is not index)
+        return Subscript(offset, terms, x.table and place(x.table))
+
+    def place(x: Place) -> Place:
+        return Place(x.array, tuple(map(subscript, x.subscripts)))
+
+    return rewrite_expression(expression, place)
+
+
 def rewrite_nest(nest: Nest, change: Callable[[Place], Place]) -> None:
     """Change every place of a nest and its formulas."""
     nest.steps = rewrite(nest.steps, change)
@@ -315,7 +337,8 @@ def print_nests(rolled: Rolled) -> str:
             return f", from {text(index.start)} to next"
         if index.block is not None:
             return f", in block {names[index.block]}"
-        return ", falling" if index.falls else ""
+        by = f", by {index.step}" if index.step > 1 else ""
+        return ", falling" if index.falls else by
 
     def lines(steps: Sequence[Step], depth: int) -> Iterator[str]:
         for step in steps:

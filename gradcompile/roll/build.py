@@ -24,6 +24,7 @@ from gradcompile.nests import (
     Total,
     places,
     rewrite_nest,
+    shifted,
 )
 from gradcompile.roll.affine import Fit
 from gradcompile.roll.arrays import Access, Shaped
@@ -35,6 +36,15 @@ SHORT = 4
 
 ONE_LINE = 4
 """The most terms that are added in one expression."""
+
+FEW = 3
+"""A sum of so many terms is written out."""
+
+ROUNDS = (4, 3, 2)
+"""How many rounds of a loop are written out as one, if the extent is a multiple."""
+
+LONGEST = 16
+"""The most operations that are written out so."""
 
 _COSTS = {0: 0, 1: 1, -1: 2}
 """What reading a next element costs, by how far away it is; anything else costs 4."""
@@ -82,12 +92,26 @@ def build(shaped: Shaped, tables: Tables, strict: bool, step: Index | None = Non
             inner[0].start = Place(tables.array(part.starts), (_linear(members),))
         leaves = iter(_place(leaf, [*members, *inner], tables, row) for leaf in part.leaves)
         sums = tuple(index for index in inner if index.extent > 1 or index.start)
-        terms.append(((*sums, *total), _expression(part.template, leaves)))
+        expression = _expression(part.template, leaves)
+        if strict:
+            terms.append(((*sums, *total), expression))
+        else:
+            terms += [((*rest, *total), x) for rest, x in _short(sums, expression)]
     formula = Formula(place, tuple(terms))
     around = [index for index in members if index.extent > 1 and index is not step]
     if place.array.has_rows:
         around.append(row)
     return Nest(_steps(formula, around, strict), [formula], shaped.group.reverse)
+
+
+def _short(
+    sums: tuple[Index, ...], expression: Expression
+) -> list[tuple[tuple[Index, ...], Expression]]:
+    """The terms of a sum of a few, one by one; another sum as it is."""
+    if len(sums) != 1 or sums[0].start is not None or sums[0].extent > FEW:
+        return [(sums, expression)]
+    (index,) = sums
+    return [((), shifted(expression, index, k, keep=False)) for k in range(index.extent)]
 
 
 def _linear(indices: Sequence[Index]) -> Subscript:
@@ -221,8 +245,27 @@ def _accumulate(formula: Formula, total: Place, inside: list[Index], strict: boo
     steps = _loops(inside, [Assign(total, value)])
     for sums, expression in [*(((), x) for x in first[ONE_LINE:]), *terms]:
         order = list(sums) if strict else _ordered(sums, _reads(list(places(expression))))
-        steps += _loops([*order, *inside], [Assign(total, expression, adds=True)])
+        wide = bool(inside) and not strict
+        value = _written_out(expression, order[-1:]) if wide else expression
+        steps += _loops([*order, *inside], [Assign(total, value, adds=True)])
     return steps
+
+
+def _written_out(expression: Expression, innermost: Sequence[Index]) -> Expression:
+    """Some rounds of a loop in one, so that what it adds to is loaded and stored less often."""
+    for index in innermost:
+        step = next((k for k in ROUNDS if index.extent % k == 0), 1)
+        if index.start is None and not index.is_scan and step * _size(expression) <= LONGEST:
+            index.step = step
+            return _sum([shifted(expression, index, k) for k in range(step)])
+    return expression
+
+
+def _size(expression: Expression) -> int:
+    """How many operations an expression has, and 1."""
+    if not isinstance(expression, Apply):
+        return 1
+    return 1 + sum(_size(x) for x in expression.operands if isinstance(x, Apply))
 
 
 def _sum(expressions: Sequence[Expression]) -> Expression:

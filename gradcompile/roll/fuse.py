@@ -58,7 +58,7 @@ def _merge(steps: list[Step], loop: Loop, shared: dict[Index, Index]) -> bool:
     last = steps[-1]
     if not isinstance(last, Loop) or last.index.extent != loop.index.extent:
         return False
-    if any(i.is_scan or i.start is not None for i in (last.index, loop.index)):
+    if any(i.is_scan or i.start or i.step > 1 for i in (last.index, loop.index)):
         return False
     written = {step.place.array: step.place for step in assignments([last])}
     if any(step.place.array in written for step in assignments([loop])):

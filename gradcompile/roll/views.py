@@ -104,7 +104,7 @@ def _in_span(spans: Sequence[Array], place: Place, parts: dict[tuple[int, int], 
         return place
     first = last = subscript.offset
     for index, stride in subscript.terms:
-        reach = stride * (index.extent - 1)
+        reach = stride * index.last
         first, last = first + min(reach, 0), last + max(reach, 0)
     for span in spans:
         own = span.shape[-1:] if span.has_rows else ()
@@ -143,7 +143,7 @@ def _note(parts: dict[int, list[_Part]], subscript: Subscript, size: int) -> Non
     if not strides or (len(strides) == 1 and strides[0][0] == 1):
         return
     row, index = strides[0]
-    inner = sum(stride * (i.extent - 1) for stride, i in strides[1:])
+    inner = sum(stride * i.last for stride, i in strides[1:])
     widths = {stride for stride, _ in strides} | {1}
     for part in parts.setdefault(row, []):
         start = min(part.start, subscript.offset)
@@ -182,7 +182,7 @@ def _split(subscript: Subscript, part: _Part) -> tuple[Subscript, ...] | None:
     found = []
     for width, extent in zip(part.widths, _shape(part), strict=True):
         terms = tuple((i, 1) for i, stride in subscript.terms if stride == width)
-        if rest // width + sum(i.extent - 1 for i, _ in terms) >= extent:
+        if rest // width + sum(i.last for i, _ in terms) >= extent:
             return None
         found.append(Subscript(rest // width, terms))
         rest %= width

@@ -9,23 +9,25 @@ def mlp_value_and_grad(inputs, data):
     s2 = empty(5)
     s2_bar = empty(5)
     s1_bar = empty((5, 4))
-    b1 = inputs[12:16]
     w1 = inputs[0:12].reshape((4, 3))
     data1 = data[0:15].reshape((5, 3))
+    b1 = inputs[12:16]
     data2 = data[15:20]
     w2 = inputs[16:20]
     w2_bar = gradient[16:20]
     w1_bar = gradient[0:12].reshape((4, 3))
     b1_bar = gradient[12:16]
     # forward sweep
-    # s1 = sum_k(w1[i, k] * data1[j, k]) + b1[i]
     # h[j, i] = tanh(s1)
     # s2[j] = sum_i(w2[i] * h[j, i]) - data2[j]
     for j in range(5):
         for i in range(4):
-            s1 = b1[i]
-            for k in range(3):
-                s1 += w1[i, k] * data1[j, k]
+            s1 = (
+                w1[i, 0] * data1[j, 0]
+                + w1[i, 1] * data1[j, 1]
+                + w1[i, 2] * data1[j, 2]
+                + b1[i]
+            )
             h[j, i] = tanh(s1)
         total = -data2[j]
         for i in range(4):
