@@ -9,7 +9,9 @@ the same operations (for sums and products: Schwartz, J. ACM 27, 1980).
 
 import ast
 import hashlib
+import math
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -67,15 +69,17 @@ class Fingerprint:
 
 
 def _value(x: Any) -> int:
-    """The fingerprint of an operand, or of a plain number: 0, 1 and -1 are those of the field."""
-    if isinstance(x, Fingerprint):
-        return x.value
-    number = float(x)
-    if number in (0.0, 1.0):
-        return int(number)
-    if number < 0.0:  # `x + -2.0` is `x - 2.0`
-        return -_value(-number)
-    return _hash(b"number", number.hex().encode())
+    """The fingerprint of an operand, or of a plain number."""
+    return x.value if isinstance(x, Fingerprint) else _number(float(x))
+
+
+@cache
+def _number(x: float) -> int:
+    """The element of the field that a number is; what is added to another number may be a sum."""
+    if not math.isfinite(x):
+        return _hash(b"number", x.hex().encode())
+    numerator, denominator = x.as_integer_ratio()
+    return numerator * pow(denominator, -1, MODULUS) % MODULUS
 
 
 def _hash(*parts: bytes) -> int:
@@ -84,7 +88,7 @@ def _hash(*parts: bytes) -> int:
 
 def apply(operation: str, *operands: Any) -> Fingerprint:
     """The fingerprint of an operation on operands."""
-    values = [(_value(x) % MODULUS).to_bytes(16) for x in operands]
+    values = [_value(x).to_bytes(16) for x in operands]
     if operation in _COMMUTATIVE:
         values.sort()
     return Fingerprint(_hash(operation.encode(), *values))

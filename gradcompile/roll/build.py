@@ -85,7 +85,7 @@ def build(shaped: Shaped, tables: Tables, strict: bool, step: Index | None = Non
     row = Index(ROWS)
     place = _place(shaped.place, members, tables, row)
     total = (row,) if shaped.is_total else ()
-    terms = []
+    terms: Terms = []
     for part in shaped.terms:
         inner = [Index(extent) for extent in part.extents]
         if part.starts is not None:
@@ -97,16 +97,26 @@ def build(shaped: Shaped, tables: Tables, strict: bool, step: Index | None = Non
             terms.append(((*sums, *total), expression))
         else:
             terms += [((*rest, *total), x) for rest, x in _short(sums, expression)]
-    formula = Formula(place, tuple(terms))
+    formula = Formula(place, tuple(terms if strict else _constants_last(terms)))
     around = [index for index in members if index.extent > 1 and index is not step]
     if place.array.has_rows:
         around.append(row)
     return Nest(_steps(formula, around, strict), [formula], shaped.group.reverse)
 
 
-def _short(
-    sums: tuple[Index, ...], expression: Expression
-) -> list[tuple[tuple[Index, ...], Expression]]:
+Terms = list[tuple[tuple[Index, ...], Expression]]
+
+
+def _constants_last(terms: Terms) -> Terms:
+    """The terms with all constants added up."""
+    constants = [x.value for sums, x in terms if not sums and isinstance(x, Const)]
+    if len(constants) < 2:
+        return terms
+    others = [(sums, x) for sums, x in terms if sums or not isinstance(x, Const)]
+    return [*others, ((), Const(sum(constants)))]
+
+
+def _short(sums: tuple[Index, ...], expression: Expression) -> Terms:
     """The terms of a sum of a few, one by one; another sum as it is."""
     if len(sums) != 1 or sums[0].start is not None or sums[0].extent > FEW:
         return [(sums, expression)]
