@@ -18,11 +18,15 @@ from gradcompile.emit_nests import emit_nests
 from gradcompile.fingerprint import Fingerprint, apply, fingerprints
 from gradcompile.ir import Program
 from gradcompile.kernel import Kernel
-from gradcompile.nests import Rolled
+from gradcompile.nests import ROWS, Rolled
 from gradcompile.options import GRAD, VALUE, Mode, Options
 from gradcompile.roll import roll
+from gradcompile.threads import spread
 from gradcompile.trace import Traced, trace_function
 from gradcompile.tree import NUMBER, Structure, unflatten
+
+LEAST = 4 * ROWS
+"""The fewest rows that are worth a thread."""
 
 Matrices = tuple[np.ndarray[Any, np.dtype[np.float64]], ...]
 
@@ -322,15 +326,14 @@ class BatchBuild(Build):
             outputs[first:] = [part for part in split if part]
         totals: set[int] = set()
         if self.options.reduce is not None:
-            totals = {k for k in range(len(outputs)) if k < first or self._is_total(k - first)}
+            totals = {k for k in range(len(outputs)) if self._sums(k)}
         slots = {first + k: found for k, found in enumerate(self._gradients)}
         program = replace(program, outputs=tuple(outputs))
         return roll(program, self.options.strict, list(self._labels()), slots, totals)
 
     def _is_total(self, number: int) -> bool:
         """Is an array of the gradient summed up over the rows?"""
-        slots = self._gradients[number]
-        return self.options.reduce is not None and slots[0] < self.traced.program.given
+        return self._gradients[number][0] < self.traced.program.given
 
     def _emit(self, rolled: Rolled) -> str:
         mean = self.options.reduce == "mean"
@@ -338,8 +341,49 @@ class BatchBuild(Build):
         return emit_nests(rolled, name, self._summary, self._array, mean=mean)
 
     def run(self, inputs: Flat, matrices: Matrices = ()) -> Any:
-        """The flat result by machine code."""
-        return self.machine(inputs, matrices, *self.constants)
+        """The flat result by machine code, the rows spread over threads if that was asked for."""
+        machine, constants = self.machine, self.constants
+        rows = len(matrices[0])
+        if self.options.threads == 1 or rows < 2 * LEAST:
+            return machine(inputs, matrices, *constants)
+
+        def part(start: int, stop: int) -> Any:
+            some = tuple([matrix[start:stop] for matrix in matrices])
+            return stop - start, machine(inputs, some, *constants)
+
+        return self._joined(spread(part, rows, self.options.threads, LEAST), rows)
+
+    def _joined(self, parts: Sequence[tuple[int, Any]], rows: int) -> Any:
+        """The result for all rows from those for some rows each; the same for the same parts."""
+        if len(parts) == 1:
+            return parts[0][1]
+        single = not isinstance(parts[0][1], tuple)
+        columns = zip(*([result] if single else result for _, result in parts), strict=True)
+        counts = [count for count, _ in parts]
+        joined = [
+            self._total(found, counts, rows)
+            if self._sums(number)
+            else self._rows(found, counts, rows)
+            for number, found in enumerate(columns)
+        ]
+        return joined[0] if single else tuple(joined)
+
+    def _sums(self, number: int) -> bool:
+        """Is a result summed up over the rows?"""
+        first = int(self.mode.keeps_value)
+        if self.options.reduce is None:
+            return False
+        return number < first or self._is_total(number - first)
+
+    def _total(self, found: Sequence[Any], counts: Sequence[int], rows: int) -> Any:
+        if self.options.reduce == "mean":
+            found = [x * (count / rows) for x, count in zip(found, counts, strict=True)]
+        return sum(found[1:], found[0])
+
+    def _rows(self, found: Sequence[Flat], counts: Sequence[int], rows: int) -> Flat:
+        if self.options.reduce == "mean":
+            found = [x * (count / rows) for x, count in zip(found, counts, strict=True)]
+        return np.concatenate(found, axis=-1)
 
     def unpack(self, result: Any) -> Any:
         """The kernel's result in the structure that the user knows."""

@@ -11,6 +11,7 @@ from gradcompile.ir import Program
 from gradcompile.kernel import Kernel
 from gradcompile.names import identifier
 from gradcompile.options import GRAD, VALUE, VALUE_AND_GRAD, Mode, Options
+from gradcompile.threads import cores
 from gradcompile.trace import Inputs, Traced, trace_function, trace_graph
 from gradcompile.tree import Structure, flatten
 from gradcompile.value import TraceError, Value
@@ -32,6 +33,7 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
     wrt: Wrt = None,
     batched: str | Sequence[str] = (),
     reduce: str | None = "mean",
+    parallel: bool | int = False,
     cache: bool = True,
     name: str | None = None,
     check_domain: bool = False,
@@ -55,6 +57,8 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
             it is compiled for any number of rows.
         reduce: what becomes of the rows' values: their "mean", their "sum", or None for one value
             and one gradient for each row.
+        parallel: spread the rows over threads: True for one a core, or how many. Results are the
+            same bits for the same number of threads and rows.
         cache: keep source and machine code on disk, for the next process.
         name: the function's name in emitted code and messages.
         check_domain: run by the interpreter, slowly, and raise `FloatingPointError` where an
@@ -85,13 +89,15 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
     """
     if target is None:
         return functools.partial(
-            compile, inputs=inputs, wrt=wrt, batched=batched, reduce=reduce, cache=cache, name=name,
-            check_domain=check_domain, roll=roll, strict=strict, progress=progress,
+            compile, inputs=inputs, wrt=wrt, batched=batched, reduce=reduce, parallel=parallel,
+            cache=cache, name=name, check_domain=check_domain, roll=roll, strict=strict,
+            progress=progress,
         )  # fmt: skip
     if roll not in (True, False, "auto"):
         raise ValueError(f'roll: expected True, False or "auto", got {roll!r:.60}')
     names = (batched,) if isinstance(batched, str) else tuple(batched)
-    options = Options(wrt, cache, check_domain, roll, strict, progress, names, reduce)
+    threads = _threads(parallel, names)
+    options = Options(wrt, cache, check_domain, roll, strict, progress, names, reduce, threads)
     kind = _batched_function(options) if names else CompiledFunction
     if isinstance(target, Value):
         label = identifier(name or target.label) or "f"
@@ -104,6 +110,14 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
     given = name or str(getattr(target, "__name__", type(target).__name__))
     label = "f" if given == "<lambda>" else identifier(given) or "f"
     return kind(target, None, label, options)
+
+
+def _threads(parallel: Any, batched: Sequence[str]) -> int:
+    if not isinstance(parallel, int) or parallel < 0:
+        raise ValueError(f"parallel: expected a bool or how many threads, got {parallel!r:.60}")
+    if parallel and not batched:
+        raise ValueError("parallel: rows are spread over threads, so it needs batched=")
+    return cores() if parallel is True else max(1, int(parallel))
 
 
 def _batched_function(options: Options) -> "type[CompiledFunction]":

@@ -186,6 +186,8 @@ def jit(
     """
     register_numba()
     settings = {**SETTINGS, "fastmath": REASSOCIATION if loops and not strict else False}
+    if matrices:
+        settings["nogil"] = True  # rows may be spread over threads
     part = LoopPart if loops else Part
     with_parts = _with_parts(function, lambda f: part(f, targetoptions={**PART, **settings}))
     rows = (types.UniTuple(BATCH, matrices),) if matrices else ()

@@ -33,3 +33,4 @@ class Options:
     progress: bool = False
     batched: tuple[str, ...] = ()
     reduce: str | None = "mean"
+    threads: int = 1

@@ -114,7 +114,9 @@ def _in_span(spans: Sequence[Array], place: Place, parts: dict[tuple[int, int], 
                 return Place(span) if span.space == "inputs" else place
             if span.shape == own:
                 return Place(span)
-            if [stride for _, stride in subscript.terms] == [1] and last - first + 1 < size:
+            whole = any(index.step > 1 for index, _ in subscript.terms)
+            strides = [stride for _, stride in subscript.terms]
+            if strides == [1] and last - first + 1 < size and not whole:
                 new = Array((last - first + 1, *own), span.space, first, span.label)
                 return Place(parts.setdefault((first, last), new), (Subscript(0, subscript.terms),))
             return Place(span, (Subscript(subscript.offset - span.start, subscript.terms),))

@@ -1,0 +1,48 @@
+"""Rows spread over threads: each computes some of the rows, while machine code holds no lock."""
+
+import os
+from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+Result = TypeVar("Result")
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@cache
+def _pool(threads: int) -> "ThreadPoolExecutor":
+    from concurrent.futures import ThreadPoolExecutor  # loads on first use
+
+    return ThreadPoolExecutor(threads, thread_name_prefix="gradcompile")
+
+
+def spread(
+    work: Callable[[int, int], Result], rows: int, threads: int, least: int
+) -> Sequence[Result]:
+    """What `work(start, stop)` gives for parts of the rows, in order, each part in a thread.
+
+    Args:
+        work: is given the first row of a part, and where it ends.
+        rows: how many there are.
+        threads: how many parts; fewer, if a part would have less than `least` rows.
+        least: the fewest rows that are worth a thread.
+
+    Example:
+        >>> spread(lambda start, stop: stop - start, 1000, 3, least=100)
+        [333, 333, 334]
+    """
+    parts = max(1, min(threads, rows // least))
+    bounds = [rows * part // parts for part in range(parts + 1)]
+    first, *others = pairwise(bounds)
+    started = [_pool(threads).submit(work, *part) for part in others]
+    return [work(*first), *(future.result() for future in started)]
