@@ -23,6 +23,9 @@ WORKING_DIGITS = 300
 STEP = mpmath.mpf(10) ** -60
 """The relative step of the differences: with 300 digits they are right to about 60."""
 
+ROUNDING = mpmath.mpf(10) ** (5 - WORKING_DIGITS)
+"""More than what rounding makes of a number, as a part of it."""
+
 JUMP = mpmath.mpf(10) ** -20
 """What changes by more than this over a step does not change smoothly."""
 
@@ -135,7 +138,11 @@ def slopes(expression: Code, at: Mapping[str, Any], variable: str) -> tuple[Any,
                 found.append(mpmath.mpf(0))
     finally:
         _frozen.recording = True
-    return (min(found), max(found)) if all(map(is_sound, found)) else None
+    if not all(map(is_sound, found)):
+        return None
+    # Where a function is as good as constant, as tanh is at 400, its rise is lost in the rounding.
+    noise = abs(middle) * ROUNDING / abs(step)
+    return min(found) - noise, max(found) + noise
 
 
 def is_sound(x: Any) -> bool:
