@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from gradcompile.roll import roll
 from gradcompile.threads import spread
 from gradcompile.trace import Traced, trace_function
 from gradcompile.tree import NUMBER, Structure, unflatten
+from gradcompile.value import Value
 
 LEAST = 4 * ROWS
 """The fewest rows that are worth a thread."""
@@ -51,24 +53,29 @@ def rows_of(argument: Any) -> Rows:
 
     Raises:
         TypeError: it is no array of real numbers.
-        ValueError: it has no axis of rows.
+        ValueError: it has no axis of rows, or elements that are masked.
     """
     if isinstance(argument, dict):
+        if not argument:
+            raise ValueError("expected arrays, got a dict without any")
         parts = [rows_of(part) for part in argument.values()]
         return Rows(
             Structure(dict, tuple(argument), tuple([part.structure for part in parts])),
             tuple([matrix for part in parts for matrix in part.matrices]),
             tuple([shape for part in parts for shape in part.shapes]),
         )
+    if np.ma.is_masked(argument):
+        raise ValueError("expected numbers everywhere, got masked elements; fill them with nan")
     try:
         array = np.asarray(argument)
-    except ValueError as error:  # rows of different lengths
-        raise ValueError(f"expected an array with one row for each row of data: {error}") from None
+    except ValueError:
+        raise ValueError("expected an array, got rows of different lengths") from None
     if array.dtype.kind not in "iuf":
         raise TypeError(f"expected an array of real numbers, got one of dtype {array.dtype}")
     if not array.ndim:
         raise ValueError("expected an array whose first axis is that of the rows, got a number")
-    numbers = np.require(array, np.float64, "A")
+    with np.errstate(over="ignore"):  # a long double beyond the range is inf
+        numbers = np.require(array, np.float64, "A")
     matrix = numbers if array.ndim == 2 else numbers.reshape(len(array), _size(array.shape[1:]))
     structure = Structure("array", array.shape[1:]) if array.ndim > 1 else NUMBER
     return Rows(structure, (matrix,), (array.shape,))
@@ -100,15 +107,23 @@ class BatchedFunction(CompiledFunction):
         name: str,
         options: Options,
     ) -> None:
-        super().__init__(function, graph and _batched_graph(graph, options), name, options)
-        names = list(self._signature.parameters)
+        super().__init__(function, graph, name, options)
+        parameters = self._signature.parameters
         for batched in options.batched:
-            if batched not in names:
+            if batched not in parameters:
                 raise ValueError(
-                    f"batched: {batched!r} is not an argument; the arguments are {names}"
+                    f"batched: {batched!r} is not an argument; the arguments are {list(parameters)}"
                 )
-        if options.wrt is None and set(names) != set(options.batched):
-            self.wrt = tuple(name for name in names if name not in options.batched)
+            if parameters[batched].kind is inspect.Parameter.VAR_POSITIONAL:
+                raise ValueError(
+                    f"batched: {batched!r} stands for any number of arguments; name each of them"
+                )
+        # In the order of the arguments, in which their matrices are passed.
+        options = replace(options, batched=tuple(x for x in parameters if x in options.batched))
+        self.options = options
+        self._graph = graph and _batched_graph(graph, options)
+        if options.wrt is None and len(parameters) > len(options.batched):
+            self.wrt = tuple(name for name in parameters if name not in options.batched)
 
     def _kernel(self, mode: Mode) -> Kernel:
         return BatchKernel(self, mode)
@@ -125,6 +140,11 @@ class BatchedFunction(CompiledFunction):
             argument = bound.arguments[name]
             if name not in self.options.batched:
                 numbers, structures[name] = self._flatten(name, argument)
+                if any(isinstance(number, Value) for number in numbers):
+                    raise TypeError(
+                        f"{self.name}: argument {name!r}: expected numbers, got Values; a batched "
+                        "function cannot be a part of a graph"
+                    )
                 leaves.extend(numbers)
             else:
                 found[name] = self._rows(name, argument)
@@ -162,27 +182,33 @@ class BatchedFunction(CompiledFunction):
             raise TypeError(f"{self.name}: missing arguments: {missing}")
         found = {name: self._rows(name, rows[name]) for name in self._ordered(rows)}
         for name, given in found.items():
-            self._require_row(name, traced.arguments[name], given.structure)
+            self._require(name, traced.arguments[name], given.structure)
         self._require_equal(found)
         return tuple(matrix for given in found.values() for matrix in given.matrices)
 
-    def _require_row(self, name: str, expected: Structure, given: Structure) -> None:
-        # A row of an array is what a graph takes as a list of numbers.
-        is_list = expected.is_vector and given == Structure("array", (len(expected.parts),))
-        if not is_list:
-            self._require(name, expected, given)
+    def _require(self, name: str, expected: Structure, given: Structure) -> None:
+        if name not in self.options.batched:
+            super()._require(name, expected, given)
+        elif given != expected:
+            raise ValueError(
+                f"{self.name}: argument {name!r}: expected rows of which each is {expected}, "
+                f"got {given}"
+            )
 
     def _traced(self, bound: inspect.BoundArguments, structures: dict[str, Structure]) -> Traced:
         if self._graph is not None:
             for name, expected in self._graph.arguments.items():
-                is_batched = name in self.options.batched
-                require = self._require_row if is_batched else self._require
-                require(name, expected, structures[name])
+                self._require(name, expected, structures[name])
             return self._graph
         key = tuple(structures.items())
         if key not in self._traces:
             assert self._function is not None
-            traced = trace_function(self._function, self.name, bound, structures)
+            try:
+                traced = trace_function(self._function, self.name, bound, structures)
+            except Exception as error:  # a wrong shape of the rows shows in the user's function
+                given = ", ".join(f"{name!r} is {row}" for name, row in structures.items())
+                error.add_note(f"{self.name} was traced for one row, in which {given}")
+                raise
             self._traces[key] = _with_rows(traced, self.options)
         return self._traces[key]
 
@@ -226,18 +252,35 @@ def _unflatten_rows(structure: Structure, components: Sequence[Flat]) -> Any:
 
 def _with_rows(traced: Traced, options: Options) -> Traced:
     rows = sum(traced.arguments[name].size for name in options.batched)
+    if not rows:
+        names = ", ".join(map(repr, options.batched))
+        raise ValueError(f"{traced.program.name}: no number is in a row of the arguments {names}")
     return replace(traced, program=replace(traced.program, rows=rows))
 
 
 def _batched_graph(graph: Traced, options: Options) -> Traced:
-    """The graph with its batched arguments last."""
+    """The graph with its batched arguments last, each as the rows of an array."""
     inputs = iter(graph.program.inputs)
     found = {name: [next(inputs) for _ in range(s.size)] for name, s in graph.arguments.items()}
     names = sorted(graph.arguments, key=lambda name: name in options.batched)
     program = replace(graph.program, inputs=tuple(var for name in names for var in found[name]))
     arguments = {name: graph.arguments[name] for name in names}
-    known = replace(options, batched=tuple(x for x in options.batched if x in arguments))
-    return _with_rows(replace(graph, program=program, arguments=arguments), known)
+    for name in options.batched:
+        arguments[name] = _row(name, arguments[name])
+    return _with_rows(replace(graph, program=program, arguments=arguments), options)
+
+
+def _row(name: str, structure: Structure) -> Structure:
+    """A row as arrays hold it: lists of numbers, also of equally long lists, are an array."""
+    if structure.kind is dict:
+        return replace(structure, parts=tuple(_row(name, part) for part in structure.parts))
+    if structure.kind in ("leaf", "array"):
+        return structure
+    parts = {_row(name, part) for part in structure.parts}
+    shape = () if parts == {NUMBER} else next(iter(parts)).keys if parts else ()
+    if len(parts) > 1 or any(part.kind is dict for part in parts):
+        raise ValueError(f"batched: {name!r} is {structure}, which is no row of an array")
+    return Structure("array", (len(structure.parts), *shape))
 
 
 class BatchKernel(Kernel):
@@ -312,7 +355,7 @@ class BatchBuild(Build):
         if self.options.reduce is None:
             return [self.slots]
         parts = [self.slots[: self._given], self.slots[self._given :]]
-        return [part for part in parts if part]
+        return [part for part in parts if part] or [[]]
 
     def _roll(self, program: Program) -> Rolled:
         first = int(self.mode.keeps_value)
@@ -320,10 +363,8 @@ class BatchBuild(Build):
         if self.mode.differentiates:
             (gradient,) = outputs[first:]
             assert isinstance(gradient, tuple)
-            split = [gradient[: self._given], gradient[self._given :]]
-            if self.options.reduce is None:
-                split = [gradient]
-            outputs[first:] = [part for part in split if part]
+            supply = iter(gradient)
+            outputs[first:] = [tuple(islice(supply, len(part))) for part in self._gradients]
         totals: set[int] = set()
         if self.options.reduce is not None:
             totals = {k for k in range(len(outputs)) if self._sums(k)}
@@ -333,7 +374,8 @@ class BatchBuild(Build):
 
     def _is_total(self, number: int) -> bool:
         """Is an array of the gradient summed up over the rows?"""
-        return self._gradients[number][0] < self.traced.program.given
+        given = self.traced.program.given
+        return all(slot < given for slot in self._gradients[number])
 
     def _emit(self, rolled: Rolled) -> str:
         mean = self.options.reduce == "mean"
@@ -456,8 +498,8 @@ class BatchBuild(Build):
         sizes = [self.traced.result.size] if self.mode.keeps_value else []
         sizes += [len(slots) for slots in self._gradients]
         for part, size in zip(results, sizes, strict=True):
-            rows = len(part) // size
-            yield [part[k : k + rows] for k in range(0, len(part), rows)]
+            rows = len(part) // max(size, 1)
+            yield [part[k * rows : (k + 1) * rows] for k in range(size)]
 
     def _reduced(self, a: Fingerprint, b: Fingerprint) -> list[list[Fingerprint]]:
         """What may come of a component of two rows: a total, or both."""
@@ -469,4 +511,7 @@ class BatchBuild(Build):
     def _widths(self) -> list[int]:
         """How many columns each matrix has."""
         arguments = self.traced.arguments
-        return [s.size for name in self.options.batched for s in _arrays_in(arguments[name])]
+        batched = self.options.batched
+        return [
+            s.size for name in arguments if name in batched for s in _arrays_in(arguments[name])
+        ]

@@ -40,7 +40,7 @@ SMALL = 400
 Flat = np.ndarray[Any, np.dtype[np.float64]]
 
 
-_machines: dict[Callable[..., Any], Any] = {}
+_machines: dict[tuple[Callable[..., Any], int, bool], Any] = {}
 """The machine code of functions made of loops: graphs of one structure share both."""
 
 
@@ -99,7 +99,8 @@ class Build:
         """The digest of the structure."""
         captured = self._captured
         with self.stages("key"):
-            settings = (self.mode.name, self.slots, self._summary, self.options.strict)
+            given = (captured.given, self.matrices)
+            settings = (self.mode.name, self.slots, self._summary, self.options.strict, given)
             return structure.key(captured, repr(settings))
 
     @cached_property
@@ -255,9 +256,10 @@ class Build:
         with self.stages("numba"):
             if not self.has_loops:
                 return self._jit(function, constants, self.options.cache)
-            if function not in _machines:
-                _machines[function] = self._jit(function, constants, self.options.cache)
-            return _machines[function]
+            key = (function, self.matrices, self.options.strict)
+            if key not in _machines:
+                _machines[key] = self._jit(function, constants, self.options.cache)
+            return _machines[key]
 
     def _jit(self, function: Callable[..., Any], constants: Sequence[Flat], use_cache: bool) -> Any:
         from gradcompile.jit import jit  # numba loads on first use

@@ -132,7 +132,7 @@ def check_grad(
 
     Raises:
         GradCheckError: a component differs. It is an `AssertionError` with the report's text.
-        TypeError: `f` is no compiled function, or does not return one number.
+        TypeError: `f` is no compiled function, or a batched one, or does not return one number.
 
     Example:
         >>> import gradcompile as gdc
@@ -144,6 +144,8 @@ def check_grad(
     if not isinstance(f, CompiledFunction):
         kind = type(f).__name__
         raise TypeError(f"check_grad: expected a compiled function, got {kind} {f!r:.60}")
+    if f.options.batched:
+        raise TypeError(f"check_grad: {f.name} is batched; check the function of one row")
     _, gradient = f.value_and_grad(*args, **kwargs)
     given = np.array(flatten(gradient)[0], dtype=np.float64)
     leaves, traced = f._trace(args, kwargs)

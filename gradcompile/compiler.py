@@ -73,9 +73,9 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
         A `CompiledFunction`.
 
     Raises:
-        TypeError: the target is neither a function nor a Value.
+        TypeError: the target is neither a function nor a Value; `wrt` or `batched` are no names.
         ValueError: `inputs` names a Value that the graph does not contain, or one twice; `wrt`
-            or `batched` names no argument.
+            or `batched` names no argument; `reduce` or `roll` is none of its values.
 
     Example:
         >>> import gradcompile as gdc
@@ -95,13 +95,17 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
         )  # fmt: skip
     if roll not in (True, False, "auto"):
         raise ValueError(f'roll: expected True, False or "auto", got {roll!r:.60}')
+    if not isinstance(batched, str | Sequence):
+        raise TypeError(
+            f"batched: expected names of arguments, got {type(batched).__name__} {batched!r:.60}"
+        )
     names = (batched,) if isinstance(batched, str) else tuple(batched)
     threads = _threads(parallel, names)
     options = Options(wrt, cache, check_domain, roll, strict, progress, names, reduce, threads)
-    kind = _batched_function(options) if names else CompiledFunction
+    compiled = _batched_function(options) if names else CompiledFunction
     if isinstance(target, Value):
         label = identifier(name or target.label) or "f"
-        return kind(None, trace_graph(target, inputs, label), label, options)
+        return compiled(None, trace_graph(target, inputs, label), label, options)
     if not callable(target):
         given = type(target).__name__
         raise TypeError(f"compile: expected a function or a Value, got {given} {target!r:.60}")
@@ -109,7 +113,7 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
         raise TypeError("compile: inputs= is for a Value; a function has its own arguments")
     given = name or str(getattr(target, "__name__", type(target).__name__))
     label = "f" if given == "<lambda>" else identifier(given) or "f"
-    return kind(target, None, label, options)
+    return compiled(target, None, label, options)
 
 
 def _threads(parallel: Any, batched: Sequence[str]) -> int:

@@ -98,7 +98,16 @@ _COMMUTATIVE = {op.name for op in TABLE.values() if op.commutative} | {"Eq", "No
 
 
 class _Calls(ast.NodeTransformer):
-    """Comparisons and conditions as calls: Python would ask a fingerprint whether it is true."""
+    """Comparisons, conditions and numbers as calls.
+
+    Python would ask a fingerprint whether it is true; and it would round what is computed from the
+    numbers in the text alone, so that another order gave something else.
+    """
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        if not isinstance(node.value, float):
+            return node
+        return ast.Call(ast.Name("_constant", ast.Load()), [node], [])
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
         self.generic_visit(node)
@@ -126,6 +135,10 @@ def _call(name: str, *arguments: ast.expr) -> ast.expr:
     return ast.Call(ast.Name("_apply", ast.Load()), [ast.Constant(name), *arguments], [])
 
 
+def _constant(x: float) -> Fingerprint:
+    return Fingerprint(_number(x))
+
+
 def fingerprints(source: str, function: str, *arguments: Any) -> list[list[Fingerprint]]:
     """What an emitted function returns for fingerprints: one list for each of its results.
 
@@ -135,7 +148,7 @@ def fingerprints(source: str, function: str, *arguments: Any) -> list[list[Finge
         arguments: the arrays it takes: of fingerprints, and the integers of tables.
     """
     tree = ast.fix_missing_locations(_Calls().visit(ast.parse(source)))
-    names = _Names({"_apply": apply, "range": range})
+    names = _Names({"_apply": apply, "_constant": _constant, "range": range})
     body = [node for node in tree.body if not isinstance(node, ast.ImportFrom)]
     exec(compile(ast.Module(body, []), "<fingerprints>", "exec"), names)  # our own emitted text
     result = names[function](*arguments)
@@ -152,7 +165,7 @@ def _columns(batches: tuple[Any, ...], start: int, stop: int) -> Any:
 
 
 _OBJECTS: dict[str, Callable[..., Any]] = {
-    "empty": lambda shape: np.empty(shape, object),
+    "empty": lambda shape: np.full(shape, apply("empty"), object),
     "zeros": lambda shape: np.full(shape, 0.0, object),
     "array": lambda values: np.array(values, object),
     "columns": _columns,

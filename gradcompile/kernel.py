@@ -82,15 +82,15 @@ class Kernel:
         return self._build().dispatcher
 
     @property
-    def python(self) -> "Callable[[Flat], Any]":
-        """The emitted function as CPython runs it, on the flat array of all inputs.
+    def python(self) -> "Callable[..., Any]":
+        """The emitted function as CPython runs it, on what the dispatcher takes.
 
         numpy's warnings about inf and nan are off: IEEE-754 says what comes out.
         """
         build = self._build()
         if not build.constants:
             return np.errstate(all="ignore")(build.function)
-        return np.errstate(all="ignore")(lambda inputs: build.function(inputs, *build.constants))
+        return np.errstate(all="ignore")(lambda *given: build.function(*given, *build.constants))
 
     def llvm(self) -> str:
         """The LLVM IR that numba made of the source."""

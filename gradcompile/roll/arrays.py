@@ -6,6 +6,7 @@ members are all returned writes into the result itself.
 """
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain as chain_lists
@@ -192,9 +193,21 @@ class Arrays:
         return array
 
     def _read(self) -> set[int]:
-        """The stored values that others read: they are needed by row, and not summed up."""
-        forms = (form for value in self.forms.stored for form in value.terms)
-        return {leaf - self.first for form in forms for leaf in form.leaves if leaf >= self.first}
+        """The stored values that are needed by row, and not only summed up.
+
+        Others read them, or they are returned twice: the second result would read the sum that the
+        first one is.
+        """
+        forms = [form for value in self.forms.stored for form in value.terms]
+        returned = Counter[int]()
+        for form in self.forms.outputs:
+            if form.template.kind == "stored":
+                returned.update(form.leaves)
+            else:
+                forms.append(form)
+        read = {leaf for form in forms for leaf in form.leaves if leaf >= self.first}
+        read |= {leaf for leaf, times in returned.items() if times > 1}
+        return {leaf - self.first for leaf in read}
 
     def _write_into(self, array: Array, slots: dict[int, int]) -> set[int]:
         taken: set[int] = set()
