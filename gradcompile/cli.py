@@ -39,10 +39,11 @@ COMPOSITE = {
     f.__name__: f
     for f in (
         functions.dot, functions.sum, functions.prod, functions.mean, functions.norm,
-        functions.logsumexp, functions.cross_entropy,
+        functions.logsumexp, functions.cross_entropy, functions.softmax, functions.log_softmax,
+        functions.matmul,
     )
 }  # fmt: skip
-"""The functions of lists that give one number."""
+"""The functions of lists. What the last three give is a list, which others make a number of."""
 
 FUNCTIONS = {
     **TABLE, "max": TABLE["maximum"], "min": TABLE["minimum"],

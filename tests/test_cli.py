@@ -132,6 +132,11 @@ def test_functions_of_lists(command, fails):
         "value  11.0"
     )
     assert command("verify", "cross_entropy([a, b], 1)")[:2] == (0, "d/da: proved\nd/db: proved\n")
+    shown = command("show", "dot(softmax([x, y, z]), [1, 0, 0])", "--at", "x=1000,y=2,z=-1000")[2]
+    assert shown.splitlines()[1:3] == ["value  1.0", "d/dx   0.0"]
+    shown = command("show", "sum(matmul([[x, y], [1, 2]], [1, z]))", "--at", "x=1,y=2,z=3")[2]
+    assert shown.splitlines()[1:] == ["value  14.0", "d/dx   1.0", "d/dy   3.0", "d/dz   4.0"]
+    assert fails("show", "softmax([x, y])") == "'softmax([x, y])' is a list, and not one number"
     assert fails("show", "[x, y]") == "'[x, y]' is a list, and not one number"
     assert fails("show", "exp([x, y])") == "'exp([x, y])' is a list, and not one number"
     assert "shapes (1,) and (2,)" in fails("show", "dot([x], [1, 2])")
