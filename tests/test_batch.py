@@ -8,6 +8,7 @@ import itertools
 import json
 import random
 import sys
+import threading
 from dataclasses import replace
 
 import numba
@@ -15,10 +16,11 @@ import numpy as np
 import pytest
 
 import gradcompile as gdc
-from gradcompile import Value, emit_nests, jit, nests
+from gradcompile import Value, batch, emit_nests, jit, nests
 from gradcompile.batches import columns
 from gradcompile.check import check_grad
 from gradcompile.interpret import interpret
+from gradcompile.threads import spread
 from tests.blocks import Blocks
 from tests.test_roll import Watched, garbage
 
@@ -953,3 +955,56 @@ def test_names_given_twice_and_as_decorator():
     assert gradient._fields == ("x", "y")
     assert value == 41.0
     assert gradient.y.tolist() == [6.0, 16.0]
+
+
+# --- threads -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+@pytest.mark.parametrize("reduce", REDUCTIONS)
+def test_rows_over_threads(reduce, threads, monkeypatch):
+    monkeypatch.setattr(batch, "LEAST", 10)
+    options = {"batched": ("x", "y"), "reduce": reduce, "wrt": ("p", "x"), "name": "neuron"}
+    arguments = neuron_arguments(100)
+    expected, gradient = gdc.compile(neuron, **options).value_and_grad(**arguments)
+    parallel = gdc.compile(neuron, parallel=threads, **options)
+    value, slopes = parallel.value_and_grad(**arguments)
+    assert_near(value, expected)
+    assert_near(slopes.p, gradient.p)
+    assert_near(slopes.x, gradient.x)
+    again, _ = parallel.value_and_grad(**arguments)
+    assert np.array_equal(again, value)
+    assert_near(parallel(**arguments), expected)
+    assert_near(parallel.grad(**arguments).x, gradient.x)
+
+
+def test_each_thread_has_its_rows():
+    started = []
+
+    def work(start, stop):
+        started.append(threading.current_thread().name)
+        return start, stop
+
+    assert spread(work, 1000, 3, least=100) == [(0, 333), (333, 666), (666, 1000)]
+    assert len(set(started)) > 1
+    assert spread(work, 150, 3, least=100) == [(0, 150)]
+
+
+def test_an_error_in_a_thread_is_raised():
+    def work(start, stop):
+        if start:
+            raise ValueError("of the second")
+
+    with pytest.raises(ValueError, match="of the second"):
+        spread(work, 100, 2, least=1)
+
+
+@pytest.mark.parametrize("parallel", [-1, "two", 2.0, None])
+def test_threads_are_a_number(parallel):
+    with pytest.raises(ValueError, match=r"parallel: expected a bool or how many threads, got"):
+        gdc.compile(neuron, batched=("x", "y"), parallel=parallel)
+
+
+def test_threads_need_rows():
+    with pytest.raises(ValueError, match="parallel: rows are spread over threads, so it needs"):
+        gdc.compile(lambda x: x * x, parallel=True)
