@@ -21,7 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     # 0: what operations mean, and helpers that know nothing of the package
     (
         "ieee", "ops", "operators", "syntax", "names", "tree", "template", "cache", "collector",
-        "stages", "functions", "batches", "vector", "threads",
+        "stages", "functions", "batches", "vector", "threads", "rows",
     ),
     # 1: the two representations of a computation
     ("value", "ir"),
@@ -39,7 +39,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "verify", "jit", "wide", "drawing", "structure",
     ),
     # 4: the pipeline end to end
-    ("options", "build", "kernel", "compiler", "batch", "check"),
+    ("options", "build", "kernel", "compiler", "batch_build", "batch", "check"),
     # 5: what is built on the compiler, and the public names
     ("nn", "optim", "two_moons", "plot", "terminal", "demo", "cli", "__main__", "__init__"),
 )  # fmt: skip

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import gradcompile as gdc
-from gradcompile import Value, batch, emit_nests, jit, nests
+from gradcompile import Value, batch_build, emit_nests, jit, nests
 from gradcompile.batches import columns
 from gradcompile.check import check_grad
 from gradcompile.interpret import interpret
@@ -963,7 +963,7 @@ def test_names_given_twice_and_as_decorator():
 @pytest.mark.parametrize("threads", [1, 2, 3, 7])
 @pytest.mark.parametrize("reduce", REDUCTIONS)
 def test_rows_over_threads(reduce, threads, monkeypatch):
-    monkeypatch.setattr(batch, "LEAST", 10)
+    monkeypatch.setattr(batch_build, "LEAST", 10)
     options = {"batched": ("x", "y"), "reduce": reduce, "wrt": ("p", "x"), "name": "neuron"}
     arguments = neuron_arguments(100)
     expected, gradient = gdc.compile(neuron, **options).value_and_grad(**arguments)

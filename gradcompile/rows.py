@@ -1,0 +1,110 @@
+"""Rows of data: what a batched argument is made of, and results that have a number for each row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from gradcompile.tree import NUMBER, Structure
+
+Matrices = tuple[np.ndarray[Any, np.dtype[np.float64]], ...]
+
+FLOAT = np.dtype(np.float64)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of one batched argument.
+
+    Attributes:
+        structure: of one row.
+        matrices: its numbers, a row of data in each row: one matrix for each array it is made of.
+        shapes: of these arrays, as they were given.
+    """
+
+    structure: Structure
+    matrices: Matrices
+    shapes: tuple[tuple[int, ...], ...]
+
+
+def rows_of(argument: Any) -> Rows:
+    """The rows of an array, or of a dict of arrays, whose first axis is that of the rows.
+
+    Raises:
+        TypeError: it is no array of real numbers.
+        ValueError: it has no axis of rows, or elements that are masked.
+    """
+    if type(argument) is np.ndarray and argument.dtype is FLOAT and argument.flags.aligned:
+        if argument.ndim == 2:  # what is given in every step of a training loop
+            return Rows(_row(argument.shape[1:]), (argument,), (argument.shape,))
+        if argument.ndim == 1:
+            return Rows(NUMBER, (argument[:, np.newaxis],), (argument.shape,))
+    if isinstance(argument, dict):
+        if not argument:
+            raise ValueError("expected arrays, got a dict without any")
+        parts = [rows_of(part) for part in argument.values()]
+        return Rows(
+            Structure(dict, tuple(argument), tuple([part.structure for part in parts])),
+            tuple([matrix for part in parts for matrix in part.matrices]),
+            tuple([shape for part in parts for shape in part.shapes]),
+        )
+    if np.ma.is_masked(argument):
+        raise ValueError("expected numbers everywhere, got masked elements; fill them with nan")
+    try:
+        array = np.asarray(argument)
+    except ValueError:
+        raise ValueError("expected an array, got rows of different lengths") from None
+    if array.dtype.kind not in "iuf":
+        raise TypeError(f"expected an array of real numbers, got one of dtype {array.dtype}")
+    if not array.ndim:
+        raise ValueError("expected an array whose first axis is that of the rows, got a number")
+    with np.errstate(over="ignore"):  # a long double beyond the range is inf
+        numbers = np.require(array, np.float64, "A")
+    matrix = numbers if array.ndim == 2 else numbers.reshape(len(array), prod(array.shape[1:]))
+    structure = _row(array.shape[1:]) if array.ndim > 1 else NUMBER
+    return Rows(structure, (matrix,), (array.shape,))
+
+
+@cache
+def _row(shape: tuple[int, ...]) -> Structure:
+    return Structure("array", shape)
+
+
+def arrays_in(row: Structure) -> list[Structure]:
+    """The structures of the rows of the arrays that a batched argument is made of."""
+    return [x for part in row.parts for x in arrays_in(part)] if row.kind is dict else [row]
+
+
+def unflatten_rows(structure: Structure, components: Sequence[Any]) -> Any:
+    """The nested result of `structure`, each leaf an array with one number for each row."""
+    supply = iter(components)
+
+    def build(node: Structure) -> Any:
+        if node.kind == "leaf":
+            return next(supply)
+        if node.kind == "array":
+            found = [next(supply) for _ in range(node.size)]
+            rows = np.stack(found, axis=-1) if found else np.empty((0, 0))
+            return rows.reshape(len(rows), *node.keys)
+        parts = [build(part) for part in node.parts]
+        if node.kind is dict:
+            return dict(zip(node.keys, parts, strict=True))
+        return node.kind(*parts) if node.keys else node.kind(parts)
+
+    return build(structure)
+
+
+def as_row(name: str, structure: Structure) -> Structure:
+    """A row as arrays hold it: lists of numbers, also of equally long lists, are an array."""
+    if structure.kind is dict:
+        return replace(structure, parts=tuple(as_row(name, part) for part in structure.parts))
+    if structure.kind in ("leaf", "array"):
+        return structure
+    parts = {as_row(name, part) for part in structure.parts}
+    shape = () if parts == {NUMBER} else next(iter(parts)).keys if parts else ()
+    if len(parts) > 1 or any(part.kind is dict for part in parts):
+        raise ValueError(f"batched: {name!r} is {structure}, which is no row of an array")
+    return Structure("array", (len(structure.parts), *shape))
