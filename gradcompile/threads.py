@@ -26,6 +26,10 @@ def _pool(threads: int) -> "ThreadPoolExecutor":
     return ThreadPoolExecutor(threads, thread_name_prefix="gradcompile")
 
 
+if hasattr(os, "register_at_fork"):  # a forked process has the pools, but none of their threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
 def spread(
     work: Callable[[int, int], Result], rows: int, threads: int, least: int
 ) -> Sequence[Result]:

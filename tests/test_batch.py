@@ -6,6 +6,7 @@ where it may differ from them.
 
 import itertools
 import json
+import os
 import random
 import sys
 import threading
@@ -1008,3 +1009,25 @@ def test_threads_are_a_number(parallel):
 def test_threads_need_rows():
     with pytest.raises(ValueError, match="parallel: rows are spread over threads, so it needs"):
         gdc.compile(lambda x: x * x, parallel=True)
+
+
+FORK = """
+import os, signal, warnings
+import numpy as np
+import gradcompile as gdc
+f = gdc.compile(lambda p, x: p * x, batched="x", reduce="sum", parallel=2, cache=False)
+x = np.ones(5000)
+assert f(2.0, x) == 10000.0
+warnings.simplefilter("ignore")  # from Python 3.12 on, fork warns where there are threads
+child = os.fork()
+if not child:
+    signal.alarm(30)
+    os._exit(f(2.0, x) != 10000.0)
+print(os.waitpid(child, 0)[1])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_threads_after_a_fork(run_python):
+    # A forked process has no threads but its own; waiting for others would last for ever.
+    assert run_python(FORK) == "0\n"
