@@ -318,3 +318,21 @@ WORKS: dict[str, Callable[[], Work]] = {
     "robot-arm": robot_arm,
     "logistic": logistic,
 }
+
+SMALL: dict[str, Callable[[], Work]] = {
+    "mlp": lambda: mlp(rows=100, hidden=16),
+    "black-scholes": lambda: black_scholes(rows=1_000),
+    "logistic": lambda: logistic(rows=1_000),
+}
+"""Smaller ones, for a quick look."""
+
+WIDTHS = (16, 32, 64)
+"""Of other hidden layers than 128 neurons: somewhere matrix libraries become faster."""
+
+
+def make(name: str, quick: bool = False) -> Work:
+    """A work by its name; `mlp-32` has other hidden layers than `mlp`."""
+    kind, _, width = name.partition("-")
+    if kind == "mlp" and width:
+        return mlp(hidden=int(width))
+    return (SMALL if quick and name in SMALL else WORKS)[name]()
