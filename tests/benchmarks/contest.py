@@ -76,6 +76,8 @@ def race(
         if differences[name] > AGREE:
             raise DisagreeError(f"{work}, {name}: {differences[name]:.0e} from gradcompile")
         steps[name] = step
+    for step in steps.values():
+        step()  # some compile at their first call
     amounts = _limits(made, steps) if limits else {}
     found = _measured(steps, seconds)
     return {
@@ -95,7 +97,7 @@ def _first(name: str, maker: Callable[[], Step]) -> tuple[Step, float]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a peer, which are not ours to judge
-        module = MODULES.get(name.split(",")[0].replace("torch.compile", "torch"))
+        module = MODULES.get(name.partition(",")[0].replace("torch.compile", "torch"))
         if module:
             __import__(module)
         start = time.perf_counter()

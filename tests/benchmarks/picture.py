@@ -42,9 +42,7 @@ def picture(races: Mapping[str, Mapping[str, Any]], path: Path) -> Path | None:
         axes.set_axisbelow(True)
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(axis="y", length=0)
-        axes.set_xlabel(
-            "time of a step, gradcompile's being 1 (one core; right of the line: slower)"
-        )
+        axes.set_xlabel("time of a step on one core, gradcompile's being 1; to the right is slower")
         handles = [
             axes.plot([], [], mark, color=colour, label=peer, mec="white", markersize=7)[0]
             for peer, (colour, mark) in PEERS.items()

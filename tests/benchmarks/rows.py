@@ -267,33 +267,28 @@ def position(angles: Any, cos: Any, sin: Any) -> list[Any]:
 def robot_arm() -> Work:
     """The position of the hand, and its Jacobian by seven angles.
 
-    There is no kernel for a Jacobian: each row of it is a gradient, and numba calls the three.
+    There is no kernel for a Jacobian: each row of it is a gradient, and three kernels are called.
     """
     arrays = {"angles": np.array([0.3, -0.5, 0.2, -1.8, 0.4, 1.6, 0.7])}
 
     def ours(arrays: Arrays) -> dict[str, Step]:
-        import numba
-
         angles = arrays["angles"]
         kernels = []
         for axis in range(3):
             kernels.append(_component(axis).value_and_grad)
             kernels[-1](angles)
-        by_x, by_y, by_z = (kernel.dispatcher for kernel in kernels)
-
-        @numba.njit
-        def together(angles: Any) -> Any:
-            x, row_x = by_x(angles)
-            y, row_y = by_y(angles)
-            z, row_z = by_z(angles)
-            jacobian = np.empty((3, 7))
-            jacobian[0], jacobian[1], jacobian[2] = row_x, row_y, row_z
-            return np.array([x, y, z]), jacobian
-
-        together(angles)
-        return {FLAT: lambda: together(angles)}
+        dispatchers = [kernel.dispatcher for kernel in kernels]
+        return {
+            FLAT: lambda: _stacked([kernel.flat(angles) for kernel in kernels]),
+            DISPATCHER: lambda: [dispatcher(angles) for dispatcher in dispatchers],
+        }
 
     return Work("robot-arm", "robot arm, position and Jacobian", "robot_arm", arrays, ours)
+
+
+def _stacked(found: Any) -> Any:
+    values, rows = zip(*found, strict=True)
+    return values, rows
 
 
 def _component(axis: int) -> Any:

@@ -26,7 +26,7 @@ from tests.benchmarks.works import moons
 Maker = Callable[[Work], Step]
 
 FEW = 100
-"""More rows than this are too many for micrograd, which takes 10 ms for each."""
+"""More rows are too many for micrograd, which takes 10 ms for each."""
 
 HALVES = math.sqrt(0.5)
 
@@ -97,7 +97,8 @@ def logistic_by_jax(work: Work) -> Step:
     return _jitted(jax.value_and_grad(loss), *work.arrays.values())
 
 
-def _price(library: Any, erf: Any, s: Any, k: Any, t: Any, r: Any, v: Any) -> Any:
+def _price(library: Any, erf: Any, *row: Any) -> Any:
+    s, k, t, r, v = row
     root = v * library.sqrt(t)
     d1 = (library.log(s / k) + (r + 0.5 * v * v) * t) / root
     d2 = d1 - root
@@ -361,7 +362,7 @@ def black_scholes_by_casadi(work: Work, compiled: bool = False) -> Step:
     import casadi as ca
 
     row = {name: ca.SX.sym(name) for name in work.arrays}
-    found = _price(ca, ca.erf, **row)
+    found = _price(ca, ca.erf, *row.values())
     slopes = [ca.gradient(found, row[name]) for name in GREEKS]
     function = ca.Function("row", list(row.values()), [found, *slopes]).map(work.rows)
     return _by_casadi(function, *work.arrays.values(), compiled=compiled)
@@ -401,7 +402,8 @@ def _njit(function: Any) -> Any:
 def _by_layers(network: Network, activate: Any, slope: Any, head: Any) -> Any:
     """Value and gradients of a network of three layers, by matrices."""
 
-    def step(W1: Any, b1: Any, W2: Any, b2: Any, W3: Any, b3: Any, X: Any, y: Any) -> Any:
+    def step(layers: Any, X: Any, y: Any) -> Any:
+        W1, b1, W2, b2, W3, b3 = layers
         h1 = activate(X @ W1.T + b1)
         h2 = activate(h1 @ W2.T + b2)
         value, d3 = head(h2 @ W3.T + b3, y)
@@ -441,7 +443,7 @@ def network_by_numpy(work: Work) -> Step:
     decay = 1e-4 if network.hinge else 0.0
 
     def step() -> Any:
-        value, grads = function(*layers, x, target)
+        value, grads = function(layers, x, target)
         if decay:
             value += decay * sum(float((a * a).sum()) for a in layers)
             grads = [g + 2 * decay * a for g, a in zip(grads, layers, strict=True)]
@@ -537,10 +539,10 @@ def mlp_by_numba(work: Work) -> Step:
 
     function = _njit(_by_layers(network, activate, slope, head))
     params, x, y = work.arrays.values()
-    layers = [np.ascontiguousarray(a) for pair in network.layers(params) for a in pair]
+    layers = tuple(np.ascontiguousarray(a) for pair in network.layers(params) for a in pair)
 
     def step() -> Any:
-        value, grads = function(*layers, x, y)
+        value, grads = function(layers, x, y)
         return value, list(zip(grads[::2], grads[1::2], strict=True))
 
     return step
@@ -581,8 +583,9 @@ def logistic_by_numba(work: Work) -> Step:
     return lambda: step(params, x, y)
 
 
-def _greeks(library: Any, erf: Any, s: Any, k: Any, t: Any, r: Any, v: Any) -> Any:
+def _greeks(library: Any, erf: Any, *row: Any) -> Any:
     """The price and its Greeks, as textbooks have them."""
+    s, k, t, r, v = row
     root_t = library.sqrt(t)
     d1 = (library.log(s / k) + (r + 0.5 * v * v) * t) / (v * root_t)
     d2 = d1 - v * root_t
@@ -597,7 +600,7 @@ def black_scholes_by_numpy(work: Work) -> Step:
     from scipy.special import erf
 
     def step() -> Any:
-        value, *slopes = _greeks(np, erf, **work.arrays)
+        value, *slopes = _greeks(np, erf, *work.arrays.values())
         return value, slopes
 
     return step
@@ -699,6 +702,7 @@ COMPILED = {"torch": "torch.compile", "CasADi": "CasADi, C"}
 """Peers that can compile what they else interpret, and what they are called then."""
 
 MODULES = {"jax.jit": "jax", "torch": "torch", "CasADi": "casadi", "micrograd": "micrograd"}
+"""What has to be installed; numba and numpy are."""
 
 
 def sides(work: Work) -> dict[str, Callable[[], Step]]:
@@ -706,8 +710,10 @@ def sides(work: Work) -> dict[str, Callable[[], Step]]:
     makers: dict[str, Maker] = dict(TOPICS[work.topic])
     if work.topic == "network" and work.details.hinge:
         makers["numba"] = moons_by_numba
-        makers["CasADi, rows"] = moons_by_casadi_rows
-        if work.rows <= FEW and work.details.activation == "relu":  # micrograd has no tanh
+        if work.rows <= FEW:  # for many rows, matrices are faster
+            makers["CasADi, rows"] = moons_by_casadi_rows
+        is_known = work.details.activation == "relu"  # micrograd has no tanh
+        if work.rows <= FEW and is_known and find_spec("sklearn"):
             makers["micrograd"] = moons_by_micrograd
     elif work.topic == "network":
         makers["numba"] = mlp_by_numba
