@@ -97,7 +97,7 @@ class Results:
 
     races: dict[str, Found] = field(default_factory=dict)
     doubles: dict[str, Found] = field(default_factory=dict)
-    widths: dict[int, Found] = field(default_factory=dict)
+    widths: dict[str, Found] = field(default_factory=dict)
     builds: dict[str, tuple[Found, Found]] = field(default_factory=dict)
     memory: dict[str, Found] = field(default_factory=dict)
     limits: Found = field(default_factory=dict)
@@ -189,7 +189,7 @@ def measure(
             for width in WIDTHS:
                 work = f"mlp-{width}"
                 job = partial(in_empty, 1, job="race", work=work, only=[JAX], seconds=4.0)
-                attempt(f"{work}, one core", results.widths, width, job)
+                attempt(f"{work}, one core", results.widths, str(width), job)
     limits: dict[str, Found] = {}
     attempt("limits", limits, "limits", partial(in_empty, 1, job="limits"))
     results.limits = limits.get("limits", {})
@@ -403,13 +403,25 @@ def save(path: Path, results: Results, lines: Sequence[str]) -> None:
     path.write_text(markdown(results, lines, relative))
 
 
+def load(path: Path) -> tuple[Results, list[str]]:
+    """What `save` has written as JSON."""
+    found = json.loads(path.read_text())
+    lines = found.pop("header")
+    return Results(**found), lines
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print each figure; the exit status is 1 if a bar is missed."""
     parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
     parser.add_argument("--only", metavar="NAME", action="append", choices=WORKS, help="one work")
     parser.add_argument("--quick", action="store_true", help="small works, measured briefly")
     parser.add_argument("--out", metavar="FILE", type=Path, help="write .md or .json as well")
+    parser.add_argument("--found", metavar="FILE.json", type=Path, help="show these figures again")
     given = parser.parse_args(arguments)
+    if given.found:
+        results, lines = load(given.found)
+        save(given.out, results, lines)
+        return 0
     lines = header(given.quick, given.only or ())
     print("\n".join(lines), flush=True)
 
