@@ -157,8 +157,12 @@ def cold_and_warm(work: str, quick: bool) -> tuple[Found, Found]:
 
 
 def measure(
-    names: Sequence[str], quick: bool, out: Callable[[str], Any], saved: Callable[[Results], Any]
-) -> Results:
+    results: Results,
+    names: Sequence[str],
+    quick: bool,
+    out: Callable[[str], Any],
+    saved: Callable[[Results], Any],
+) -> None:
     """Everything about these works, told as soon as it is known."""
     results = Results()
 
@@ -194,7 +198,6 @@ def measure(
     attempt("limits", limits, "limits", partial(in_empty, 1, job="limits"))
     results.limits = limits.get("limits", {})
     saved(results)
-    return results
 
 
 def _told(label: str, found: Any) -> str:
@@ -416,13 +419,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", metavar="NAME", action="append", choices=WORKS, help="one work")
     parser.add_argument("--quick", action="store_true", help="small works, measured briefly")
     parser.add_argument("--out", metavar="FILE", type=Path, help="write .md or .json as well")
-    parser.add_argument("--found", metavar="FILE.json", type=Path, help="show these figures again")
+    parser.add_argument("--found", metavar="FILE.json", type=Path, help="add to these figures")
     given = parser.parse_args(arguments)
-    if given.found:
-        results, lines = load(given.found)
-        save(given.out, results, lines)
-        return 0
-    lines = header(given.quick, given.only or ())
+    results, lines = load(given.found) if given.found else (Results(), [])
+    lines += header(given.quick, given.only or ())
     print("\n".join(lines), flush=True)
 
     def saved(results: Results) -> None:
@@ -430,7 +430,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             save(given.out, results, lines)
 
     names = given.only or [name for name in WORKS if not given.quick or "000" not in name]
-    results = measure(names, given.quick, partial(print, flush=True), saved)
+    measure(results, names, given.quick, partial(print, flush=True), saved)
     print("\n".join(_bars(results)))
     return 1 if any(figure.verdict == "missed" for _, figure in judged(results)) else 0
 

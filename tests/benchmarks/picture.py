@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 PEERS = {
+    "gradcompile, .dispatcher": ("black", "|"),
     "jax.jit": ("#1f77b4", "o"),
     "torch": ("#d95f02", "s"),
     "torch.compile": ("#e6a66b", "D"),
@@ -13,7 +14,7 @@ PEERS = {
     "CasADi, C": ("#6a3d9a", "^"),
     "numpy": ("#4d9221", "P"),
     "numba": ("#a1662f", "X"),
-    "micrograd": ("#555555", "*"),
+    "micrograd": ("#555555", "h"),
 }
 """Colours that are told apart by most people, and marks for all."""
 
@@ -33,9 +34,10 @@ def picture(races: Mapping[str, Mapping[str, Any]], path: Path) -> Path | None:
         for line, found in enumerate(races.values()):
             for peer, times in best(found).items():
                 colour, mark = PEERS[peer]
-                axes.plot(times, -line, mark, color=colour, markersize=7, alpha=0.9, mec="white")
+                axes.plot(times, -line, mark, color=colour, markersize=7, mec=edge(mark))
         axes.axvline(1.0, color="black", linewidth=1.2)
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(lambda times, _: f"{times:,g} ×")
         axes.set_yticks([-k for k in range(len(races))], [one["title"] for one in races.values()])
         axes.set_ylim(-len(races) + 0.4, 0.6)
         axes.grid(axis="x", color="#dddddd", linewidth=0.6)
@@ -44,21 +46,26 @@ def picture(races: Mapping[str, Mapping[str, Any]], path: Path) -> Path | None:
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel("time of a step on one core, gradcompile's being 1; to the right is slower")
         handles = [
-            axes.plot([], [], mark, color=colour, label=peer, mec="white", markersize=7)[0]
+            axes.plot([], [], mark, color=colour, label=peer, mec=edge(mark), markersize=7)[0]
             for peer, (colour, mark) in PEERS.items()
         ]
-        figure.legend(handles=handles, loc="outside upper center", ncols=8, frameon=False,
+        figure.legend(handles=handles, loc="outside upper center", ncols=5, frameon=False,
                       handletextpad=0.1, columnspacing=1.0)  # fmt: skip
         figure.savefig(path, metadata={"Date": None})
         plt.close(figure)
     return path
 
 
+def edge(mark: str) -> str:
+    """Dots that overlap are told apart by their edges; a line is nothing but edge."""
+    return "black" if mark == "|" else "white"
+
+
 def best(found: Mapping[str, Any]) -> dict[str, float]:
     """How many times ours is each peer's time, by the fastest way it is written."""
     times: dict[str, float] = {}
     for name, ratio in found["ratios"].items():
-        peer = "CasADi, C" if name.startswith("CasADi, C") else name.split(",")[0]
+        peer = name if name in PEERS else name.rpartition(", ")[0]
         if peer in PEERS:
             times[peer] = min(times.get(peer, float("inf")), 1 / ratio)
     return times
