@@ -164,7 +164,6 @@ def measure(
     saved: Callable[[Results], Any],
 ) -> None:
     """Everything about these works, told as soon as it is known."""
-    results = Results()
 
     def attempt(label: str, into: dict[Any, Any], key: Any, job: Callable[[], Any]) -> None:
         try:

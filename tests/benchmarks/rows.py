@@ -142,7 +142,8 @@ def network_work(name: str, title: str, network: Network, x: Any, y: Any) -> Wor
 def moons(activation: str, rows: int) -> Work:
     """The two moons, with the loss of micrograd's demo."""
     network = Network((2, 16, 16, 1), activation, hinge=True)
-    title = f"two moons, {'ReLU' if activation == 'relu' else activation}, {rows:,} {'row' if rows == 1 else 'rows'}"
+    says, unit = {"relu": "ReLU"}.get(activation, activation), "row" if rows == 1 else "rows"
+    title = f"two moons, {says}, {rows:,} {unit}"
     name = f"moons-{activation}-{rows}"
     return network_work(name, title, network, *two_moons.points(rows))
 
