@@ -67,8 +67,9 @@ class Bar:
 
 
 CALLING = (
-    "for a hundred rows, about 12 µs of a call are Python that reads the arrays (`.flat` beside "
-    "`.dispatcher`), which alone is more than the bar"
+    "of a call for a hundred rows, some 12 µs are Python that reads the arrays (`.flat` beside "
+    "`.dispatcher`): as much as these bars allow, or more. Of the machine code, better loops save "
+    "about a half: the emitted text edited by hand, as told below, takes 0.5 to 0.6 of the time"
 )
 LOOPS = (
     "the inner loops read two numbers and write one for each multiply-add, and the weight decay is "
