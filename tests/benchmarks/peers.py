@@ -322,6 +322,9 @@ that makes a difference to them.
 NOTES = """\
 - gradcompile computes in one thread. Threads of ours do not exist yet, so the rows that ask for
   two of them are left out; with two cores, the peers alone have two.
+- The load is told above. Where it is more than there are cores, a side with two threads waits for
+  the one that has lost its core: then two cores may be slower than one, and bars that compare with
+  them say little.
 - There is no kernel for a Jacobian yet: the arm's is three gradients of three kernels.
 - micrograd has neither tanh nor exp, and takes a second for 100 rows; it is there where it can be.
 - `erf` stands in Black and Scholes's formula for everybody, because CasADi has no `erfc`."""
