@@ -5,7 +5,7 @@ VERSIONS := 3.11 3.12 3.13
 BIN      := $(VENV)/bin
 PIP      := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test test-all lint docs peers bench-rolling clean
+.PHONY: help demo test test-all lint docs peers bench-rolling bench-peers clean
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -46,6 +46,9 @@ peers: $(VENV)/.with-test $(VENV)/.with-peers ## run the slow tests and those th
 
 bench-rolling: $(VENV)/.with-test $(VENV)/.with-peers ## print what rolling achieves, its bars and its peers; OUT=FILE.md to keep it
 	$(BIN)/python -m tests.benchmarks.rolling $(if $(OUT),--out $(OUT))
+
+bench-peers: $(VENV)/.with-test $(VENV)/.with-peers ## time the same works by peers; OUT=docs/benchmarks.md to keep page and plot
+	$(BIN)/python -m tests.benchmarks.peers $(if $(OUT),--out $(OUT))
 
 clean: ## remove environments, caches and everything built
 	rm -rf .venv .venv-* build dist docs/_build

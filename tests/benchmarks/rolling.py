@@ -83,7 +83,7 @@ class Figure:
 def with_unit(value: float, unit: str) -> str:
     """A number as a person would write it."""
     if unit == "s":
-        for scale, name in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")):
+        for scale, name in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")):
             if value >= scale:
                 return f"{value / scale:.3g} {name}"
     if unit == "B":
