@@ -286,7 +286,7 @@ def _check_plot(output: str) -> None:
 def _plot(out: Console, machine: Training, X: Array, y: Array, output: str | None) -> None:
     """Draw where the trained network draws the line; say where, or why not."""
     if not plot.available():
-        out.print(Text(f"No picture of the decision boundary, as {plot.MISSING}"), soft_wrap=True)
+        out.print(f"No picture of the decision boundary, as {plot.MISSING}", markup=False)
         return
 
     trained = machine.params[-1]

@@ -20,6 +20,7 @@ from gradcompile.layout import LINE, function_text, imports, names_in
 from gradcompile.names import Names, identifier
 from gradcompile.nests import (
     BLOCK,
+    COUNT,
     ROWS,
     Apply,
     Array,
@@ -118,7 +119,7 @@ class _Emitter:
         self.results = [x for x in self.rolled.outputs if isinstance(x, Array)]
         for result in self.results:
             self.names[result] = self.namer.fresh(result.label or self.array)
-        self.used = list(dict.fromkeys(_arrays(self.rolled.nests)))
+        self.used = [x for x in dict.fromkeys(_arrays(self.rolled.nests)) if x is not COUNT]
         self._name_arrays()
         self._name_indices()
 
@@ -388,6 +389,8 @@ class _Emitter:
         return instantiate(op.template, dict(zip(op.operand_names, trees, strict=True)), self.plain)
 
     def _place(self, place: Place) -> ast.expr:
+        if place.array is COUNT:
+            return ast.Name("n")
         if place.array in self.kept:
             return ast.Subscript(ast.Name(KEPT), ast.Constant(self.kept[place.array]))
         name = ast.Name(self.names[place.array])

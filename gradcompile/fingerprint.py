@@ -50,10 +50,10 @@ class Fingerprint:
     __rmul__ = __mul__
 
     def __truediv__(self, other: Any) -> "Fingerprint":
-        return Fingerprint(self.value * apply("1 /", other).value)
+        return Fingerprint(self.value * _inverse(other))
 
     def __rtruediv__(self, other: Any) -> "Fingerprint":
-        return Fingerprint(apply("1 /", self).value * _value(other))
+        return Fingerprint(_inverse(self) * _value(other))
 
     def __pow__(self, other: Any) -> "Fingerprint":
         return apply("**", self, other)
@@ -71,6 +71,12 @@ class Fingerprint:
 def _value(x: Any) -> int:
     """The fingerprint of an operand, or of a plain number."""
     return x.value if isinstance(x, Fingerprint) else _number(float(x))
+
+
+def _inverse(x: Any) -> int:
+    """What dividing by an operand multiplies with: for plain numbers, their inverse in the field."""
+    number = 0 if isinstance(x, Fingerprint) else _value(x)
+    return pow(number, -1, MODULUS) if number else apply("1 /", x).value
 
 
 @cache

@@ -98,7 +98,8 @@ class Array:
 
     Attributes:
         shape: the extents; () for one number.
-        space: for a view, what it is a part of: "inputs", "rows", "data", "tables" or an output.
+        space: for a view, what it is a part of: "inputs", "rows", "data", "tables" or an output;
+            "count" for the number of rows.
         start: for a view, where it begins there.
         label: what its elements are labelled with, or what computes them.
         primal: for adjoints, the array of what they are the adjoints of.
@@ -119,6 +120,10 @@ class Array:
     def has_rows(self) -> bool:
         """Has it an element for each row of a batch?"""
         return bool(self.shape) and isinstance(self.shape[-1], Rows)
+
+
+COUNT = Array((), space="count", label="n")
+"""How many rows a block has, as a number."""
 
 
 class Total(Array):

@@ -11,6 +11,7 @@ import numpy as np
 
 from gradcompile.ir import Const, ProgramError
 from gradcompile.nests import (
+    ROWS,
     Apply,
     Array,
     Assign,
@@ -106,6 +107,7 @@ class _Memory:
             "inputs": np.array(inputs),
             "data": np.array(rolled.data),
             "tables": rolled.tables,
+            "count": np.array([float(ROWS)]),
         }
         for output in rolled.outputs:
             if isinstance(output, Array):

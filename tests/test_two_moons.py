@@ -165,8 +165,8 @@ def test_the_demo_without_matplotlib_says_what_is_left_out(capsys, moons, monkey
     demo._plot(console(), Training([], []), *moons, None)
     out, _ = capsys.readouterr()
     assert out == (
-        "No picture of the decision boundary, as a plot needs matplotlib: "
-        'pip install "gradcompile[examples]"\n'
+        "No picture of the decision boundary, as a plot needs matplotlib: pip install \n"
+        '"gradcompile[examples]"\n'
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from gradcompile import ops
 from gradcompile.ir import Const
 from gradcompile.nests import (
+    COUNT,
     ROWS,
     Apply,
     Array,
@@ -97,11 +98,14 @@ def build(shaped: Shaped, tables: Tables, strict: bool, step: Index | None = Non
             terms.append(((*sums, *total), expression))
         else:
             terms += [((*rest, *total), x) for rest, x in _short(sums, expression)]
-    formula = Formula(place, tuple(terms if strict else _constants_last(terms)))
+    if not strict:
+        terms = [_times_rows(sums, x, row) for sums, x in _constants_last(terms)]
+    formula = Formula(place, tuple(terms))
     around = [index for index in members if index.extent > 1 and index is not step]
     if place.array.has_rows:
         around.append(row)
-    return Nest(_steps(formula, around, strict), [formula], shaped.group.reverse)
+    steps = _steps(formula, around, strict, shaped.is_total)
+    return Nest(steps, [formula], shaped.group.reverse)
 
 
 Terms = list[tuple[tuple[Index, ...], Expression]]
@@ -114,6 +118,19 @@ def _constants_last(terms: Terms) -> Terms:
         return terms
     others = [(sums, x) for sums, x in terms if sums or not isinstance(x, Const)]
     return [*others, ((), Const(sum(constants)))]
+
+
+def _times_rows(
+    sums: tuple[Index, ...], expression: Expression, row: Index
+) -> tuple[tuple[Index, ...], Expression]:
+    """A term of a total that is the same for every row: as often as there are rows."""
+    varies = any(row in place.indices() for place in places(expression))
+    if row not in sums or varies:
+        return sums, expression
+    rest = tuple(index for index in sums if index is not row)
+    if expression == Const(0.0):
+        return rest, expression
+    return rest, Apply(ops.mul, (Place(COUNT), expression))
 
 
 def _short(sums: tuple[Index, ...], expression: Expression) -> Terms:
@@ -200,11 +217,14 @@ def _expression(template: Template, leaves: Iterable[Place]) -> Expression:
 # --- loops -------------------------------------------------------------------------------------
 
 
-def _steps(formula: Formula, around: list[Index], strict: bool) -> list[Step]:
+def _steps(formula: Formula, around: list[Index], strict: bool, adds: bool = False) -> list[Step]:
+    """The loops of a formula; `adds` to what the place holds, if it sums up the rows of a batch."""
     if len(formula.terms) <= ONE_LINE and not any(sums for sums, _ in formula.terms):
         value = _sum([expression for _, expression in formula.terms])
         order = _ordered(around, _reads([formula.place, *_places(formula)]))
-        return _loops(order, [Assign(formula.place, value)])
+        return _loops(order, [Assign(formula.place, value, adds)])
+    if adds:
+        return _sums_innermost(formula, around, strict, adds)
     sums = [index for indices, _ in formula.terms for index in indices]
     order = _ordered([*around, *sums], _reads([formula.place, *_places(formula)]))
     innermost = order[-1] if order else None
@@ -212,23 +232,17 @@ def _steps(formula: Formula, around: list[Index], strict: bool) -> list[Step]:
         return _rows_innermost(formula, around, around[-1], strict)
     if innermost in around and not any(index.start for index in sums):
         return _rows_innermost(formula, around, innermost, strict)
-    return _sums_innermost(formula, around, strict)
+    return _sums_innermost(formula, around, strict, adds)
 
 
-def _sums_innermost(formula: Formula, around: list[Index], strict: bool) -> list[Step]:
+def _sums_innermost(formula: Formula, around: list[Index], strict: bool, adds: bool) -> list[Step]:
     """Each member in turn: its sum is accumulated in a variable."""
-    adds = _is_total(formula)
     is_number = not formula.place.array.shape
     total = formula.place if is_number and not adds else Place(Total((), label="total"))
     body = _accumulate(formula, total, [], strict)
     if total is not formula.place:
         body.append(Assign(formula.place, total, adds))
     return _loops(_ordered(around, _reads([formula.place])), body)
-
-
-def _is_total(formula: Formula) -> bool:
-    """Does it sum up the rows of a batch?"""
-    return any(index.is_row for sums, _ in formula.terms for index in sums)
 
 
 def _rows_innermost(
