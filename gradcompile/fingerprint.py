@@ -74,7 +74,7 @@ def _value(x: Any) -> int:
 
 
 def _inverse(x: Any) -> int:
-    """What dividing by an operand multiplies with: for plain numbers, their inverse in the field."""
+    """What dividing by an operand multiplies with; of a plain number, its inverse in the field."""
     number = 0 if isinstance(x, Fingerprint) else _value(x)
     return pow(number, -1, MODULUS) if number else apply("1 /", x).value
 
