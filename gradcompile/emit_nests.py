@@ -16,7 +16,7 @@ from math import prod
 from gradcompile import ops
 from gradcompile.emit import emitted_names, number
 from gradcompile.ir import Const
-from gradcompile.layout import LINE, function_text, imports, names_in
+from gradcompile.layout import function_text, imports, names_in
 from gradcompile.names import Names, identifier
 from gradcompile.nests import (
     BLOCK,
@@ -50,8 +50,11 @@ WHOLE = 150
 PART = 80
 """About as many lines has each function where one is not enough."""
 
-WIDEST = 84
-"""The widest line of a sum; that of a wider one has a line for each term."""
+WIDE = 80
+"""The widest comment."""
+
+WIDEST = 72
+"""The widest sum on one line, inside of its loops; a wider one has a line for each term."""
 
 VECTOR = 16
 """From so many rounds on a loop is worth vector code of its functions."""
@@ -330,7 +333,7 @@ class _Emitter:
         total = " + ".join(parts).replace(" + -", " - ")
         text = f"{ast.unparse(self._place(formula.place))} = {total}"
         return textwrap.wrap(
-            text, LINE - 4, initial_indent="# ", subsequent_indent="#     ",
+            text, WIDE, initial_indent="# ", subsequent_indent="#     ",
             break_long_words=False, break_on_hyphens=False,
         )  # fmt: skip
 

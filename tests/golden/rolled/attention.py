@@ -3,15 +3,13 @@ from gradcompile.ieee import exp
 from numpy import empty
 
 
-def attention_value_and_grad_1(inputs, data, tables, kept, add1, exp1, div4, div5, add2_bar, add1_bar):
-    div1 = empty(2)
+def attention_value_and_grad_1(inputs, data, tables, kept, add1, exp1, div1, sub1_bar, div4, div5, add2_bar):
     sub1 = empty(2)
     s1 = empty(2)
     s2 = empty((2, 2))
     div2 = empty(2)
     sub2 = empty(6)
     div3 = empty((2, 2))
-    sub1_bar = empty(2)
     sub2_bar = empty(6)
     table1 = tables[0:24].reshape((4, 6))
     data1 = data[0:4]
@@ -28,9 +26,12 @@ def attention_value_and_grad_1(inputs, data, tables, kept, add1, exp1, div4, div
     # add1[k, j] = inputs[table1[k, j]] * data1[k] + inputs[table2[k, j]] * data2[k]
     for k in range(4):
         for j in range(6):
-            add1[k, j] = inputs[table1[k, j]] * data1[k] + inputs[table2[k, j]] * data2[k]
-    # exp1[l] = exp((add1[table3[l], 0] * add1[table4[l], table5[l]] + add1[table3[l], table6[l]] *
-    #     add1[table4[l], 3]) / 1.4142135623730951)
+            add1[k, j] = (
+                inputs[table1[k, j]] * data1[k]
+                + inputs[table2[k, j]] * data2[k]
+            )
+    # exp1[l] = exp((add1[table3[l], 0] * add1[table4[l], table5[l]] +
+    #     add1[table3[l], table6[l]] * add1[table4[l], 3]) / 1.4142135623730951)
     for l in range(10):
         exp1[l] = exp((add1[table3[l], 0] * add1[table4[l], table5[l]] + add1[table3[l], table6[l]] * add1[table4[l], 3]) / 1.4142135623730951)
     # div1[i] = exp1[0] * add1[0, i + 4] / exp1[0]
@@ -45,7 +46,8 @@ def attention_value_and_grad_1(inputs, data, tables, kept, add1, exp1, div4, div
     for k in range(4):
         total1 += exp1[k + 6]
     s1[1] = total1
-    # s2[0, i] = exp1[3] * add1[0, i + 4] + exp1[4] * add1[1, i + 4] + exp1[5] * add1[2, i + 4]
+    # s2[0, i] = exp1[3] * add1[0, i + 4] + exp1[4] * add1[1, i + 4] + exp1[5] *
+    #     add1[2, i + 4]
     for i in range(2):
         s2[0, i] = (
             exp1[3] * add1[0, i + 4]
@@ -86,8 +88,8 @@ def attention_value_and_grad_1(inputs, data, tables, kept, add1, exp1, div4, div
     for i in range(2):
         for n in range(2):
             div5[2 * i + n + 2] = sub2_bar[2 * i + n + 2] / s1[i]
-    # add2_bar[i + 1] = -(sub2_bar[2 * i + 2] * (div3[i, 0] / s1[i])) - sub2_bar[2 * i + 3] *
-    #     (div3[i, 1] / s1[i])
+    # add2_bar[i + 1] = -(sub2_bar[2 * i + 2] * (div3[i, 0] / s1[i])) - sub2_bar[2 *
+    #     i + 3] * (div3[i, 1] / s1[i])
     for i in range(2):
         add2_bar[i + 1] = (
             -(sub2_bar[2 * i + 2] * (div3[i, 0] / s1[i]))
@@ -96,19 +98,14 @@ def attention_value_and_grad_1(inputs, data, tables, kept, add1, exp1, div4, div
     # div5[i] = sub2_bar[i] / add2
     for i in range(2):
         div5[i] = sub2_bar[i] / add2
-    add2_bar[0] = -(sub2_bar[0] * (div2[0] / add2)) - sub2_bar[1] * (div2[1] / add2)
-    kept[1] = (
-        div4[0] * add1[0, 4]
-        + div4[1] * add1[0, 5]
-        - sub1_bar[0] * (div1[0] / exp1[0])
-        - sub1_bar[1] * (div1[1] / exp1[0])
+    add2_bar[0] = (
+        -(sub2_bar[0] * (div2[0] / add2))
+        - sub2_bar[1] * (div2[1] / add2)
     )
-    # add1_bar[1, i] = div5[i + 4] * exp1[9]
-    for i in range(2):
-        add1_bar[1, i] = div5[i + 4] * exp1[9]
 
 
-def attention_value_and_grad_2(data, tables, kept, gradient, add1, exp1, div4, div5, add2_bar, add1_bar, div6, add1_bar_4, add1_bar_5, add1_bar_6):
+def attention_value_and_grad_2(data, tables, kept, gradient, add1, exp1, div1, sub1_bar, div4, div5, add2_bar, div6, add1_bar_4, add1_bar_5, add1_bar_6):
+    add1_bar = empty((2, 2))
     add1_bar_2 = empty(2)
     table7 = tables[88:97]
     table8 = tables[97:106]
@@ -124,6 +121,15 @@ def attention_value_and_grad_2(data, tables, kept, gradient, add1, exp1, div4, d
     table14 = tables[135:147].reshape((2, 2, 3))
     table15 = tables[147:151].reshape((2, 2))
     # reverse sweep
+    exp1_bar = (
+        div4[0] * add1[0, 4]
+        + div4[1] * add1[0, 5]
+        - sub1_bar[0] * (div1[0] / exp1[0])
+        - sub1_bar[1] * (div1[1] / exp1[0])
+    )
+    # add1_bar[1, i] = div5[i + 4] * exp1[9]
+    for i in range(2):
+        add1_bar[1, i] = div5[i + 4] * exp1[9]
     # div6[m] = exp1_bar_2 * exp1[m + 1] / 1.4142135623730951
     for m in range(9):
         exp1_bar_2 = (
@@ -135,16 +141,16 @@ def attention_value_and_grad_2(data, tables, kept, gradient, add1, exp1, div4, d
     # add1_bar_2[i] = div5[i + 4] * exp1[8] + div5[i + 2] * exp1[5]
     for i in range(2):
         add1_bar_2[i] = div5[i + 4] * exp1[8] + div5[i + 2] * exp1[5]
-    # add1_bar[0, i] = div5[i] * exp1[table10[0]] + div5[i + 2] * exp1[table10[1]] + div5[i + 4] *
-    #     exp1[table10[2]]
+    # add1_bar[0, i] = div5[i] * exp1[table10[0]] + div5[i + 2] * exp1[table10[1]] +
+    #     div5[i + 4] * exp1[table10[2]]
     for i in range(2):
         add1_bar[0, i] = (
             div5[i] * exp1[table10[0]]
             + div5[i + 2] * exp1[table10[1]]
             + div5[i + 4] * exp1[table10[2]]
         )
-    # value_bar[i, n] = data6[0, n] * add1_bar[0, i] + data6[1, n] * add1_bar[1, i] + data7[n] *
-    #     add1_bar_2[i] + data8[n] * add1_bar_3
+    # value_bar[i, n] = data6[0, n] * add1_bar[0, i] + data6[1, n] * add1_bar[1, i]
+    #     + data7[n] * add1_bar_2[i] + data8[n] * add1_bar_3
     for i in range(2):
         add1_bar_3 = (
             div5[i] * exp1[table11[0]]
@@ -159,10 +165,10 @@ def attention_value_and_grad_2(data, tables, kept, gradient, add1, exp1, div4, d
                 + data7[n] * add1_bar_2[i]
                 + data8[n] * add1_bar_3
             )
-    kept[2] = kept[1] * exp1[0] / 1.4142135623730951
-    # add1_bar_4[i] = kept[2] * add1[0, 2 * i + 1]
+    kept[1] = exp1_bar * exp1[0] / 1.4142135623730951
+    # add1_bar_4[i] = kept[1] * add1[0, 2 * i + 1]
     for i in range(2):
-        add1_bar_4[i] = kept[2] * add1[0, 2 * i + 1]
+        add1_bar_4[i] = kept[1] * add1[0, 2 * i + 1]
     # add1_bar_5[1, 1, i] = div6[8] * add1[3, i]
     for i in range(2):
         add1_bar_5[1, 1, i] = div6[8] * add1[3, i]
@@ -172,8 +178,9 @@ def attention_value_and_grad_2(data, tables, kept, gradient, add1, exp1, div4, d
         for k in range(4):
             total3 += div6[k + 5] * add1[k, table12[i, k]]
         add1_bar_5[1, 0, i] = total3
-    # add1_bar_5[0, -i + 1, n] = div6[table13[i, 0]] * add1[i, table14[i, n, 0]] + div6[table13[i,
-    #     1]] * add1[i + 1, table14[i, n, 1]] + div6[table13[i, 2]] * add1[i + 2, table14[i, n, 2]]
+    # add1_bar_5[0, -i + 1, n] = div6[table13[i, 0]] * add1[i, table14[i, n, 0]] +
+    #     div6[table13[i, 1]] * add1[i + 1, table14[i, n, 1]] + div6[table13[i, 2]]
+    #     * add1[i + 2, table14[i, n, 2]]
     for i in range(2):
         for n in range(2):
             add1_bar_5[0, -i + 1, n] = (
@@ -181,8 +188,8 @@ def attention_value_and_grad_2(data, tables, kept, gradient, add1, exp1, div4, d
                 + div6[table13[i, 1]] * add1[i + 1, table14[i, n, 1]]
                 + div6[table13[i, 2]] * add1[i + 2, table14[i, n, 2]]
             )
-    # add1_bar_6[i, n] = div6[6 * i + 1] * add1[2 * i + 1, -(2 * i) + n + 2] + div6[4 * i] * add1[2
-    #     * i, table15[i, n]]
+    # add1_bar_6[i, n] = div6[6 * i + 1] * add1[2 * i + 1, -(2 * i) + n + 2] +
+    #     div6[4 * i] * add1[2 * i, table15[i, n]]
     for i in range(2):
         for n in range(2):
             add1_bar_6[i, n] = (
@@ -201,14 +208,14 @@ def attention_value_and_grad_3(data, tables, kept, gradient, add1, div6, add1_ba
     data9 = data[24:28].reshape((2, 2))
     data10 = data[28:30]
     # reverse sweep
-    # key_bar[i, n] = data6[0, n] * add1_bar_5[0, 0, i] + data6[1, n] * add1_bar_5[1, 1, i] +
-    #     data7[n] * add1_bar_6[1, i] + data8[n] * add1_bar_7
+    # key_bar[i, n] = data6[0, n] * add1_bar_5[0, 0, i] + data6[1, n] *
+    #     add1_bar_5[1, 1, i] + data7[n] * add1_bar_6[1, i] + data8[n] * add1_bar_7
     for i in range(2):
         add1_bar_7 = (
             div6[table16[0]] * add1[1, i]
             + div6[table16[1]] * add1[2, i]
             + div6[table16[2]] * add1[3, i]
-            + kept[2] * add1[0, 2 * i]
+            + kept[1] * add1[0, 2 * i]
         )
         for n in range(2):
             key_bar[i, n] = (
@@ -217,8 +224,9 @@ def attention_value_and_grad_3(data, tables, kept, gradient, add1, div6, add1_ba
                 + data7[n] * add1_bar_6[1, i]
                 + data8[n] * add1_bar_7
             )
-    # query_bar[i, n] = data9[0, n] * add1_bar_5[0, 1, i] + data9[1, n] * add1_bar_5[1, 0, i] +
-    #     data10[n] * add1_bar_6[0, i] + data8[n] * add1_bar_4[i]
+    # query_bar[i, n] = data9[0, n] * add1_bar_5[0, 1, i] + data9[1, n] *
+    #     add1_bar_5[1, 0, i] + data10[n] * add1_bar_6[0, i] + data8[n] *
+    #     add1_bar_4[i]
     for i in range(2):
         for n in range(2):
             query_bar[i, n] = (
@@ -233,16 +241,17 @@ def attention_value_and_grad(inputs, data, tables):
     gradient = empty(12)
     add1 = empty((4, 6))
     exp1 = empty(10)
+    div1 = empty(2)
+    sub1_bar = empty(2)
     div4 = empty(2)
     div5 = empty(6)
     add2_bar = empty(3)
-    add1_bar = empty((2, 2))
     div6 = empty(9)
     add1_bar_4 = empty(2)
     add1_bar_5 = empty((2, 2, 2))
     add1_bar_6 = empty((2, 2))
-    kept = empty(3)
-    attention_value_and_grad_1(inputs, data, tables, kept, add1, exp1, div4, div5, add2_bar, add1_bar)
-    attention_value_and_grad_2(data, tables, kept, gradient, add1, exp1, div4, div5, add2_bar, add1_bar, div6, add1_bar_4, add1_bar_5, add1_bar_6)
+    kept = empty(2)
+    attention_value_and_grad_1(inputs, data, tables, kept, add1, exp1, div1, sub1_bar, div4, div5, add2_bar)
+    attention_value_and_grad_2(data, tables, kept, gradient, add1, exp1, div1, sub1_bar, div4, div5, add2_bar, div6, add1_bar_4, add1_bar_5, add1_bar_6)
     attention_value_and_grad_3(data, tables, kept, gradient, add1, div6, add1_bar_4, add1_bar_5, add1_bar_6)
     return kept[0], gradient

@@ -31,8 +31,8 @@ def rnn_value_and_grad(inputs, data, tables):
         for j in range(5):
             s1 += inputs[table[i, j]] * data1[j]
         h[0, i] = tanh(s1)
-    # s2[i] = w1[i, 0] * h[j, 0] + w1[i, 1] * h[j, 1] + w1[i, 2] * h[j, 2] + u[i, 0] * data2[j, 0] +
-    #     u[i, 1] * data2[j, 1]
+    # s2[i] = w1[i, 0] * h[j, 0] + w1[i, 1] * h[j, 1] + w1[i, 2] * h[j, 2] + u[i, 0]
+    #     * data2[j, 0] + u[i, 1] * data2[j, 1]
     # h[j + 1, i] = tanh(s2[i])
     for j in range(5):
         for i in range(3):
@@ -58,9 +58,14 @@ def rnn_value_and_grad(inputs, data, tables):
     # mul[j, i] = h_bar * (1.0 - h[j, i] * h[j, i])
     for j in range(4, -1, -1):
         for i in range(3):
-            h_bar = w[i] * mul[j + 1, 0] + w2[i] * mul[j + 1, 1] + w3[i] * mul[j + 1, 2]
+            h_bar = (
+                w[i] * mul[j + 1, 0]
+                + w2[i] * mul[j + 1, 1]
+                + w3[i] * mul[j + 1, 2]
+            )
             mul[j, i] = h_bar * (1.0 - h[j, i] * h[j, i])
-    # w1_bar[i, m] = mul[5, i] * h[4, m] + sum_l(mul[l + 1, i] * h[l, m]) + data3[m] * mul[0, i]
+    # w1_bar[i, m] = mul[5, i] * h[4, m] + sum_l(mul[l + 1, i] * h[l, m]) + data3[m]
+    #     * mul[0, i]
     for i in range(3):
         for m in range(3):
             total = mul[5, i] * h[4, m] + data3[m] * mul[0, i]
