@@ -101,7 +101,7 @@ class Network:
 def network_loss(network: Network) -> Any:
     """The loss of one row, compiled for any number of rows."""
 
-    @gdc.compile(batched=("x", "y"), reduce="mean")
+    @gdc.compile(batched=("x", "y"), reduce="mean", parallel=True)
     def loss(params: Any, x: Any, y: Any) -> Any:
         scores = network.model.with_parameters(params)(list(x))
         if not network.hinge:
@@ -164,7 +164,7 @@ def logistic(rows: int = 100_000, features: int = 30) -> Work:
     y = np.where(x @ weights + rng.normal(size=rows) > 0, 1.0, -1.0)
     arrays = {"params": 0.1 * rng.normal(size=features + 1), "x": x, "y": y}
 
-    @gdc.compile(batched=("x", "y"), reduce="mean")
+    @gdc.compile(batched=("x", "y"), reduce="mean", parallel=True)
     def loss(params: Any, x: Any, y: Any) -> Any:
         return gdc.softplus(-y * (gdc.dot(params[:-1], x) + params[-1]))
 
@@ -202,7 +202,7 @@ def black_scholes(rows: int = 1_000_000) -> Work:
     arrays = {name: rng.uniform(*ends, rows) for name, ends in ranges.items()}
 
     def ours(arrays: Arrays) -> dict[str, Step]:
-        batched = gdc.compile(price, batched=tuple(arrays), reduce=None, wrt=GREEKS)
+        batched = gdc.compile(price, batched=tuple(arrays), reduce=None, wrt=GREEKS, parallel=True)
         kernel, columns = batched.value_and_grad, tuple(arrays.values())
         kernel(*(column[:2] for column in columns))
         dispatcher, nothing = kernel.dispatcher, np.empty(0)
