@@ -26,6 +26,7 @@ from gradcompile.value import topological
 from tests.benchmarks.timing import Candidate, by_turns, calls_in, ratio
 from tests.benchmarks.works import WORKS, Work, moons, moons_data
 from tests.blocks import Blocks
+from tests.engines import Jitter, run_with
 
 Found = dict[str, Any]
 
@@ -292,7 +293,7 @@ def blocks(count: int, every: int = 50) -> Found:
 
 TOLERANCE = 1e-12
 AMPLIFIED = 4.0
-"""How many times what one ulp in the inputs makes of a result, another order of sums may make."""
+"""How many times what one ulp in every number makes of a result, another order of sums may make."""
 
 
 def rolled(root: Value, leaves: list[Value], strict: bool) -> Any:
@@ -301,10 +302,10 @@ def rolled(root: Value, leaves: list[Value], strict: bool) -> Any:
 
 
 def spread(program: Program, x: np.ndarray) -> float:
-    """What changes of one ulp in the inputs make of the results."""
+    """What changes of one ulp in the inputs and in every result make of what is returned."""
     expected = interpret(program, x)
-    ways = [np.nextafter(x, np.random.default_rng(k).choice([-9.0, 9.0], len(x))) for k in range(8)]
-    return max(difference(interpret(program, near), expected) for near in ways)
+    runs = [run_with(program, [*x, *program.data], Jitter(seed)) for seed in range(8)]
+    return max(difference((value, gradient), expected) for value, *gradient in runs)
 
 
 def rolled_operations(program: Program) -> tuple[int, int]:

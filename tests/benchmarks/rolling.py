@@ -342,7 +342,7 @@ def blocks(lab: Lab) -> Row:
     found = lab.cold(job="blocks", count=count)
     note = (
         f"by CPython, {found['compiled']} of them by machine code as well; left out are "
-        f"{found['sensitive']} in which one ulp of the inputs makes such a difference, too"
+        f"{found['sensitive']} in which one ulp in every number makes such a difference, too"
     )
     figures = [
         Figure("rolled beside unrolled", found["difference"], "ε", AGREE, note=note),
