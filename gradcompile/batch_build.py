@@ -62,17 +62,18 @@ class BatchBuild(Build):
             assert isinstance(gradient, tuple)
             supply = iter(gradient)
             outputs[first:] = [tuple(islice(supply, len(part))) for part in self._gradients]
-        totals: set[int] = set()
-        if self.options.reduce is not None:
-            totals = {k for k in range(len(outputs)) if self._sums(k)}
         slots = {first + k: found for k, found in enumerate(self._gradients)}
         program = replace(program, outputs=tuple(outputs))
-        return roll(program, self.options.strict, list(self._labels()), slots, totals)
+        return roll(program, self.options.strict, list(self._labels()), slots, self._totals)
 
-    def _is_total(self, number: int) -> bool:
-        """Is an array of the gradient summed up over the rows?"""
-        given = self.traced.program.given
-        return all(slot < given for slot in self._gradients[number])
+    @cached_property
+    def _totals(self) -> set[int]:
+        """The numbers of the results that are summed up over the rows."""
+        if self.options.reduce is None:
+            return set()
+        first, given = int(self.mode.keeps_value), self.traced.program.given
+        by_given = [all(slot < given for slot in slots) for slots in self._gradients]
+        return {*range(first), *(first + k for k, total in enumerate(by_given) if total)}
 
     def _emit(self, rolled: Rolled) -> str:
         mean = self.options.reduce == "mean"
@@ -98,31 +99,14 @@ class BatchBuild(Build):
             return parts[0][1]
         single = not isinstance(parts[0][1], tuple)
         columns = zip(*([result] if single else result for _, result in parts), strict=True)
-        counts = [count for count, _ in parts]
-        joined = [
-            self._total(found, counts, rows)
-            if self._sums(number)
-            else self._rows(found, counts, rows)
-            for number, found in enumerate(columns)
-        ]
+        joined = []
+        for number, column in enumerate(columns):
+            found = list(column)
+            if self.options.reduce == "mean":  # each is the mean of its own rows
+                found = [x * (count / rows) for x, (count, _) in zip(column, parts, strict=True)]
+            is_total = number in self._totals
+            joined.append(sum(found[1:], found[0]) if is_total else np.concatenate(found, axis=-1))
         return joined[0] if single else tuple(joined)
-
-    def _sums(self, number: int) -> bool:
-        """Is a result summed up over the rows?"""
-        first = int(self.mode.keeps_value)
-        if self.options.reduce is None:
-            return False
-        return number < first or self._is_total(number - first)
-
-    def _total(self, found: Sequence[Any], counts: Sequence[int], rows: int) -> Any:
-        if self.options.reduce == "mean":
-            found = [x * (count / rows) for x, count in zip(found, counts, strict=True)]
-        return sum(found[1:], found[0])
-
-    def _rows(self, found: Sequence[Flat], counts: Sequence[int], rows: int) -> Flat:
-        if self.options.reduce == "mean":
-            found = [x * (count / rows) for x, count in zip(found, counts, strict=True)]
-        return np.concatenate(found, axis=-1)
 
     def unpack(self, result: Any) -> Any:
         """The kernel's result in the structure that the user knows."""
@@ -147,10 +131,9 @@ class BatchBuild(Build):
             for slot, component in zip(slots, array, strict=True)
         }
         parts = []
-        starts = dict(zip(self.traced.arguments, self._starts(), strict=True))
         for name in self.wrt:
-            argument, start = self.traced.arguments[name], starts[name]
-            found = [components[slot] for slot in range(start, start + argument.size)]
+            argument = self.traced.arguments[name]
+            found = [components[slot] for slot in self.traced.places[name]]
             by_row = self.options.reduce is None or name in self.options.batched
             parts.append(
                 unflatten_rows(argument, found)
@@ -158,12 +141,6 @@ class BatchBuild(Build):
                 else unflatten(argument, [float(x) for x in found])
             )
         return self.gradient_type(*parts)
-
-    def _starts(self) -> Iterator[int]:
-        start = 0
-        for argument in self.traced.arguments.values():
-            yield start
-            start += argument.size
 
     def differing(self) -> set[int]:
         """The places of the flat results that loops compute otherwise than the text of one row."""

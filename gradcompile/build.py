@@ -72,13 +72,8 @@ class Build:
     @cached_property
     def slots(self) -> list[int]:
         """The places of the differentiated inputs among the flat inputs."""
-        slots: list[int] = []
-        start = 0
-        for name, argument in self.traced.arguments.items():
-            if name in self.wrt:
-                slots.extend(range(start, start + argument.size))
-            start += argument.size
-        return slots
+        places = self.traced.places
+        return [place for name in places if name in self.wrt for place in places[name]]
 
     # --- programs ------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcompile.tree import NUMBER, Structure
+from gradcompile.tree import NUMBER, Structure, unflatten
 
 Matrices = tuple[np.ndarray[Any, np.dtype[np.float64]], ...]
 
@@ -80,21 +80,12 @@ def arrays_in(row: Structure) -> list[Structure]:
 
 def unflatten_rows(structure: Structure, components: Sequence[Any]) -> Any:
     """The nested result of `structure`, each leaf an array with one number for each row."""
-    supply = iter(components)
+    return unflatten(structure, components, _stacked)
 
-    def build(node: Structure) -> Any:
-        if node.kind == "leaf":
-            return next(supply)
-        if node.kind == "array":
-            found = [next(supply) for _ in range(node.size)]
-            rows = np.stack(found, axis=-1) if found else np.empty((0, 0))
-            return rows.reshape(len(rows), *node.keys)
-        parts = [build(part) for part in node.parts]
-        if node.kind is dict:
-            return dict(zip(node.keys, parts, strict=True))
-        return node.kind(*parts) if node.keys else node.kind(parts)
 
-    return build(structure)
+def _stacked(items: list[Any], shape: tuple[int, ...]) -> Any:
+    rows = np.stack(items, axis=-1) if items else np.empty((0, 0))
+    return rows.reshape(len(rows), *shape)
 
 
 def as_row(name: str, structure: Structure) -> Structure:

@@ -4,6 +4,7 @@ import inspect
 import keyword
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 from gradcompile.collector import collector_paused
@@ -30,6 +31,13 @@ class Traced:
     arguments: Mapping[str, Structure]
     result: Structure
     seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def places(self) -> dict[str, range]:
+        """For each argument, the places of its leaves among the flat inputs."""
+        ends = list(accumulate(argument.size for argument in self.arguments.values()))
+        bounds = zip([0, *ends], ends, strict=False)
+        return {name: range(*found) for name, found in zip(self.arguments, bounds, strict=True)}
 
 
 def trace_function(

@@ -124,15 +124,32 @@ def _floats(array: np.ndarray[Any, Any]) -> list[float]:
     return floats
 
 
-def unflatten(structure: Structure, leaves: Sequence[Any]) -> Any:
-    """The nested argument of `structure` with these leaves; arrays of floats become float64."""
+def _array(items: list[Any], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    numbers = all(type(x) is float for x in items)
+    array = np.empty(len(items), dtype=np.float64 if numbers else object)
+    array[:] = items
+    return array.reshape(shape)
+
+
+def unflatten(
+    structure: Structure,
+    leaves: Sequence[Any],
+    array: Callable[[list[Any], tuple[int, ...]], Any] = _array,
+) -> Any:
+    """The nested argument of `structure` with these leaves; arrays of floats become float64.
+
+    Args:
+        structure: of the argument.
+        leaves: in order.
+        array: makes an array of its elements and its shape.
+    """
     supply = iter(leaves)
 
     def build(node: Structure) -> Any:
         if node.kind == "leaf":
             return next(supply)
         if node.kind == "array":
-            return _array(list(islice(supply, node.size)), node.keys)
+            return array(list(islice(supply, node.size)), node.keys)
         if node.is_vector:
             return node.kind(islice(supply, node.size))
         parts = [build(part) for part in node.parts]
@@ -141,13 +158,6 @@ def unflatten(structure: Structure, leaves: Sequence[Any]) -> Any:
         return node.kind(*parts) if node.keys else node.kind(parts)
 
     return build(structure)
-
-
-def _array(items: list[Any], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
-    numbers = all(type(x) is float for x in items)
-    array = np.empty(len(items), dtype=np.float64 if numbers else object)
-    array[:] = items
-    return array.reshape(shape)
 
 
 def paths(structure: Structure, name: str) -> Iterator[str]:
