@@ -339,11 +339,59 @@ class _Emitter:
 
     def _steps(self, steps: Sequence[Step]) -> Iterator[str]:
         for step in steps:
-            if isinstance(step, Loop):
+            product = self._product(step) if isinstance(step, Loop) else ""
+            if product:
+                yield product
+            elif isinstance(step, Loop):
                 yield f"for {self.letters[step.index]} in {self._rounds(step.index)}:"
                 yield from (f"    {line}" for line in self._steps(step.body))
             else:
                 yield from self._assignment(step)
+
+    def _product(self, loop: Loop) -> str:
+        """The call that computes a loop as a product of matrices; "" if it is none."""
+        if not loop.is_product:
+            return ""
+        (step,) = assignments([loop])
+        k, m, i = _indices([loop])
+        assert isinstance(step.value, Apply)
+        a, b = (x for x in step.value.operands if isinstance(x, Place))
+        if k not in a.indices():
+            a, b = b, a
+        if i in step.place.indices():
+            name, matrices = "add_product", [(step.place, k, i), (a, k, m), (b, m, i)]
+        else:
+            name, matrices = "add_inner_products", [(step.place, k, m), (a, k, i), (b, m, i)]
+        found = [self._matrix(*matrix) for matrix in matrices]
+        return f"{name}({', '.join(found)})" if all(found) else ""
+
+    def _matrix(self, place: Place, down: Index, right: Index) -> str:
+        """A part of an array with two of its dimensions; "" if elements do not lie so."""
+        axes, parts = [], []
+        for subscript, extent in zip(place.subscripts, place.array.shape, strict=True):
+            index = next((x for x in (down, right) if x in subscript.indices()), None)
+            if index is None:
+                parts.append(ast.unparse(self._subscript(subscript)))
+            elif subscript.terms == ((index, 1),) and subscript.table is None:
+                axes.append(index)
+                parts.append(self._range(place.array, subscript.offset, index, extent))
+            else:
+                return ""
+        if set(axes) != {down, right} or len(axes) != 2:
+            return ""
+        name = self.names[place.array]
+        part = name if set(parts) == {":"} else f"{name}[{', '.join(parts)}]"
+        return part if axes[0] is down else f"{part}.T"
+
+    def _range(self, array: Array, start: int, index: Index, extent: int) -> str:
+        """What a loop goes through along one dimension, as a slice."""
+        if index.is_row:
+            if array.space.startswith("output"):
+                return f"{START}:{START} + n"
+            return ":" if array.space == "rows" else ":n"
+        if (start, index.extent) == (0, extent):
+            return ":"
+        return f"{start}:{start + index.extent}"
 
     def _rounds(self, index: Index) -> str:
         extent = index.extent

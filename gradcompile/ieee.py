@@ -3,7 +3,7 @@
 Emitted code imports its functions from here. Under CPython each one computes with the C library's
 `math` function and returns a `numpy.float64`, so that the arithmetic that follows is IEEE-754 too
 (`1 / 0` is inf, `inf - inf` is nan). Under numba the same names stand for the same C functions
-(`jit.py` registers them), so both engines agree to the last bit.
+(`jit/` registers them), so both engines agree to the last bit.
 
     >>> from gradcompile.ieee import exp, log
     >>> float(exp(1000.0)), float(log(0.0))

@@ -10,6 +10,8 @@
                   |  for index < extent, in block index: ...     those of one block of rounds
                   |  for index < extent, from place to next: ... from an element of a table to the
                                                                  next element
+                 |  for index < extent, of a product: ...        this loop and two inside of it,
+                                                                 as a product of matrices
     assignment  ::=  place = expression | place += expression
     expression  ::=  op expression+ | number | place
     place       ::=  array[subscript, ...]
@@ -27,7 +29,8 @@ added to what its array holds.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -181,10 +184,15 @@ class Assign:
 
 @dataclass
 class Loop:
-    """`for index < extent: body`."""
+    """`for index < extent: body`.
+
+    Attributes:
+        is_product: is it the first of three loops that compute a product of matrices?
+    """
 
     index: Index
     body: "list[Loop | Assign]" = field(default_factory=list)
+    is_product: bool = False
 
 
 Step = Loop | Assign
@@ -241,6 +249,22 @@ class Rolled:
         return print_nests(self)
 
 
+FAR = 1 << 20
+"""How far apart elements are taken to be that are looked up."""
+
+
+def strides(place: Place) -> dict[Index, int]:
+    """How far apart the elements of a place lie along each index."""
+    found: dict[Index, int] = {}
+    for axis, subscript in enumerate(place.subscripts):
+        width = prod(place.array.shape[axis + 1 :])
+        for index, stride in subscript.terms:
+            found[index] = found.get(index, 0) + stride * width
+        if subscript.table is not None:
+            found.update(dict.fromkeys(subscript.table.indices(), FAR))
+    return found
+
+
 def places(expression: Expression) -> Iterator[Place]:
     """Every place that an expression reads."""
     stack = [expression]
@@ -261,12 +285,20 @@ def assignments(steps: Sequence[Step]) -> Iterator[Assign]:
             yield step
 
 
+def loops(steps: Sequence[Step]) -> Iterator[Loop]:
+    """Every loop, in order, each before those inside of it."""
+    for step in steps:
+        if isinstance(step, Loop):
+            yield step
+            yield from loops(step.body)
+
+
 def rewrite(steps: Sequence[Step], change: Callable[[Place], Place]) -> list[Step]:
     """The steps with every place changed."""
     rewritten: list[Step] = []
     for step in steps:
         if isinstance(step, Loop):
-            rewritten.append(Loop(step.index, rewrite(step.body, change)))
+            rewritten.append(replace(step, body=rewrite(step.body, change)))
         else:
             rewritten.append(
                 Assign(change(step.place), rewrite_expression(step.value, change), step.adds)
@@ -349,7 +381,8 @@ def print_nests(rolled: Rolled) -> str:
         for step in steps:
             if isinstance(step, Loop):
                 names.setdefault(step.index, f"i{len(names) + 1}")
-                head = f"for {names[step.index]} < {step.index.extent!r}{how(step.index)}"
+                of = ", of a product" if step.is_product else ""
+                head = f"for {names[step.index]} < {step.index.extent!r}{how(step.index)}{of}"
                 yield f"{'  ' * depth}{head}:"
                 yield from lines(step.body, depth + 1)
             else:

@@ -12,7 +12,7 @@ them by name; CPython runs this very text, and numba compiles it, with equal bit
 Every function is total, as those of `ieee.py` are: no number raises. Errors are given in ulp (units
 in the last place of the result), as measured by `tests/test_vector.py` against mpmath; the sources
 of the formulas are in docs/vector-math.md. The error bounds hold as long as every operation is
-rounded once, so nothing here may be compiled with `reassoc` or `contract`; `jit.py` sees to that,
+rounded once, so nothing here may be compiled with `reassoc` or `contract`; `jit/` sees to that,
 also for what is inlined into a loop that has these flags.
 """
 
@@ -57,7 +57,7 @@ def where(c: bool, a: float, b: float) -> float:
 
 
 INTRINSIC = ("bits", "from_bits", "where")
-"""What `jit.py` has an instruction for."""
+"""What `jit/meanings.py` has an instruction for."""
 
 
 def _public(function: Callable[..., float]) -> Callable[..., float64]:
@@ -517,7 +517,7 @@ def cos_or(x: float, y: float) -> float:
 
 
 RARE = {"sin_or": "sin_far", "cos_or": "cos_far"}
-"""What `jit.py` makes a rare call of, and the function that is called."""
+"""What `jit/meanings.py` makes a rare call of, and the function that is called."""
 
 
 @_public

@@ -21,7 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     # 0: what operations mean, and helpers that know nothing of the package
     (
         "ieee", "ops", "operators", "syntax", "names", "tree", "template", "cache", "collector",
-        "stages", "functions", "batches", "vector", "threads", "rows",
+        "stages", "functions", "batches", "products", "vector", "threads", "rows",
     ),
     # 1: the two representations of a computation
     ("value", "ir"),
@@ -31,12 +31,13 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "passes", "passes.rewrite", "passes.fold", "passes.rules", "passes.match",
         "passes.simplify", "passes.cse", "passes.dce", "passes.capture",
         "nests", "roll", "roll.forms", "roll.groups", "roll.scans", "roll.affine", "roll.arrays",
-        "roll.data", "roll.build", "roll.fuse", "roll.block", "roll.views",
+        "roll.data", "roll.build", "roll.fuse", "roll.block", "roll.views", "roll.products",
     ),
     # 3: from programs to text, and what is made of text
     (
         "split", "layout", "emit", "emit_nests", "fingerprint", "reader", "symbolic", "report",
-        "verify", "jit", "wide", "drawing", "structure",
+        "verify", "jit", "jit.meanings", "jit.store", "jit.tiles", "wide", "drawing",
+        "structure",
     ),
     # 4: the pipeline end to end
     ("options", "build", "kernel", "compiler", "batch_build", "batch", "check"),
@@ -50,8 +51,8 @@ UPWARD = {("value", "drawing")}
 """A request, not a dependency: a Value that a notebook shows asks for its picture, then."""
 
 ONLY = {
-    "numba": {"jit"},
-    "llvmlite": {"jit"},
+    "numba": {"jit", "jit.meanings", "jit.store", "jit.tiles"},
+    "llvmlite": {"jit.meanings", "jit.tiles"},
     "sympy": {"symbolic"},
     "mpmath": {"symbolic"},
     "graphviz": {"drawing"},

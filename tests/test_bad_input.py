@@ -557,7 +557,7 @@ def test_keys_and_names_of_arguments_are_labels_too(every_engine):
 
 
 def test_arguments_with_the_names_of_the_language_around_them(every_engine):
-    def f(inputs, gradient, array, tanh, value, f, _x, x, v1, print):  # noqa: PLR0917
+    def f(inputs, gradient, array, tanh, value, f, _x, x, v1, print):
         return gdc.tanh(inputs * gradient) + array * tanh + value * f + _x * x + v1 * print
 
     numbers = [0.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]

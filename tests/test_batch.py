@@ -114,7 +114,7 @@ def by_text(kernel, *args, **kwargs):
     return build.unpack(np.asarray(result))
 
 
-def check(found, function, arguments, batched, reduce, wrt=None):  # noqa: PLR0917
+def check(found, function, arguments, batched, reduce, wrt=None):
     value, gradient = found
     expected, parts = by_rows(function, arguments, batched, reduce, wrt)
     assert_near(value, expected)

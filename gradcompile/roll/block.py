@@ -16,6 +16,7 @@ from gradcompile.nests import (
     Step,
     Subscript,
     assignments,
+    loops,
     places,
 )
 
@@ -49,6 +50,8 @@ def _continues(nest: Nest, rows: int, before: Nest) -> bool:
 
 def _rows(nest: Nest) -> int:
     """How many rows a nest has, if it can be blocked; else 0."""
+    if any(loop.is_product for loop in loops(nest.steps)):  # it is computed in blocks of its own
+        return 0
     extents = set()
     written: dict[object, Place] = {}
     for path, step in _paths(nest.steps, ()):

@@ -1,7 +1,7 @@
 """Shaped groups → loop nests: the order of the loops, and where sums are accumulated."""
 
 from collections.abc import Iterable, Sequence
-from math import prod
+from dataclasses import replace
 
 import numpy as np
 
@@ -26,11 +26,13 @@ from gradcompile.nests import (
     places,
     rewrite_nest,
     shifted,
+    strides,
 )
 from gradcompile.roll.affine import Fit
 from gradcompile.roll.arrays import Access, Shaped
 from gradcompile.roll.forms import Template
 from gradcompile.roll.fuse import fuse
+from gradcompile.roll.products import product
 
 SHORT = 4
 """A loop of fewer rounds is a bad innermost one."""
@@ -99,6 +101,8 @@ def build(shaped: Shaped, tables: Tables, strict: bool, step: Index | None = Non
         else:
             terms += [((*rest, *total), x) for rest, x in _short(sums, expression)]
     if not strict:
+        if shaped.is_total:
+            terms = [(sums, addend) for sums, x in terms for addend in _addends(x)]
         terms = [_times_rows(sums, x, row) for sums, x in _constants_last(terms)]
     formula = Formula(place, tuple(terms))
     around = [index for index in members if index.extent > 1 and index is not step]
@@ -118,6 +122,20 @@ def _constants_last(terms: Terms) -> Terms:
         return terms
     others = [(sums, x) for sums, x in terms if sums or not isinstance(x, Const)]
     return [*others, ((), Const(sum(constants)))]
+
+
+def _addends(expression: Expression) -> list[Expression]:
+    """What an expression is the sum of: each is summed up over the rows in its own way."""
+    if isinstance(expression, Apply) and expression.op in (ops.add, ops.sub):
+        left, right = map(_addends, expression.operands)
+        return [*left, *(right if expression.op is ops.add else map(_negated, right))]
+    return [expression]
+
+
+def _negated(expression: Expression) -> Expression:
+    if isinstance(expression, Apply) and expression.op is ops.neg:
+        return expression.operands[0]
+    return Apply(ops.neg, (expression,))
 
 
 def _times_rows(
@@ -219,14 +237,41 @@ def _expression(template: Template, leaves: Iterable[Place]) -> Expression:
 
 def _steps(formula: Formula, around: list[Index], strict: bool, adds: bool = False) -> list[Step]:
     """The loops of a formula; `adds` to what the place holds, if it sums up the rows of a batch."""
+    if strict:
+        return _loops_of_sums(formula, around, strict, adds)
+    rest, products = [], []
+    for sums, expression in formula.terms:
+        found = product(formula.place, around, sums, expression)
+        if found is None:
+            rest.append((sums, expression))
+        else:
+            products += _product(formula.place, [*around, *sums], found, expression)
+    if products and not rest:
+        rest = [] if adds else [((), Const(0.0))]
+    others = Formula(formula.place, tuple(rest))
+    return [*(_loops_of_sums(others, around, strict, adds) if rest else []), *products]
+
+
+def _product(
+    place: Place, indices: Sequence[Index], inside: Sequence[Index], expression: Expression
+) -> list[Step]:
+    """The loops of a product of matrices, inside of all others."""
+    outside = [index for index in indices if index not in inside]
+    assign: Step = Assign(place, expression, adds=True)
+    (loop,) = _loops(inside, [assign])
+    assert isinstance(loop, Loop)
+    return _loops(outside, [replace(loop, is_product=True)])
+
+
+def _loops_of_sums(formula: Formula, around: list[Index], strict: bool, adds: bool) -> list[Step]:
     if len(formula.terms) <= ONE_LINE and not any(sums for sums, _ in formula.terms):
         value = _sum([expression for _, expression in formula.terms])
-        order = _ordered(around, _reads([formula.place, *_places(formula)]))
+        order = _ordered(around, [formula.place, *_places(formula)])
         return _loops(order, [Assign(formula.place, value, adds)])
     if adds:
         return _sums_innermost(formula, around, strict, adds)
     sums = [index for indices, _ in formula.terms for index in indices]
-    order = _ordered([*around, *sums], _reads([formula.place, *_places(formula)]))
+    order = _ordered([*around, *sums], [formula.place, *_places(formula)])
     innermost = order[-1] if order else None
     if around and around[-1].is_row:
         return _rows_innermost(formula, around, around[-1], strict)
@@ -242,7 +287,7 @@ def _sums_innermost(formula: Formula, around: list[Index], strict: bool, adds: b
     body = _accumulate(formula, total, [], strict)
     if total is not formula.place:
         body.append(Assign(formula.place, total, adds))
-    return _loops(_ordered(around, _reads([formula.place])), body)
+    return _loops(_ordered(around, [formula.place]), body)
 
 
 def _rows_innermost(
@@ -251,7 +296,7 @@ def _rows_innermost(
     """All members along one index at a time: their sums are accumulated where they are kept."""
     outer = [index for index in around if index is not innermost]
     body = _accumulate(formula, formula.place, [innermost], strict)
-    return _loops(_ordered(outer, _reads([formula.place])), body)
+    return _loops(_ordered(outer, [formula.place]), body)
 
 
 def _accumulate(formula: Formula, total: Place, inside: list[Index], strict: bool) -> list[Step]:
@@ -268,7 +313,7 @@ def _accumulate(formula: Formula, total: Place, inside: list[Index], strict: boo
     value = _sum(first[:ONE_LINE]) if first else Const(-0.0 if strict else 0.0)
     steps = _loops(inside, [Assign(total, value)])
     for sums, expression in [*(((), x) for x in first[ONE_LINE:]), *terms]:
-        order = list(sums) if strict else _ordered(sums, _reads(list(places(expression))))
+        order = list(sums) if strict else _ordered(sums, list(places(expression)))
         wide = bool(inside) and not strict
         value = _written_out(expression, order[-1:]) if wide else expression
         steps += _loops([*order, *inside], [Assign(total, value, adds=True)])
@@ -315,28 +360,14 @@ def _places(formula: Formula) -> list[Place]:
 # --- the order of loops ------------------------------------------------------------------------
 
 
-def _reads(found: Sequence[Place]) -> list[dict[Index, int]]:
-    """For each place, how far apart its elements lie along each index; 0 by a table: far."""
-    reads = []
-    for place in found:
-        strides: dict[Index, int] = {}
-        for axis, subscript in enumerate(place.subscripts):
-            width = prod(place.array.shape[axis + 1 :])
-            for index, stride in subscript.terms:
-                strides[index] = strides.get(index, 0) + stride * width
-            if subscript.table is not None:
-                strides.update(dict.fromkeys(subscript.table.indices(), 1 << 20))
-        reads.append(strides)
-    return reads
-
-
-def _ordered(indices: Sequence[Index], reads: Sequence[dict[Index, int]]) -> list[Index]:
+def _ordered(indices: Sequence[Index], used: Sequence[Place]) -> list[Index]:
     """The order of loops in which neighbouring elements are read one after the other."""
     if indices and indices[-1].is_row:
         return list(indices)
+    reads = [strides(place) for place in used]
 
     def cost(index: Index) -> tuple[int, int]:
-        total = sum(_COSTS.get(strides.get(index, 0), 4) for strides in reads)
+        total = sum(_COSTS.get(found.get(index, 0), 4) for found in reads)
         return total + 4 * (index.extent < SHORT), -index.extent
 
     costs = [cost(index) for index in indices]

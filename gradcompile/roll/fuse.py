@@ -5,6 +5,7 @@ dimension of an array along which each round reads only what the same round wrot
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from gradcompile.nests import (
     Array,
@@ -59,6 +60,8 @@ def _merge(steps: list[Step], loop: Loop, shared: dict[Index, Index]) -> bool:
     if not isinstance(last, Loop) or last.index.extent != loop.index.extent:
         return False
     if any(i.is_scan or i.start or i.step > 1 for i in (last.index, loop.index)):
+        return False
+    if last.is_product or loop.is_product:
         return False
     written = {step.place.array: step.place for step in assignments([last])}
     if any(step.place.array in written for step in assignments([loop])):
@@ -167,7 +170,7 @@ def _without_copies(steps: Sequence[Step]) -> list[Step]:
     left: list[Step] = []
     for step in steps:
         if isinstance(step, Loop):
-            left.append(Loop(step.index, _without_copies(step.body)))
+            left.append(replace(step, body=_without_copies(step.body)))
         elif step.value != step.place:
             left.append(step)
     return left

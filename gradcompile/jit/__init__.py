@@ -1,0 +1,164 @@
+"""Emitted source → machine code, by numba; this package alone imports it.
+
+numba compiles the emitted function itself. What the functions mean that its text calls is told in
+`meanings.py`.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import numba
+import numpy as np
+from numba import types
+from numba.core.datamodel.models import PointerModel
+from numba.core.registry import CPUDispatcher
+from numba.core.typeconv.castgraph import Conversion
+from numba.extending import lower_cast, register_model
+
+from gradcompile.jit.meanings import INTERNAL, REASSOCIATION, SETTINGS, register
+from gradcompile.jit.store import KernelCache, keeping
+
+Array = np.ndarray[Any, Any]
+
+SIGNATURE = (numba.float64[::1],)
+"""A kernel takes one contiguous float64 array."""
+
+BATCH = types.Array(types.float64, 2, "A", readonly=True)
+"""A matrix of rows may be a view of any kind, and is only read."""
+
+_registered: list[bool] = []
+
+
+def register_numba() -> None:
+    """Tell numba all that emitted text needs; numba calls this itself when it starts."""
+    if not _registered:
+        _registered.append(True)
+        register()
+        register_model(Entries)(PointerModel)
+        lower_cast(types.Array, Entries)(_entries_of)
+
+
+def jit(
+    function: Callable[..., Any],
+    constants: Sequence[Array] = (),
+    *,
+    loops: bool = False,
+    strict: bool = False,
+    use_cache: bool = True,
+    matrices: int = 0,
+) -> Any:
+    """The numba dispatcher of an emitted function, compiled for flat arrays.
+
+    Args:
+        function: from executing an emitted module.
+        constants: what it takes after the inputs; only their types matter.
+        loops: is it made of loops? Then sums may be added in any order, as vector code needs it.
+        strict: keep the order of sums nevertheless.
+        use_cache: keep the machine code beside the function's source file.
+        matrices: how many matrices of rows it takes, as a tuple between inputs and constants.
+    """
+    register_numba()
+    settings = {**SETTINGS, "fastmath": REASSOCIATION if loops and not strict else False}
+    if matrices:
+        settings["nogil"] = True  # rows may be spread over threads
+    part = LoopPart if loops else Part
+    with_parts = _with_parts(function, lambda f: part(f, targetoptions={**INTERNAL, **settings}))
+    rows = (types.UniTuple(BATCH, matrices),) if matrices else ()
+    dispatcher = numba.njit(with_parts, **settings)
+    path = Path(function.__code__.co_filename)
+    keeps = use_cache and path.is_file()
+    if keeps:
+        dispatcher._cache = KernelCache(path, strict)
+    with keeping(keeps):
+        dispatcher.compile((*SIGNATURE, *rows, *map(numba.typeof, constants)))
+    if matrices:  # other kinds of arrays are read as what it was compiled for
+        dispatcher.disable_compile()
+    return dispatcher
+
+
+class Entries(types.CPointer):
+    """The entries of an array, as the parts of a split text are given them.
+
+    A part does nothing with its arrays but read and write entries, thousands of them, and numba
+    compiles that three times as fast through a pointer.
+    """
+
+    def can_convert_from(self, typingctx: Any, other: Any) -> Conversion | None:
+        """An array may be passed where its entries are asked for."""
+        return Conversion.safe if other == SIGNATURE[0] else None
+
+
+ENTRIES = Entries(numba.float64)
+
+
+def _entries_of(context: Any, builder: Any, array: Any, _: Any, value: Any) -> Any:
+    """The cast of an array to its entries, as LLVM IR."""
+    return context.make_array(array)(context, builder, value).data
+
+
+LoopPart = CPUDispatcher
+"""The dispatcher of a part that is made of loops: it makes matrices of its arrays."""
+
+
+class Part(CPUDispatcher):
+    """The dispatcher of a part: compiled when the function that calls it is."""
+
+    def get_call_template(self, args: Any, kws: Any) -> Any:
+        """What a call with arrays means: a call with their entries."""
+        return super().get_call_template((ENTRIES,) * len(args), kws)
+
+
+def _with_parts(
+    function: Callable[..., Any], dispatcher: Callable[[Callable[..., Any]], Any]
+) -> Callable[..., Any]:
+    """The function as numba is to see it: if it was split, the parts it calls are dispatchers.
+
+    They go into a copy of its globals, so that under CPython it goes on calling plain functions.
+    """
+    parts = {
+        name: dispatcher(_with_parts(part, dispatcher))
+        for name in function.__code__.co_names
+        if isinstance(part := function.__globals__.get(name), FunctionType)
+        and part.__code__.co_filename == function.__code__.co_filename
+    }
+    names = {**function.__globals__, **parts}
+    return FunctionType(function.__code__, names, function.__name__) if parts else function
+
+
+def bind(dispatcher: Any, constants: Sequence[Array], matrices: int = 0) -> Any:
+    """A dispatcher without the one or two constants that another takes after the rest."""
+    if matrices:
+        return _bind_batched(dispatcher, constants, matrices)
+    if len(constants) == 1:
+        (data,) = constants
+
+        def bound(inputs: Any) -> Any:
+            return dispatcher(inputs, data)
+    else:
+        data, tables = constants
+
+        def bound(inputs: Any) -> Any:
+            return dispatcher(inputs, data, tables)
+
+    wrapped = numba.njit(bound, **SETTINGS)
+    wrapped.compile(SIGNATURE)
+    return wrapped
+
+
+def _bind_batched(dispatcher: Any, constants: Sequence[Array], matrices: int) -> Any:
+    if len(constants) == 1:
+        (data,) = constants
+
+        def bound(inputs: Any, rows: Any) -> Any:
+            return dispatcher(inputs, rows, data)
+    else:
+        data, tables = constants
+
+        def bound(inputs: Any, rows: Any) -> Any:
+            return dispatcher(inputs, rows, data, tables)
+
+    wrapped = numba.njit(bound, **SETTINGS)
+    wrapped.compile((*SIGNATURE, types.UniTuple(BATCH, matrices)))
+    return wrapped

@@ -1,0 +1,143 @@
+"""What the functions that emitted text imports mean to numba.
+
+Those of `ieee.py` are the C library's functions of the same name. Those of `vector.py` are
+compiled from their text, once, and inlined wherever they are called; those of `products.py` are
+built in `tiles.py`.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from types import FunctionType, ModuleType
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import binding as llvm
+from llvmlite import ir
+from numba import types
+from numba.core.cgutils import get_or_insert_function
+from numba.core.typing.templates import ConcreteTemplate, Signature, infer_global
+from numba.extending import lower_builtin, overload
+
+from gradcompile import batches, ieee, vector
+from gradcompile.jit.store import FunctionCache
+from gradcompile.jit.tiles import register_products
+from gradcompile.wide import rare_call
+
+SETTINGS: dict[str, Any] = {"error_model": "numpy"}
+"""How everything is compiled: a division by zero is inf or nan."""
+
+REASSOCIATION = {"reassoc", "contract", "nsz"}
+"""What LLVM may do to the sums of loops; inf and nan are honoured in any case."""
+
+_UNKNOWN = {"cbrt": types.ExternalFunction("cbrt", numba.float64(numba.float64))}
+"""Functions of the C library that numba does not know by their name in `math`."""
+
+_compiled: dict[FunctionType, Any] = {}
+"""The dispatchers of the functions that are compiled from their text."""
+
+
+def register() -> None:
+    """Tell numba what everything means that emitted text may call."""
+    for name in ieee.MATH:
+        _register(getattr(ieee, name), _calling(_UNKNOWN.get(name) or getattr(math, name)))
+    for name in ieee.NUMPY:
+        _register(getattr(ieee, name), _calling(getattr(np, name)))
+    _register(ieee._copysign, _calling(math.copysign))
+    _register(batches.columns, batches.columns)
+    for name in (*ieee.WRITTEN, "_sinpi"):
+        _register(getattr(ieee, name), getattr(ieee, name))
+    for name, (signature, build) in INSTRUCTIONS.items():
+        _register_instruction(getattr(vector, name), signature, build)
+    register_products()
+    for function in _written(vector):
+        _compiled[function] = _inlined(function)  # numba's type alone would not keep it
+        infer_global(function, types.Dispatcher(_compiled[function]))
+
+
+def _register(function: Callable[..., Any], meaning: Callable[..., Any]) -> None:
+    overload(function, strict=False)(lambda *operands: meaning)
+
+
+def _calling(function: Callable[..., Any]) -> Callable[..., Any]:
+    # numba overloads by functions, not by built-ins; it reads how many operands there are.
+    return lambda *operands: function(*operands)  # noqa: PLW0108
+
+
+def _rarely(name: str) -> Callable[..., Any]:
+    """What builds a call of a function of `vector.RARE`, as `wide.py` defines it."""
+
+    def build(context: Any, builder: Any, x: Any, y: Any) -> Any:
+        dispatcher = _compiled[getattr(vector, vector.RARE[name])]
+        dispatcher.compile((numba.float64,))
+        called = dispatcher.overloads[(numba.float64,)]
+        context.active_code_library.add_linking_library(called.library)
+        symbol = f"gradcompile_{name}"
+        text = rare_call(symbol, called.fndesc.llvm_func_name, vector.FAR)
+        context.active_code_library.add_llvm_module(llvm.parse_assembly(text))
+        double = ir.DoubleType()
+        signature = ir.FunctionType(double, [double, double])
+        return builder.call(get_or_insert_function(builder.module, signature, symbol), [x, y])
+
+    return build
+
+
+INSTRUCTIONS: dict[str, tuple[Signature, Callable[..., Any]]] = {
+    "bits": (
+        numba.int64(numba.float64),
+        lambda _, builder, x: builder.bitcast(x, ir.IntType(64)),
+    ),
+    "from_bits": (
+        numba.float64(numba.int64),
+        lambda _, builder, n: builder.bitcast(n, ir.DoubleType()),
+    ),
+    "where": (
+        numba.float64(numba.boolean, numba.float64, numba.float64),
+        lambda _, builder, c, a, b: builder.select(c, a, b),
+    ),
+    **{name: (numba.float64(numba.float64, numba.float64), _rarely(name)) for name in vector.RARE},
+}
+"""What machine code has for the functions `vector.INTRINSIC` and `vector.RARE`."""
+
+
+def _register_instruction(
+    function: Callable[..., Any], signature: Signature, build: Callable[..., Any]
+) -> None:
+    def lower(context: Any, builder: Any, _: Any, operands: Sequence[Any]) -> Any:
+        return build(context, builder, *operands)
+
+    infer_global(function)(type(function.__name__, (ConcreteTemplate,), {"cases": [signature]}))
+    lower_builtin(function, *signature.args)(lower)
+
+
+# --- functions with a text -----------------------------------------------------------------------
+
+
+def _written(module: ModuleType) -> list[FunctionType]:
+    """The functions of `vector.py` that are compiled from their text."""
+    return [
+        function
+        for name, function in vars(module).items()
+        if isinstance(function, FunctionType)
+        and function.__module__ == module.__name__
+        and name not in (*INSTRUCTIONS, "_public")
+    ]
+
+
+INTERNAL = {"nopython": True, "no_cpython_wrapper": True}
+"""How everything is compiled that only machine code calls."""
+
+INLINED: dict[str, Any] = {"fastmath": False, "forceinline": True, **INTERNAL, **SETTINGS}
+"""How functions of `vector.py` are compiled."""
+
+
+def _inlined(function: FunctionType) -> Any:
+    """The dispatcher of a function of `vector.py`, part of whatever calls it.
+
+    Fast-math flags belong to instructions, so without them it keeps its roundings also where it is
+    inlined into loops that have them. They are denied in words, for numba compiles a function that
+    says nothing as it compiles the one that calls it.
+    """
+    dispatcher = numba.jit(getattr(function, "__wrapped__", function), **INLINED)
+    dispatcher._cache = FunctionCache(function.__name__)
+    return dispatcher

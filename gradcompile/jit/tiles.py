@@ -1,0 +1,316 @@
+"""Products of matrices in machine code: LLVM code for the functions of `products.py`.
+
+A tile of the result, some rows by some vectors, stays in registers while the loop inside goes
+through everything that is added to it; so each number that is read is used several times. It is
+the innermost kernel of every matrix library (K. Goto and R. van de Geijn, Anatomy of
+high-performance matrix multiplication, ACM Transactions on Mathematical Software 34(3), 2008).
+The levels around it, which copy blocks of large matrices, are left out: in a batch, blocks of rows
+are small.
+
+The code of a product is a function of its own, one in each module that calls it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from llvmlite import binding as llvm
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import lower_builtin
+
+from gradcompile.products import add_inner_products, add_product
+
+ROWS = 4
+"""The rows of a tile; for inner products, its columns as well."""
+
+VECTORS = 3
+"""The vectors in a row of a tile: with what is read, twelve of them fit sixteen registers."""
+
+FLAGS = ("reassoc", "contract", "nsz")
+"""What LLVM may do to the arithmetic, as in all loops."""
+
+DOUBLE, WORD, INT = ir.DoubleType(), ir.IntType(64), ir.IntType(32)
+
+
+def _width() -> int:
+    """How many float64 numbers a vector register holds."""
+    features = llvm.get_host_cpu_features()
+    return 8 if features.get("avx512f") else 4 if features.get("avx") else 2
+
+
+WIDTH = _width()
+VECTOR = ir.VectorType(DOUBLE, WIDTH)
+
+
+def register_products() -> None:
+    """Tell numba what the functions of `products.py` mean."""
+    for function, build in ((add_product, _add_product), (add_inner_products, _add_inner)):
+        infer_global(function)(type(function.__name__, (_OfArrays,), {}))
+        lower_builtin(function, *[types.Array] * 3)(_calling(function.__name__, build))
+
+
+class _OfArrays(AbstractTemplate):
+    def generic(self, args: Any, kws: Any) -> Any:
+        """What a call means to the inference of types."""
+        return signature(types.void, *args)
+
+
+class Matrix(NamedTuple):
+    """A matrix in LLVM code.
+
+    Attributes:
+        data: where it begins.
+        rows, columns: how many it has.
+        down, right: how many bytes the next row and the next column are away.
+    """
+
+    data: Any
+    rows: Any
+    columns: Any
+    down: Any
+    right: Any
+
+
+POINTER = ir.IntType(8).as_pointer()
+ARGUMENTS = [POINTER, WORD, WORD, WORD, WORD] * 3
+Build = Callable[[Any, Matrix, Matrix, Matrix], None]
+
+
+def _calling(name: str, build: Build) -> Callable[..., Any]:
+    """What lowers a call: the function that `build` makes, once in a module, and a call of it."""
+
+    def lower(context: Any, builder: Any, sig: Any, arrays: Sequence[Any]) -> Any:
+        kind = ir.FunctionType(ir.VoidType(), ARGUMENTS)
+        function = cgutils.get_or_insert_function(builder.module, kind, f"gradcompile_{name}")
+        if function.is_declaration:
+            _define(function, build)
+        arguments: list[Any] = []
+        for array_type, array in zip(sig.args, arrays, strict=True):
+            entries = context.make_array(array_type)(context, builder, array)
+            arguments.append(builder.bitcast(entries.data, POINTER))
+            arguments += cgutils.unpack_tuple(builder, entries.shape, 2)
+            arguments += cgutils.unpack_tuple(builder, entries.strides, 2)
+        builder.call(function, arguments)
+        return context.get_dummy_value()
+
+    return lower
+
+
+def _define(function: Any, build: Build) -> None:
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    matrices = [Matrix(*function.args[start : start + 5]) for start in range(0, 15, 5)]
+    for matrix in matrices:
+        matrix.data.add_attribute("noalias")
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    build(builder, *matrices)
+    builder.ret_void()
+
+
+# --- products ------------------------------------------------------------------------------------
+
+
+def _add_product(builder: Any, c: Matrix, a: Matrix, b: Matrix) -> None:
+    wide = VECTORS * WIDTH
+    whole = _whole(builder, c.columns, wide)
+    with _each(builder, _word(0), whole, wide) as i, _each(builder, _word(0), c.rows, ROWS) as k:
+        _product_tile(builder, c, a, b, k, i, [None] * VECTORS)
+    with _each(builder, whole, c.columns, WIDTH) as i, _each(builder, _word(0), c.rows, ROWS) as k:
+        _product_tile(builder, c, a, b, k, i, [_mask(builder, builder.sub(c.columns, i), WIDTH)])
+
+
+def _product_tile(
+    builder: Any, c: Matrix, a: Matrix, b: Matrix, k: Any, i: Any, masks: Sequence[Any]
+) -> None:
+    """Rows of the product from row `k` on; a vector for each mask from column `i` on."""
+    b, c = _contiguous(b), _contiguous(c)
+    rows = _rows(builder, k, c.rows)
+    columns = [builder.add(i, _word(v * WIDTH)) for v in range(len(masks))]
+    places = [[_pointer(builder, c, row, column) for column in columns] for row in rows]
+    tile = [
+        [
+            _Variable(builder, _load(builder, place, mask))
+            for place, mask in zip(line, masks, strict=True)
+        ]
+        for line in places
+    ]
+    with _each(builder, _word(0), b.rows, 1) as m:
+        read = [
+            _load(builder, _pointer(builder, b, m, column), mask)
+            for column, mask in zip(columns, masks, strict=True)
+        ]
+        for row, line in zip(rows, tile, strict=True):
+            factor = builder.load(_pointer(builder, a, row, m, DOUBLE), align=8)
+            _add_products(builder, line, _repeated(builder, factor, WIDTH), read)
+    # Below the last row there is none: it was computed again, and is written once more.
+    for row_places, line in zip(places, tile, strict=True):
+        for place, x, mask in zip(row_places, line, masks, strict=True):
+            _store(builder, x.value, place, mask)
+
+
+def _add_inner(builder: Any, c: Matrix, a: Matrix, b: Matrix) -> None:
+    with (
+        _each(builder, _word(0), c.rows, ROWS) as k,
+        _each(builder, _word(0), c.columns, ROWS) as m,
+    ):
+        _inner_tile(builder, c, a, b, k, m)
+
+
+def _inner_tile(builder: Any, c: Matrix, a: Matrix, b: Matrix, k: Any, m: Any) -> None:
+    """Inner products: rows from row `k` on, as many columns from column `m` on."""
+    a, b, c = _contiguous(a), _contiguous(b), _contiguous(c)
+    above, below = _rows(builder, k, c.rows), _rows(builder, m, c.columns)
+    zeros = ir.Constant(VECTOR, [0.0] * WIDTH)
+    tile = [[_Variable(builder, zeros) for _ in range(ROWS)] for _ in range(ROWS)]
+
+    def add(i: Any, mask: Any) -> None:
+        left = [_load(builder, _pointer(builder, a, row, i), mask) for row in above]
+        right = [_load(builder, _pointer(builder, b, row, i), mask) for row in below]
+        for factor, line in zip(left, tile, strict=True):
+            _add_products(builder, line, factor, right)
+
+    whole = _whole(builder, a.columns, WIDTH)
+    with _each(builder, _word(0), whole, WIDTH) as i:
+        add(i, None)
+    # Not in the loop, for what reads some numbers takes longer than what reads a whole vector.
+    with builder.if_then(builder.icmp_signed("<", whole, a.columns)):
+        add(whole, _mask(builder, builder.sub(a.columns, whole), WIDTH))
+    mask = _mask(builder, builder.sub(c.columns, m), ROWS)
+    for r, line in enumerate(tile):
+        row = builder.add(k, _word(r))
+        with builder.if_then(builder.icmp_signed("<", row, c.rows)):
+            place = _pointer(builder, c, row, m, ir.VectorType(DOUBLE, ROWS))
+            totals = _totals(builder, [x.value for x in line])
+            before = _load(builder, place, mask)
+            _store(builder, builder.fadd(before, totals, FLAGS), place, mask)
+
+
+def _add_products(
+    builder: Any, line: "Sequence[_Variable]", factor: Any, read: Sequence[Any]
+) -> None:
+    for x, y in zip(line, read, strict=True):
+        x.value = builder.fadd(x.value, builder.fmul(factor, y, FLAGS), FLAGS)
+
+
+def _rows(builder: Any, first: Any, count: Any) -> list[Any]:
+    """The numbers of the rows of a tile. Where there are none it is the last one, once more."""
+    last = builder.sub(count, _word(1))
+    rows = [builder.add(first, _word(r)) for r in range(ROWS)]
+    return [builder.select(builder.icmp_signed("<", row, last), row, last) for row in rows]
+
+
+def _totals(builder: Any, x: Sequence[Any]) -> Any:
+    """A vector of the sums of four vectors: halves are added until one number is left of each."""
+
+    def added(a: Any, b: Any, size: int) -> Any:
+        """Sums of two groups of `size` numbers side by side, of `a` and of `b` by turns."""
+        starts = range(0, a.type.count, 2 * size)
+        low = [s + base + k for s in starts for base in (0, a.type.count) for k in range(size)]
+        return _sum(builder, a, b, low, [k + size for k in low])
+
+    pairs = added(x[0], x[1], 1), added(x[2], x[3], 1)
+    if WIDTH == 2:
+        return builder.shuffle_vector(*pairs, _indices(range(ROWS)))
+    totals = added(*pairs, 2)
+    while totals.type.count > ROWS:
+        half = totals.type.count // 2
+        totals = _sum(builder, totals, totals, range(half), range(half, 2 * half))
+    return totals
+
+
+def _sum(builder: Any, a: Any, b: Any, low: Sequence[int], high: Sequence[int]) -> Any:
+    """Some elements of two vectors, and as many others, added."""
+    parts = [builder.shuffle_vector(a, b, _indices(found)) for found in (low, high)]
+    return builder.fadd(*parts, FLAGS)
+
+
+# --- LLVM code -----------------------------------------------------------------------------------
+
+
+class _Variable:
+    """What a loop changes; LLVM keeps it in a register."""
+
+    def __init__(self, builder: Any, value: Any) -> None:
+        self.builder = builder
+        self.place = cgutils.alloca_once(builder, value.type)
+        self.value = value
+
+    @property
+    def value(self) -> Any:
+        """The current value."""
+        return self.builder.load(self.place)
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self.builder.store(value, self.place)
+
+
+@contextmanager
+def _each(builder: Any, start: Any, stop: Any, step: int) -> Iterator[Any]:
+    """A loop; its index."""
+    with cgutils.for_range_slice(builder, start, stop, _word(step), WORD) as (index, _):
+        yield index
+
+
+def _word(x: int) -> Any:
+    return ir.Constant(WORD, x)
+
+
+def _whole(builder: Any, count: Any, size: int) -> Any:
+    """The greatest multiple of `size` that is not more than `count`."""
+    return builder.sub(count, builder.urem(count, _word(size)))
+
+
+def _contiguous(x: Matrix) -> Matrix:
+    """The matrix, of which LLVM shall know that elements of a row are neighbours."""
+    return x._replace(right=_word(8))
+
+
+def _pointer(builder: Any, x: Matrix, row: Any, column: Any, kind: Any = None) -> Any:
+    """Where an element is, or a vector that begins with it."""
+    offset = builder.add(builder.mul(row, x.down), builder.mul(column, x.right))
+    return builder.bitcast(builder.gep(x.data, [offset]), (kind or VECTOR).as_pointer())
+
+
+def _mask(builder: Any, count: Any, width: int) -> Any:
+    """Which elements of a vector are among the first so many."""
+    numbers = ir.Constant(ir.VectorType(WORD, width), list(range(width)))
+    return builder.icmp_signed("<", numbers, _repeated(builder, count, width))
+
+
+def _load(builder: Any, place: Any, mask: Any) -> Any:
+    """A vector; 0 where there is a mask that leaves an element out."""
+    if mask is None:
+        return builder.load(place, align=8)
+    vector = place.type.pointee
+    kind = ir.FunctionType(vector, [place.type, INT, mask.type, vector])
+    name = f"llvm.masked.load.v{vector.count}f64.p0"
+    load = cgutils.get_or_insert_function(builder.module, kind, name)
+    return builder.call(load, [place, ALIGNED, mask, ir.Constant(vector, [0.0] * vector.count)])
+
+
+def _store(builder: Any, x: Any, place: Any, mask: Any) -> None:
+    if mask is None:
+        builder.store(x, place, align=8)
+        return
+    kind = ir.FunctionType(ir.VoidType(), [x.type, place.type, INT, mask.type])
+    name = f"llvm.masked.store.v{x.type.count}f64.p0"
+    store = cgutils.get_or_insert_function(builder.module, kind, name)
+    builder.call(store, [x, place, ALIGNED, mask])
+
+
+ALIGNED = ir.Constant(INT, 8)
+
+
+def _repeated(builder: Any, x: Any, count: int) -> Any:
+    """A vector of one number."""
+    nothing = ir.Constant(ir.VectorType(x.type, count), ir.Undefined)
+    first = builder.insert_element(nothing, x, ir.Constant(INT, 0))
+    return builder.shuffle_vector(first, nothing, _indices([0] * count))
+
+
+def _indices(found: Sequence[int]) -> Any:
+    return ir.Constant(ir.VectorType(INT, len(found)), list(found))

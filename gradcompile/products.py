@@ -1,0 +1,46 @@
+"""Products of matrices: what a loop nest that multiplies and adds is emitted as.
+
+Emitted code imports them by name. CPython leaves them to numpy; machine code keeps a part of the
+result in registers while everything that is added to it is read (`jit/tiles.py`).
+"""
+
+from typing import Any
+
+import numpy as np
+
+Matrix = np.ndarray[Any, np.dtype[np.float64]]
+
+
+def add_product(c: Matrix, a: Matrix, b: Matrix) -> None:
+    """`c += a @ b`, where the elements of each row of `b` and of `c` are neighbours in memory.
+
+    Args:
+        c: has a row for each of `a`, and a column for each of `b`.
+        a: has a column for each row of `b`.
+        b: shares no memory with `c`.
+
+    Example:
+        >>> c = np.ones((2, 1))
+        >>> add_product(c, np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[5.0], [6.0]]))
+        >>> c
+        array([[18.],
+               [40.]])
+    """
+    c += a @ b
+
+
+def add_inner_products(c: Matrix, a: Matrix, b: Matrix) -> None:
+    """`c += a @ b.T`, where the elements of each row of all three are neighbours in memory.
+
+    Args:
+        c: has a row for each of `a`, and a column for each row of `b`.
+        a: has as many columns as `b`.
+        b: shares no memory with `c`.
+
+    Example:
+        >>> c = np.zeros((1, 2))
+        >>> add_inner_products(c, np.array([[1.0, 2.0]]), np.array([[3.0, 4.0], [5.0, 6.0]]))
+        >>> c
+        array([[11., 17.]])
+    """
+    c += a @ b.T

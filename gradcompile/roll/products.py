@@ -1,0 +1,73 @@
+"""Products of matrices: sums of products of two elements, of which a tile is computed at once.
+
+Where a sum over `m` adds up `a[k, m] * b[m, i]` for every `k` and `i`, each number that is read is
+of use for many sums. Loops of single sums read it anew for each of them; what a product of matrices
+is emitted as does not (`products.py`). So such a sum has loops of its own, which nothing joins.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from gradcompile import ops
+from gradcompile.nests import Apply, Expression, Index, Place, strides
+
+LONG = 16
+"""A row is worth vector code from so many elements on."""
+
+FEW = 3
+"""From so many rows, or terms of each sum, on, a product takes less time than loops."""
+
+
+def product(
+    place: Place, around: Sequence[Index], sums: Sequence[Index], expression: Expression
+) -> tuple[Index, Index, Index] | None:
+    """The loops of a product of matrices, if a term of a sum is one.
+
+    Args:
+        place: where the sums are kept.
+        around: the indices that it depends on.
+        sums: the indices that the term is summed over.
+        expression: the term.
+
+    Returns:
+        `k`, `m` and `i`, where the place is `c[k, i]` and the term `a[k, m] * b[m, i]`; or where
+        the place is `c[k, m]` and the term `a[k, i] * b[m, i]`. Along `i` all that depends on it
+        has its elements side by side, and so has `c` along `m` in the second case.
+    """
+    if not isinstance(expression, Apply) or expression.op is not ops.mul:
+        return None
+    left, right = expression.operands
+    if not (isinstance(left, Place) and isinstance(right, Place)):
+        return None
+    if any(_share(place, other) for other in (left, right)):
+        return None
+    around, sums = list(filter(_is_plain, around)), list(filter(_is_plain, sums))
+    c, *factors = (Counter(strides(x)) for x in (place, left, right))
+    for a, b in (factors, reversed(factors)):
+        k = _longest(x for x in around if c[x] and a[x] and not b[x])
+        if k is None or k.extent < FEW:
+            continue
+        i = _longest(x for x in around if c[x] == b[x] == 1 and not a[x])
+        m = _longest(x for x in sums if a[x] and b[x])
+        if i and m and i.extent >= LONG and m.extent >= FEW:
+            return k, m, i
+        i = _longest(x for x in sums if a[x] == b[x] == 1)
+        m = _longest(x for x in around if c[x] == 1 and b[x] and not a[x])
+        if i and m and i.extent >= LONG and m.extent > 1:
+            return k, m, i
+    return None
+
+
+def _share(one: Place, other: Place) -> bool:
+    """May two places lie in the same memory?"""
+    return one.array is other.array or (
+        bool(one.array.space) and one.array.space == other.array.space
+    )
+
+
+def _is_plain(index: Index) -> bool:
+    return index.start is None and not index.is_scan and index.extent > 1
+
+
+def _longest(indices: Iterable[Index]) -> Index | None:
+    return max(indices, key=lambda index: index.extent, default=None)
