@@ -44,3 +44,25 @@ def columns(batches: Sequence[Array], start: int, stop: int) -> Array:
                     turned[row + column, i] = batch[start + i, column]
         row += batch.shape[1]
     return turned
+
+
+LINE = 8
+"""Numbers in a line of the cache, 64 bytes: the widest vectors are read fastest if they are one."""
+
+
+def scratch(rows: int, width: int) -> Array:
+    """Memory for what is computed of a block of rows: nothing is in it yet.
+
+    Args:
+        rows: how many arrays there shall be, one for each number that is computed of a row.
+        width: how many rows of data a block has. If it is a multiple of `LINE`, every array begins
+            with a line of the cache.
+
+    Example:
+        >>> block = scratch(3, 16)
+        >>> block.shape, block[1].ctypes.data % 64
+        ((3, 16), 0)
+    """
+    numbers = empty(rows * width + LINE - 1)
+    first = -(numbers.ctypes.data // 8) % LINE
+    return numbers[first : first + rows * width].reshape((rows, width))

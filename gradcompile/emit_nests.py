@@ -39,6 +39,7 @@ from gradcompile.nests import (
     places,
 )
 from gradcompile.ops import Op
+from gradcompile.roll.memory import arranged
 from gradcompile.template import instantiate, is_plain
 
 LETTERS = "ijklmnpqrtuvwxyz"
@@ -64,6 +65,9 @@ KEPT = "kept"
 
 START = "start"
 """The number of the first row of a block, of which `n` is how many it has."""
+
+BLOCK_OF_ROWS = "block"
+"""The array of all that is computed for the rows of a block."""
 
 Written = tuple[Nest, list[str]]
 """A nest and its lines."""
@@ -116,9 +120,12 @@ class _Emitter:
     shared: list[Array] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        batch = {"rows", "n", START, "batches", "count"} if self.rolled.rows else set()
+        batch = (
+            {"rows", "n", START, "batches", "count", BLOCK_OF_ROWS} if self.rolled.rows else set()
+        )
         self.namer = Names(emitted_names() | {"inputs", "data", "tables", KEPT} | batch)
         self.namer.fresh(self.function)
+        self.nests = sorted(self.rolled.nests, key=lambda nest: nest.reverse)
         self.results = [x for x in self.rolled.outputs if isinstance(x, Array)]
         for result in self.results:
             self.names[result] = self.namer.fresh(result.label or self.array)
@@ -127,12 +134,11 @@ class _Emitter:
         self._name_indices()
 
     def module(self, summary: str) -> str:
-        nests = sorted(self.rolled.nests, key=lambda nest: nest.reverse)
-        parts = _cut([(nest, list(self._nest(nest))) for nest in nests])
+        parts = _cut([(nest, list(self._nest(nest))) for nest in self.nests])
         functions = self._split(parts) if len(parts) > 1 else [self._whole(parts[0])]
         text = "\n\n\n".join(functions)
         head = f"# {summary}\n" if summary else ""
-        in_loops = set() if self.rolled.strict else set(_vector_names(nests))
+        in_loops = set() if self.rolled.strict else set(_vector_names(self.nests))
         return f"{head}{imports(names_in([ast.parse(text)]), in_loops)}{text}\n"
 
     def _whole(self, part: Sequence[Written]) -> str:
@@ -163,7 +169,8 @@ class _Emitter:
         rows = f"rows = columns(batches, {START}, min({START} + {int(ROWS)}, count))"
         yield from (f"    {line}" for line in (rows, *self._with_count([*own, *lines])))
         if self.mean:
-            yield from (f"{self.names[array]} /= count" for array in self.results)
+            scale = "/= count" if self.rolled.strict else "*= 1.0 / count"
+            yield from (f"{self.names[array]} {scale}" for array in self.results)
 
     def _with_count(self, body: list[str]) -> list[str]:
         needed = bool(self.rolled.rows) and uses("n", body)
@@ -205,7 +212,7 @@ class _Emitter:
             name = self.namer.fresh(f"{self.function}_{place}")
             functions.append(function_text(name, arguments, body))
             calls.append(f"{name}({', '.join(arguments)})")
-        allocations = [self._allocation(array) for array in self.shared]
+        allocations = self._made(self.shared)
         if self.kept:
             made = "zeros" if self.rolled.rows else "empty"
             allocations.append(f"{KEPT} = {made}({len(self.kept)})")
@@ -305,8 +312,17 @@ class _Emitter:
         return f"{part}.reshape(({', '.join(extents)}))"
 
     def _allocations(self, arrays: Sequence[Array]) -> list[str]:
+        """What makes the arrays of a function's own: in a batch, all that have rows are one."""
         own = [a for a in arrays if not a.space and a.shape and a not in self.shared]
-        return [self._allocation(array) for array in own]
+        return self._made(own)
+
+    def _made(self, arrays: Sequence[Array]) -> list[str]:
+        own = [self._allocation(array) for array in arrays if not array.has_rows]
+        starts, size = arranged([array for array in arrays if array.has_rows], self.nests)
+        parts = [(array, replace(array, start=start)) for array, start in starts.items()]
+        made = [f"{BLOCK_OF_ROWS} = scratch({size}, {int(ROWS)})"] if parts else []
+        made += [f"{self.names[array]} = {self._part(x, BLOCK_OF_ROWS)}" for array, x in parts]
+        return [*made, *own]
 
     def _allocation(self, array: Array) -> str:
         rows = "count" if array in self.results else str(int(ROWS))
@@ -349,27 +365,32 @@ class _Emitter:
                 yield from self._assignment(step)
 
     def _product(self, loop: Loop) -> str:
-        """The call that computes a loop as a product of matrices; "" if it is none."""
+        """The call that computes a loop as a product of matrices; "" if there is none for it."""
         if not loop.is_product:
             return ""
         (step,) = assignments([loop])
-        k, m, i = _indices([loop])
-        assert isinstance(step.value, Apply)
-        a, b = (x for x in step.value.operands if isinstance(x, Place))
+        k, *_, i = _indices([loop])
+        if isinstance(step.value, Place):
+            matrices = [(step.place, [k]), (step.value, [k, i])]
+            return self._call("add_sums", matrices)
+        _, m, _ = _indices([loop])
+        a, b = places(step.value)
         if k not in a.indices():
             a, b = b, a
         if i in step.place.indices():
-            name, matrices = "add_product", [(step.place, k, i), (a, k, m), (b, m, i)]
-        else:
-            name, matrices = "add_inner_products", [(step.place, k, m), (a, k, i), (b, m, i)]
-        found = [self._matrix(*matrix) for matrix in matrices]
-        return f"{name}({', '.join(found)})" if all(found) else ""
+            return self._call("add_product", [(step.place, [k, i]), (a, [k, m]), (b, [m, i])])
+        matrices = [(step.place, [k, m]), (a, [k, i]), (b, [m, i])]
+        return self._call("add_inner_products", matrices)
 
-    def _matrix(self, place: Place, down: Index, right: Index) -> str:
-        """A part of an array with two of its dimensions; "" if elements do not lie so."""
+    def _call(self, function: str, matrices: Sequence[tuple[Place, list[Index]]]) -> str:
+        found = [self._matrix(*matrix) for matrix in matrices]
+        return f"{function}({', '.join(found)})" if all(found) else ""
+
+    def _matrix(self, place: Place, dimensions: list[Index]) -> str:
+        """A part of an array with these dimensions; "" if its elements do not lie so."""
         axes, parts = [], []
         for subscript, extent in zip(place.subscripts, place.array.shape, strict=True):
-            index = next((x for x in (down, right) if x in subscript.indices()), None)
+            index = next((x for x in dimensions if x in subscript.indices()), None)
             if index is None:
                 parts.append(ast.unparse(self._subscript(subscript)))
             elif subscript.terms == ((index, 1),) and subscript.table is None:
@@ -377,11 +398,11 @@ class _Emitter:
                 parts.append(self._range(place.array, subscript.offset, index, extent))
             else:
                 return ""
-        if set(axes) != {down, right} or len(axes) != 2:
-            return ""
         name = self.names[place.array]
         part = name if set(parts) == {":"} else f"{name}[{', '.join(parts)}]"
-        return part if axes[0] is down else f"{part}.T"
+        if axes == dimensions:
+            return part
+        return f"{part}.T" if axes == dimensions[::-1] else ""
 
     def _range(self, array: Array, start: int, index: Index, extent: int) -> str:
         """What a loop goes through along one dimension, as a slice."""

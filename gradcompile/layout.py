@@ -30,7 +30,9 @@ UNPACKED = 3
 HELPERS = {
     "array": "numpy", "empty": "numpy", "zeros": "numpy", "float64": "numpy",
     "inf": "math", "nan": "math", "columns": "gradcompile.batches",
+    "scratch": "gradcompile.batches",
     "add_product": "gradcompile.products", "add_inner_products": "gradcompile.products",
+    "add_sums": "gradcompile.products",
 }  # fmt: skip
 """What emitted code imports from elsewhere than `gradcompile.ieee`."""
 

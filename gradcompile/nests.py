@@ -10,8 +10,8 @@
                   |  for index < extent, in block index: ...     those of one block of rounds
                   |  for index < extent, from place to next: ... from an element of a table to the
                                                                  next element
-                 |  for index < extent, of a product: ...        this loop and two inside of it,
-                                                                 as a product of matrices
+                 |  for index < extent, of a product: ...        with the loops inside of it, as a
+                                                                 product of matrices or sums of rows
     assignment  ::=  place = expression | place += expression
     expression  ::=  op expression+ | number | place
     place       ::=  array[subscript, ...]
@@ -187,7 +187,7 @@ class Loop:
     """`for index < extent: body`.
 
     Attributes:
-        is_product: is it the first of three loops that compute a product of matrices?
+        is_product: is it the first of the loops of a product of matrices, or of sums of rows?
     """
 
     index: Index

@@ -338,7 +338,7 @@ silu = Op("silu", "x", "x / (1.0 + exp(-x))",
 # By erfc: 1 + erf(x) would cancel for negative x.
 gelu = Op("gelu", "x", f"0.5 * x * erfc(-x * {SQRT_HALF})",
           (lambda y, x: 0.5 * erfc(-x * SQRT_HALF) + x * (INV_SQRT_2PI * exp(-0.5 * (x * x))),))
-relu = Op("relu", "x", "max(x, 0.0)", (lambda y, x: where(x > 0.0, 1.0, 0.0),),
+relu = Op("relu", "x", "max(x, 0.0)", (lambda y, x: where(y > 0.0, 1.0, 0.0),),
           symbol="ReLU", domain="x != 0", kinks={(0.0,): (0.0,)}, gate=True)
 leaky_relu = Op("leaky_relu", "x a", "x if x > 0.0 else a * x",
                 (lambda y, x, a: where(x > 0.0, 1.0, a), lambda y, x, a: where(x > 0.0, 0.0, x)),

@@ -1,4 +1,4 @@
-"""Products of matrices: what a loop nest that multiplies and adds is emitted as.
+"""Products of matrices, and sums of rows: what loop nests that only add are emitted as.
 
 Emitted code imports them by name. CPython leaves them to numpy; machine code keeps a part of the
 result in registers while everything that is added to it is read (`jit/tiles.py`).
@@ -44,3 +44,19 @@ def add_inner_products(c: Matrix, a: Matrix, b: Matrix) -> None:
         array([[11., 17.]])
     """
     c += a @ b.T
+
+
+def add_sums(c: Matrix, a: Matrix) -> None:
+    """`c += a.sum(axis=1)`, where the elements of each row of `a` are neighbours in memory.
+
+    Args:
+        c: a vector, with an element for each row of `a`.
+        a: shares no memory with `c`.
+
+    Example:
+        >>> c = np.ones(2)
+        >>> add_sums(c, np.array([[1.0, 2.0], [3.0, 4.0]]))
+        >>> c
+        array([4., 8.])
+    """
+    c += a.sum(axis=1)

@@ -32,12 +32,13 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "passes.simplify", "passes.cse", "passes.dce", "passes.capture",
         "nests", "roll", "roll.forms", "roll.groups", "roll.scans", "roll.affine", "roll.arrays",
         "roll.data", "roll.build", "roll.fuse", "roll.block", "roll.views", "roll.products",
+        "roll.memory",
     ),
     # 3: from programs to text, and what is made of text
     (
         "split", "layout", "emit", "emit_nests", "fingerprint", "reader", "symbolic", "report",
-        "verify", "jit", "jit.meanings", "jit.store", "jit.tiles", "wide", "drawing",
-        "structure",
+        "verify", "jit", "jit.meanings", "jit.store", "jit.tiles", "jit.widest", "wide",
+        "drawing", "structure",
     ),
     # 4: the pipeline end to end
     ("options", "build", "kernel", "compiler", "batch_build", "batch", "check"),
@@ -51,7 +52,7 @@ UPWARD = {("value", "drawing")}
 """A request, not a dependency: a Value that a notebook shows asks for its picture, then."""
 
 ONLY = {
-    "numba": {"jit", "jit.meanings", "jit.store", "jit.tiles"},
+    "numba": {"jit", "jit.meanings", "jit.store", "jit.tiles", "jit.widest"},
     "llvmlite": {"jit.meanings", "jit.tiles"},
     "sympy": {"symbolic"},
     "mpmath": {"symbolic"},

@@ -726,7 +726,7 @@ def test_verify(reduce):
 @pytest.mark.parametrize(
     ("reduce", "right", "wrong"),
     [
-        ("mean", "gradient /= count", "pass"),
+        ("mean", "gradient *= 1.0 / count", "pass"),
         ("mean", "value / count", "value"),
         ("sum", "+= total1", "= total1"),
         ("sum", "value += ", "value -= "),

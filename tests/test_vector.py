@@ -300,7 +300,8 @@ def test_other_code_can_use_them():
 
 PROCESS = """
 import numpy as np
-from gradcompile import cache, jit, vector
+from gradcompile import cache, vector
+from gradcompile.jit import jit, meanings
 
 text = '''
 from gradcompile.vector import sin, tanh
@@ -312,13 +313,13 @@ def f(inputs):
         results[i] = tanh(sin(inputs[i])) + {number}
     return results
 '''
-dispatcher = jit.jit(cache.load(text, "f").f, loops=True)
+dispatcher = jit(cache.load(text, "f").f, loops=True)
 print(dispatcher(np.array([0.5]))[0] - {number})
 count = lambda counter: sum(counter.values())
 stats = dispatcher.stats
 print(count(stats.cache_hits), count(stats.cache_misses))
 for function in (vector.sin, vector.tanh):
-    stats = jit._compiled[function].stats
+    stats = meanings._compiled[function].stats
     print(count(stats.cache_hits), count(stats.cache_misses))
 """
 

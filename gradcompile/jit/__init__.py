@@ -5,6 +5,7 @@ numba compiles the emitted function itself. What the functions mean that its tex
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numba
 import numpy as np
 from numba import types
+from numba.core.compiler import Compiler
 from numba.core.datamodel.models import PointerModel
 from numba.core.registry import CPUDispatcher
 from numba.core.typeconv.castgraph import Conversion
@@ -19,6 +21,7 @@ from numba.extending import lower_cast, register_model
 
 from gradcompile.jit.meanings import INTERNAL, REASSOCIATION, SETTINGS, register
 from gradcompile.jit.store import KernelCache, keeping
+from gradcompile.jit.widest import WidestVectors
 
 Array = np.ndarray[Any, Any]
 
@@ -63,10 +66,11 @@ def jit(
     settings = {**SETTINGS, "fastmath": REASSOCIATION if loops and not strict else False}
     if matrices:
         settings["nogil"] = True  # rows may be spread over threads
-    part = LoopPart if loops else Part
+    part = _loop_part if loops else Part
     with_parts = _with_parts(function, lambda f: part(f, targetoptions={**INTERNAL, **settings}))
     rows = (types.UniTuple(BATCH, matrices),) if matrices else ()
-    dispatcher = numba.njit(with_parts, **settings)
+    pipeline = WidestVectors if loops else Compiler
+    dispatcher = numba.njit(with_parts, pipeline_class=pipeline, **settings)
     path = Path(function.__code__.co_filename)
     keeps = use_cache and path.is_file()
     if keeps:
@@ -98,7 +102,7 @@ def _entries_of(context: Any, builder: Any, array: Any, _: Any, value: Any) -> A
     return context.make_array(array)(context, builder, value).data
 
 
-LoopPart = CPUDispatcher
+_loop_part = partial(CPUDispatcher, pipeline_class=WidestVectors)
 """The dispatcher of a part that is made of loops: it makes matrices of its arrays."""
 
 

@@ -44,7 +44,8 @@ def register() -> None:
     for name in ieee.NUMPY:
         _register(getattr(ieee, name), _calling(getattr(np, name)))
     _register(ieee._copysign, _calling(math.copysign))
-    _register(batches.columns, batches.columns)
+    for function in (batches.columns, batches.scratch):
+        _register(function, function)
     for name in (*ieee.WRITTEN, "_sinpi"):
         _register(getattr(ieee, name), getattr(ieee, name))
     for name, (signature, build) in INSTRUCTIONS.items():

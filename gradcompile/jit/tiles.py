@@ -21,13 +21,16 @@ from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin
 
-from gradcompile.products import add_inner_products, add_product
+from gradcompile.products import add_inner_products, add_product, add_sums
 
 ROWS = 4
 """The rows of a tile; for inner products, its columns as well."""
 
 VECTORS = 3
 """The vectors in a row of a tile: with what is read, twelve of them fit sixteen registers."""
+
+TALL = 8
+"""The rows of a tile where there are 32 registers, as processors have with vectors of eight."""
 
 FLAGS = ("reassoc", "contract", "nsz")
 """What LLVM may do to the arithmetic, as in all loops."""
@@ -47,9 +50,14 @@ VECTOR = ir.VectorType(DOUBLE, WIDTH)
 
 def register_products() -> None:
     """Tell numba what the functions of `products.py` mean."""
-    for function, build in ((add_product, _add_product), (add_inner_products, _add_inner)):
+    kinds: list[tuple[Callable[..., None], int, Build]] = [
+        (add_product, 3, _add_product),
+        (add_inner_products, 3, _add_inner),
+        (add_sums, 2, _add_sums),
+    ]
+    for function, operands, build in kinds:
         infer_global(function)(type(function.__name__, (_OfArrays,), {}))
-        lower_builtin(function, *[types.Array] * 3)(_calling(function.__name__, build))
+        lower_builtin(function, *[types.Array] * operands)(_calling(function.__name__, build))
 
 
 class _OfArrays(AbstractTemplate):
@@ -59,7 +67,7 @@ class _OfArrays(AbstractTemplate):
 
 
 class Matrix(NamedTuple):
-    """A matrix in LLVM code.
+    """A matrix in LLVM code; a vector is one of a single column.
 
     Attributes:
         data: where it begins.
@@ -75,24 +83,24 @@ class Matrix(NamedTuple):
 
 
 POINTER = ir.IntType(8).as_pointer()
-ARGUMENTS = [POINTER, WORD, WORD, WORD, WORD] * 3
-Build = Callable[[Any, Matrix, Matrix, Matrix], None]
+Build = Callable[..., None]
 
 
 def _calling(name: str, build: Build) -> Callable[..., Any]:
     """What lowers a call: the function that `build` makes, once in a module, and a call of it."""
 
     def lower(context: Any, builder: Any, sig: Any, arrays: Sequence[Any]) -> Any:
-        kind = ir.FunctionType(ir.VoidType(), ARGUMENTS)
+        kind = ir.FunctionType(ir.VoidType(), [POINTER, WORD, WORD, WORD, WORD] * len(arrays))
         function = cgutils.get_or_insert_function(builder.module, kind, f"gradcompile_{name}")
         if function.is_declaration:
             _define(function, build)
         arguments: list[Any] = []
         for array_type, array in zip(sig.args, arrays, strict=True):
             entries = context.make_array(array_type)(context, builder, array)
-            arguments.append(builder.bitcast(entries.data, POINTER))
-            arguments += cgutils.unpack_tuple(builder, entries.shape, 2)
-            arguments += cgutils.unpack_tuple(builder, entries.strides, 2)
+            extents = cgutils.unpack_tuple(builder, entries.shape)
+            strides = cgutils.unpack_tuple(builder, entries.strides)
+            data = builder.bitcast(entries.data, POINTER)
+            arguments += [data, *[*extents, _word(1)][:2], *[*strides, _word(8)][:2]]
         builder.call(function, arguments)
         return context.get_dummy_value()
 
@@ -102,7 +110,7 @@ def _calling(name: str, build: Build) -> Callable[..., Any]:
 def _define(function: Any, build: Build) -> None:
     function.linkage = "internal"
     function.attributes.add("noinline")
-    matrices = [Matrix(*function.args[start : start + 5]) for start in range(0, 15, 5)]
+    matrices = [Matrix(*function.args[k : k + 5]) for k in range(0, len(function.args), 5)]
     for matrix in matrices:
         matrix.data.add_attribute("noalias")
     builder = ir.IRBuilder(function.append_basic_block("entry"))
@@ -114,48 +122,48 @@ def _define(function: Any, build: Build) -> None:
 
 
 def _add_product(builder: Any, c: Matrix, a: Matrix, b: Matrix) -> None:
-    wide = VECTORS * WIDTH
-    whole = _whole(builder, c.columns, wide)
-    with _each(builder, _word(0), whole, wide) as i, _each(builder, _word(0), c.rows, ROWS) as k:
-        _product_tile(builder, c, a, b, k, i, [None] * VECTORS)
-    with _each(builder, whole, c.columns, WIDTH) as i, _each(builder, _word(0), c.rows, ROWS) as k:
-        _product_tile(builder, c, a, b, k, i, [_mask(builder, builder.sub(c.columns, i), WIDTH)])
+    whole = _whole(builder, c.columns, VECTORS * WIDTH)
+    with _each(builder, _word(0), whole, VECTORS * WIDTH) as i:
+        _product_tiles(builder, c, a, b, i, [None] * VECTORS)
+    with _each(builder, whole, c.columns, WIDTH) as i:
+        _product_tiles(builder, c, a, b, i, [_mask(builder, builder.sub(c.columns, i), WIDTH)])
+
+
+def _product_tiles(
+    builder: Any, c: Matrix, a: Matrix, b: Matrix, i: Any, masks: Sequence[Any]
+) -> None:
+    """All rows of the product; a vector for each mask from column `i` on."""
+    tall = TALL if WIDTH == 8 else ROWS
+    whole = _whole(builder, c.rows, tall)
+    with _each(builder, _word(0), whole, tall) as k:
+        _product_tile(builder, c, a, b, _rows(builder, k, c.rows, tall), i, masks)
+    with _each(builder, whole, c.rows, ROWS) as k:
+        _product_tile(builder, c, a, b, _rows(builder, k, c.rows), i, masks)
 
 
 def _product_tile(
-    builder: Any, c: Matrix, a: Matrix, b: Matrix, k: Any, i: Any, masks: Sequence[Any]
+    builder: Any, c: Matrix, a: Matrix, b: Matrix, rows: Sequence[Any], i: Any, masks: Sequence[Any]
 ) -> None:
-    """Rows of the product from row `k` on; a vector for each mask from column `i` on."""
+    """Some rows of the product; a vector for each mask from column `i` on."""
     b, c = _contiguous(b), _contiguous(c)
-    rows = _rows(builder, k, c.rows)
     columns = [builder.add(i, _word(v * WIDTH)) for v in range(len(masks))]
     places = [[_pointer(builder, c, row, column) for column in columns] for row in rows]
-    tile = [
-        [
-            _Variable(builder, _load(builder, place, mask))
-            for place, mask in zip(line, masks, strict=True)
-        ]
-        for line in places
-    ]
+    tile = [[_Variable(builder, x) for x in _load_all(builder, line, masks)] for line in places]
     with _each(builder, _word(0), b.rows, 1) as m:
-        read = [
-            _load(builder, _pointer(builder, b, m, column), mask)
-            for column, mask in zip(columns, masks, strict=True)
-        ]
+        read = [_pointer(builder, b, m, column) for column in columns]
+        read = _load_all(builder, read, masks)
         for row, line in zip(rows, tile, strict=True):
             factor = builder.load(_pointer(builder, a, row, m, DOUBLE), align=8)
             _add_products(builder, line, _repeated(builder, factor, WIDTH), read)
     # Below the last row there is none: it was computed again, and is written once more.
-    for row_places, line in zip(places, tile, strict=True):
-        for place, x, mask in zip(row_places, line, masks, strict=True):
+    for line, found in zip(places, tile, strict=True):
+        for place, x, mask in zip(line, found, masks, strict=True):
             _store(builder, x.value, place, mask)
 
 
 def _add_inner(builder: Any, c: Matrix, a: Matrix, b: Matrix) -> None:
-    with (
-        _each(builder, _word(0), c.rows, ROWS) as k,
-        _each(builder, _word(0), c.columns, ROWS) as m,
-    ):
+    rows, columns = c.rows, c.columns
+    with _each(builder, _word(0), rows, ROWS) as k, _each(builder, _word(0), columns, ROWS) as m:
         _inner_tile(builder, c, a, b, k, m)
 
 
@@ -163,8 +171,7 @@ def _inner_tile(builder: Any, c: Matrix, a: Matrix, b: Matrix, k: Any, m: Any) -
     """Inner products: rows from row `k` on, as many columns from column `m` on."""
     a, b, c = _contiguous(a), _contiguous(b), _contiguous(c)
     above, below = _rows(builder, k, c.rows), _rows(builder, m, c.columns)
-    zeros = ir.Constant(VECTOR, [0.0] * WIDTH)
-    tile = [[_Variable(builder, zeros) for _ in range(ROWS)] for _ in range(ROWS)]
+    tile = [[_Variable(builder, _zeros(VECTOR)) for _ in range(ROWS)] for _ in range(ROWS)]
 
     def add(i: Any, mask: Any) -> None:
         left = [_load(builder, _pointer(builder, a, row, i), mask) for row in above]
@@ -172,12 +179,7 @@ def _inner_tile(builder: Any, c: Matrix, a: Matrix, b: Matrix, k: Any, m: Any) -
         for factor, line in zip(left, tile, strict=True):
             _add_products(builder, line, factor, right)
 
-    whole = _whole(builder, a.columns, WIDTH)
-    with _each(builder, _word(0), whole, WIDTH) as i:
-        add(i, None)
-    # Not in the loop, for what reads some numbers takes longer than what reads a whole vector.
-    with builder.if_then(builder.icmp_signed("<", whole, a.columns)):
-        add(whole, _mask(builder, builder.sub(a.columns, whole), WIDTH))
+    _each_vector(builder, a.columns, add)
     mask = _mask(builder, builder.sub(c.columns, m), ROWS)
     for r, line in enumerate(tile):
         row = builder.add(k, _word(r))
@@ -188,6 +190,35 @@ def _inner_tile(builder: Any, c: Matrix, a: Matrix, b: Matrix, k: Any, m: Any) -
             _store(builder, builder.fadd(before, totals, FLAGS), place, mask)
 
 
+def _add_sums(builder: Any, c: Matrix, a: Matrix) -> None:
+    with _each(builder, _word(0), c.rows, ROWS) as k:
+        _sums_tile(builder, c, _contiguous(a), k)
+
+
+def _sums_tile(builder: Any, c: Matrix, a: Matrix, k: Any) -> None:
+    """The sums of some rows from row `k` on."""
+    rows = _rows(builder, k, c.rows)
+    tile = [_Variable(builder, _zeros(VECTOR)) for _ in rows]
+
+    def add(i: Any, mask: Any) -> None:
+        for row, x in zip(rows, tile, strict=True):
+            read = _load(builder, _pointer(builder, a, row, i), mask)
+            x.value = builder.fadd(x.value, read, FLAGS)
+
+    _each_vector(builder, a.columns, add)
+    totals = _totals(builder, [x.value for x in tile])
+    for r in range(ROWS):
+        row = builder.add(k, _word(r))
+        with builder.if_then(builder.icmp_signed("<", row, c.rows)):
+            place = _pointer(builder, c, row, _word(0), DOUBLE)
+            total = builder.extract_element(totals, ir.Constant(INT, r))
+            before = builder.load(place, align=8)
+            builder.store(builder.fadd(before, total, FLAGS), place, align=8)
+
+
+# --- parts of tiles ------------------------------------------------------------------------------
+
+
 def _add_products(
     builder: Any, line: "Sequence[_Variable]", factor: Any, read: Sequence[Any]
 ) -> None:
@@ -195,10 +226,10 @@ def _add_products(
         x.value = builder.fadd(x.value, builder.fmul(factor, y, FLAGS), FLAGS)
 
 
-def _rows(builder: Any, first: Any, count: Any) -> list[Any]:
+def _rows(builder: Any, first: Any, count: Any, height: int = ROWS) -> list[Any]:
     """The numbers of the rows of a tile. Where there are none it is the last one, once more."""
     last = builder.sub(count, _word(1))
-    rows = [builder.add(first, _word(r)) for r in range(ROWS)]
+    rows = [builder.add(first, _word(r)) for r in range(height)]
     return [builder.select(builder.icmp_signed("<", row, last), row, last) for row in rows]
 
 
@@ -255,6 +286,16 @@ def _each(builder: Any, start: Any, stop: Any, step: int) -> Iterator[Any]:
         yield index
 
 
+def _each_vector(builder: Any, count: Any, body: Callable[[Any, Any], None]) -> None:
+    """A loop over so many numbers, in vectors; `body` is given where one begins, and a mask."""
+    whole = _whole(builder, count, WIDTH)
+    with _each(builder, _word(0), whole, WIDTH) as i:
+        body(i, None)
+    # Not in the loop, for what reads some numbers takes longer than what reads a whole vector.
+    with builder.if_then(builder.icmp_signed("<", whole, count)):
+        body(whole, _mask(builder, builder.sub(count, whole), WIDTH))
+
+
 def _word(x: int) -> Any:
     return ir.Constant(WORD, x)
 
@@ -281,6 +322,10 @@ def _mask(builder: Any, count: Any, width: int) -> Any:
     return builder.icmp_signed("<", numbers, _repeated(builder, count, width))
 
 
+def _load_all(builder: Any, places: Sequence[Any], masks: Sequence[Any]) -> list[Any]:
+    return [_load(builder, place, mask) for place, mask in zip(places, masks, strict=True)]
+
+
 def _load(builder: Any, place: Any, mask: Any) -> Any:
     """A vector; 0 where there is a mask that leaves an element out."""
     if mask is None:
@@ -289,7 +334,7 @@ def _load(builder: Any, place: Any, mask: Any) -> Any:
     kind = ir.FunctionType(vector, [place.type, INT, mask.type, vector])
     name = f"llvm.masked.load.v{vector.count}f64.p0"
     load = cgutils.get_or_insert_function(builder.module, kind, name)
-    return builder.call(load, [place, ALIGNED, mask, ir.Constant(vector, [0.0] * vector.count)])
+    return builder.call(load, [place, ALIGNED, mask, _zeros(vector)])
 
 
 def _store(builder: Any, x: Any, place: Any, mask: Any) -> None:
@@ -300,6 +345,10 @@ def _store(builder: Any, x: Any, place: Any, mask: Any) -> None:
     name = f"llvm.masked.store.v{x.type.count}f64.p0"
     store = cgutils.get_or_insert_function(builder.module, kind, name)
     builder.call(store, [x, place, ALIGNED, mask])
+
+
+def _zeros(vector: Any) -> Any:
+    return ir.Constant(vector, [0.0] * vector.count)
 
 
 ALIGNED = ir.Constant(INT, 8)

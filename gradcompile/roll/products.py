@@ -20,8 +20,8 @@ FEW = 3
 
 def product(
     place: Place, around: Sequence[Index], sums: Sequence[Index], expression: Expression
-) -> tuple[Index, Index, Index] | None:
-    """The loops of a product of matrices, if a term of a sum is one.
+) -> tuple[Index, ...] | None:
+    """The loops of a product of matrices, or of sums of rows, if a term of a sum is one.
 
     Args:
         place: where the sums are kept.
@@ -32,8 +32,11 @@ def product(
     Returns:
         `k`, `m` and `i`, where the place is `c[k, i]` and the term `a[k, m] * b[m, i]`; or where
         the place is `c[k, m]` and the term `a[k, i] * b[m, i]`. Along `i` all that depends on it
-        has its elements side by side, and so has `c` along `m` in the second case.
+        has its elements side by side, and so has `c` along `m` in the second case. For sums of
+        rows, `k` and `i`, where the place is `c[k]` and the term `a[k, i]`.
     """
+    if isinstance(expression, Place):
+        return _sums(place, around, sums, expression)
     if not isinstance(expression, Apply) or expression.op is not ops.mul:
         return None
     left, right = expression.operands
@@ -41,7 +44,7 @@ def product(
         return None
     if any(_share(place, other) for other in (left, right)):
         return None
-    around, sums = list(filter(_is_plain, around)), list(filter(_is_plain, sums))
+    around, sums = _plain(around), _plain(sums)
     c, *factors = (Counter(strides(x)) for x in (place, left, right))
     for a, b in (factors, reversed(factors)):
         k = _longest(x for x in around if c[x] and a[x] and not b[x])
@@ -65,8 +68,19 @@ def _share(one: Place, other: Place) -> bool:
     )
 
 
-def _is_plain(index: Index) -> bool:
-    return index.start is None and not index.is_scan and index.extent > 1
+def _sums(
+    place: Place, around: Sequence[Index], sums: Sequence[Index], term: Place
+) -> tuple[Index, ...] | None:
+    if _share(place, term):
+        return None
+    c, a = Counter(strides(place)), Counter(strides(term))
+    k = _longest(x for x in _plain(around) if c[x] and a[x])
+    i = _longest(x for x in _plain(sums) if a[x] == 1)
+    return (k, i) if k and i and i.extent >= LONG else None
+
+
+def _plain(indices: Iterable[Index]) -> list[Index]:
+    return [x for x in indices if x.start is None and not x.is_scan and x.extent > 1]
 
 
 def _longest(indices: Iterable[Index]) -> Index | None:
