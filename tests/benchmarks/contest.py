@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcompile.threads import cores
 from tests.benchmarks.process import Clock, difference
 from tests.benchmarks.rows import FLAT, Step, Work, make
 from tests.benchmarks.timing import Candidate, calls_in, ratio
@@ -26,6 +27,10 @@ AGREE = 1e-9
 """No side is measured before its value and its derivatives are known to be those of the others."""
 
 SPAN = 0.001
+PAUSE = 0.05
+"""Seconds before each measurement where there are more cores than one: the threads of others wait
+for work by looking for it all the time, at first, and would take a core from whoever comes next."""
+
 SLOW = {"micrograd"}
 """So slow that it has turns of its own, and few."""
 
@@ -144,11 +149,13 @@ def _turns(
 
 
 def _turn(candidates: Mapping[str, Candidate], clock: Callable[[], float]) -> dict[str, float]:
-    """Seconds a call of each; one call before is not measured, as others have used the caches."""
+    """Seconds a call of each; some before are not measured, as others have used the caches."""
     found = {}
+    pause = PAUSE if cores() > 1 else 0.0
     for name, (step, args, calls) in candidates.items():
-        if calls > 1:
-            step()
+        if calls > 1 or pause:
+            time.sleep(pause)
+            measure(step, args, max(1, calls // 4), clock)
         found[name] = measure(step, args, calls, clock)
     return found
 
