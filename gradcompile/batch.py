@@ -76,11 +76,6 @@ class BatchedFunction(CompiledFunction):
             argument = bound.arguments[name]
             if name not in self.options.batched:
                 numbers, structures[name] = self._flatten(name, argument)
-                if any(isinstance(number, Value) for number in numbers):
-                    raise TypeError(
-                        f"{self.name}: argument {name!r}: expected numbers, got Values; a batched "
-                        "function cannot be a part of a graph"
-                    )
                 leaves.extend(numbers)
             else:
                 found[name] = self._rows(name, argument)
@@ -88,6 +83,13 @@ class BatchedFunction(CompiledFunction):
         self._require_equal(found)
         matrices = tuple(matrix for rows in found.values() for matrix in rows.matrices)
         return leaves, matrices, self._traced(bound, structures)
+
+    def _is_leaf(self, node: Any) -> bool:
+        if isinstance(node, Value):
+            raise TypeError(
+                "expected numbers, got Values; a batched function cannot be a part of a graph"
+            )
+        return False
 
     def _ordered(self, names: Mapping[str, Any]) -> list[str]:
         batched = self.options.batched

@@ -290,11 +290,15 @@ class CompiledFunction:
 
     def _flatten(self, name: str, argument: Any) -> tuple[list[Any], Structure]:
         try:
-            return flatten(argument, is_leaf=lambda x: isinstance(x, Value))
+            return flatten(argument, self._is_leaf)
         except TypeError as error:
             raise TypeError(f"{self.name}: argument {name!r}: {error}") from None
         except RecursionError:
             raise ValueError(f"{self.name}: argument {name!r} is nested too deeply") from None
+
+    def _is_leaf(self, node: Any) -> bool:
+        """Is it something in an argument that is taken for a number, though it is none?"""
+        return isinstance(node, Value)
 
     def _leaves(self, name: str, argument: Any, expected: Structure) -> list[float]:
         leaves, structure = self._flatten(name, argument)
