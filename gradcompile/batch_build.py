@@ -1,6 +1,6 @@
 """The build of a batched kernel: loops over the rows, totals, and what comes out by row."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice
@@ -13,11 +13,9 @@ from gradcompile.emit_nests import emit_nests
 from gradcompile.fingerprint import Fingerprint, apply, fingerprints
 from gradcompile.ir import Program
 from gradcompile.nests import ROWS, Rolled
-from gradcompile.options import GRAD, VALUE
 from gradcompile.roll import roll
 from gradcompile.rows import Matrices, arrays_in, unflatten_rows
 from gradcompile.threads import spread
-from gradcompile.tree import NUMBER, unflatten
 
 LEAST = 4 * ROWS
 """The fewest rows that are worth a thread."""
@@ -108,39 +106,16 @@ class BatchBuild(Build):
             joined.append(sum(found[1:], found[0]) if is_total else np.concatenate(found, axis=-1))
         return joined[0] if single else tuple(joined)
 
-    def unpack(self, result: Any) -> Any:
-        """The kernel's result in the structure that the user knows."""
-        if self.mode is GRAD:
-            return self._by_argument([result] if len(self._gradients) == 1 else result)
-        if self.mode is VALUE:
-            return self._value(result)
-        value, *arrays = result
-        return self._value(value), self._by_argument(arrays)
-
     def _value(self, result: Any) -> Any:
-        if self.traced.result == NUMBER:
-            return result
         if self.options.reduce is None:
             return unflatten_rows(self.traced.result, result)
-        return unflatten(self.traced.result, result.tolist())
+        return super()._value(result)
 
-    def _by_argument(self, arrays: Sequence[Flat]) -> Any:
-        components = {
-            slot: component
-            for slots, array in zip(self._gradients, arrays, strict=True)
-            for slot, component in zip(slots, array, strict=True)
-        }
-        parts = []
-        for name in self.wrt:
-            argument = self.traced.arguments[name]
-            found = [components[slot] for slot in self.traced.places[name]]
-            by_row = self.options.reduce is None or name in self.options.batched
-            parts.append(
-                unflatten_rows(argument, found)
-                if by_row
-                else unflatten(argument, [float(x) for x in found])
-            )
-        return self.gradient_type(*parts)
+    def _reader(self, name: str) -> Callable[[Flat], Any]:
+        if self.options.reduce is not None and name not in self.options.batched:
+            return super()._reader(name)
+        argument = self.traced.arguments[name]
+        return lambda part: unflatten_rows(argument, list(part))
 
     def differing(self) -> set[int]:
         """The places of the flat results that loops compute otherwise than the text of one row."""

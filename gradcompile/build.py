@@ -301,29 +301,64 @@ class Build:
         fields = [name if name.lstrip("_") in self.wrt else name.lstrip("_") for name in self.wrt]
         return namedtuple("Gradient", fields, rename=True)
 
-    def unpack(self, result: Any) -> Any:
-        """The kernel's flat result in the structure that the user knows."""
+    @cached_property
+    def unpack(self) -> Callable[[Any], Any]:
+        """What gives the kernel's flat result the structure that the user knows."""
         if self.mode is VALUE:
-            if self.traced.result == NUMBER:
-                return result
-            return unflatten(self.traced.result, result.tolist())
+            return (lambda result: result) if self.traced.result == NUMBER else self._value
+        gradient, is_single = self._gradient, len(self._gradients) == 1
         if self.mode is GRAD:
-            return self._gradient(result)
-        value, gradient = result
-        return value, self._gradient(gradient)
+            return gradient if is_single else lambda arrays: gradient(*arrays)
 
-    def _gradient(self, flat: Flat) -> Any:
-        parts = []
-        start = 0
-        for name in self.wrt:
-            argument = self.traced.arguments[name]
-            part = flat[start : start + argument.size]
-            is_array = argument.kind == "array"
-            parts.append(
-                part.reshape(argument.keys) if is_array else unflatten(argument, part.tolist())
-            )
-            start += argument.size
-        return self.gradient_type(*parts)
+        def value_and_gradient(result: Any) -> Any:
+            value, array = result
+            return value, gradient(array)
+
+        def value_and_gradients(result: Any) -> Any:
+            value, *arrays = result
+            return value, gradient(*arrays)
+
+        return value_and_gradient if is_single else value_and_gradients
+
+    def _value(self, result: Flat) -> Any:
+        """The nested value in the structure that the function returned."""
+        return unflatten(self.traced.result, result.tolist())
+
+    @property
+    def _gradients(self) -> list[list[int]]:
+        """The slots of the components of each array that a gradient consists of."""
+        return [self.slots]
+
+    @cached_property
+    def _gradient(self) -> Callable[..., Any]:
+        """What makes the namedtuple of the arrays that a gradient consists of."""
+        make = self.gradient_type._make
+        parts = [(*self._place(name), self._reader(name)) for name in self.wrt]
+        # Numbers, and a single argument, are so frequent that they go without any detour.
+        if parts and all(read is _number for *_, read in parts):
+            return lambda numbers: make(numbers.tolist())
+        if len(parts) == 1:
+            ((*_, whole),) = parts
+            return lambda array: make((whole(array),))
+        return lambda *arrays: make([read(arrays[k][place]) for k, place, read in parts])
+
+    def _place(self, name: str) -> tuple[int, slice]:
+        """Where the gradient by an argument is: in which array, and there."""
+        place = self.traced.places[name]
+        for number, slots in enumerate(self._gradients):
+            if place.start in slots:
+                start = slots.index(place.start)
+                return number, slice(start, start + len(place))
+        return 0, slice(0)  # by nothing
+
+    def _reader(self, name: str) -> Callable[[Flat], Any]:
+        """What gives the components by an argument its structure."""
+        argument = self.traced.arguments[name]
+        if argument == NUMBER:
+            return _number
+        if argument.kind == "array":
+            return lambda part: part.reshape(argument.keys)
+        return lambda part: unflatten(argument, part.tolist())
 
     def interpret(self, inputs: Sequence[float]) -> Any:
         """The flat result by the interpreter; an error at the first nan or inf.
@@ -354,3 +389,7 @@ class Build:
             return value, gradient(*flat.tolist())
 
         return value_and_grad
+
+
+def _number(part: Flat) -> float:
+    return part.item()
