@@ -6,7 +6,7 @@ structure, so that a graph of the same structure over other data is not compiled
 """
 
 from collections import namedtuple
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
@@ -26,6 +26,7 @@ from gradcompile.nests import Rolled
 from gradcompile.options import GRAD, VALUE, Mode, Options
 from gradcompile.passes import run_passes
 from gradcompile.passes.capture import capture
+from gradcompile.plain import is_vector, vector_reader
 from gradcompile.reverse import reverse
 from gradcompile.roll import is_regular, roll
 from gradcompile.roll.arrays import stem
@@ -38,6 +39,12 @@ SMALL = 400
 """A program of at most so many instructions before differentiation stays straight-line."""
 
 Flat = np.ndarray[Any, np.dtype[np.float64]]
+
+FastCall = Callable[[tuple[Any, ...]], Any] | None
+"""The call of a kernel, of the tuple of its arguments; it gives None if they are not plain."""
+
+FastFlat = Callable[[Any, Mapping[str, Any]], Any] | None
+"""The same of `Kernel.flat`: of the vector, and the rest by name."""
 
 
 _machines: dict[tuple[Callable[..., Any], int, bool], Any] = {}
@@ -290,9 +297,17 @@ class Build:
         lines = len(self.source.splitlines())
         return BuildReport(dict(self.stages.seconds), self.code.rolled, lines, rules)
 
-    def run(self, inputs: Flat) -> Any:
-        """The flat result by machine code."""
-        return self.machine(inputs, *self.constants)
+    @cached_property
+    def run(self) -> Callable[..., Any]:
+        """The flat result by machine code, of contiguous float64 inputs: it looks at no types."""
+        return self._entry()
+
+    def _entry(self) -> Callable[..., Any]:
+        """The machine code as a function of what comes before the constants."""
+        from gradcompile.jit import entry
+
+        machine, constants = entry(self.machine), self.constants
+        return (lambda *given: machine(*given, *constants)) if constants else machine
 
     @cached_property
     def gradient_type(self) -> type[Any]:
@@ -370,25 +385,26 @@ class Build:
         flat = [np.array(x) if isinstance(x, list) else x for x in outputs]
         return flat[0] if len(flat) == 1 else tuple(flat)
 
-    def fast_call(self) -> Callable[[tuple[Any, ...]], Any] | None:
-        """A function of the arguments' tuple, if all of them are numbers; else None."""
-        if any(s != NUMBER for s in (*self.traced.arguments.values(), self.traced.result)):
+    def fast_call(self, names: Sequence[str], types: Sequence[type]) -> FastCall:
+        """The call of arguments with these names and types; None if they cannot be plain."""
+        read = vector_reader([self.traced.arguments[name] for name in names], types)
+        if read is None:
             return None
-        if self.constants:
+        run, unpack = self.run, self.unpack
+
+        def call(args: tuple[Any, ...]) -> Any:
+            vector = read(args)
+            return None if vector is None else unpack(run(vector))
+
+        return call
+
+    @cached_property
+    def fast_flat(self) -> FastFlat:
+        """The call of `flat`; None if it takes arguments by name."""
+        if len(self.slots) < len(self.traced.program.inputs):
             return None
-        run, array, float64, gradient = (
-            self.machine, np.array, np.float64, self.gradient_type,
-        )  # fmt: skip
-        if self.mode is VALUE:
-            return lambda args: run(array(args, float64))
-        if self.mode is GRAD:
-            return lambda args: gradient(*run(array(args, float64)).tolist())
-
-        def value_and_grad(args: tuple[Any, ...]) -> Any:
-            value, flat = run(array(args, float64))
-            return value, gradient(*flat.tolist())
-
-        return value_and_grad
+        run, shape = self.run, (len(self.slots),)
+        return lambda x, others: None if others or not is_vector(x, shape) else run(x)
 
 
 def _number(part: Flat) -> float:
