@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gradcompile.batch_build import BatchBuild
+from gradcompile.build import Build
 from gradcompile.compiler import CompiledFunction
 from gradcompile.kernel import Kernel
 from gradcompile.options import Mode, Options
@@ -57,7 +58,7 @@ class BatchedFunction(CompiledFunction):
         # In the order of the arguments, in which their matrices are passed.
         options = replace(options, batched=tuple(x for x in parameters if x in options.batched))
         self.options = options
-        self._graph = graph and _batched_graph(graph, options)
+        self._newest = self._graph = graph and _batched_graph(graph, options)
         if options.wrt is None and len(parameters) > len(options.batched):
             self.wrt = tuple(name for name in parameters if name not in options.batched)
 
@@ -76,11 +77,6 @@ class BatchedFunction(CompiledFunction):
             argument = bound.arguments[name]
             if name not in self.options.batched:
                 numbers, structures[name] = self._flatten(name, argument)
-                if any(isinstance(number, Value) for number in numbers):
-                    raise TypeError(
-                        f"{self.name}: argument {name!r}: expected numbers, got Values; a batched "
-                        "function cannot be a part of a graph"
-                    )
                 leaves.extend(numbers)
             else:
                 found[name] = self._rows(name, argument)
@@ -88,6 +84,13 @@ class BatchedFunction(CompiledFunction):
         self._require_equal(found)
         matrices = tuple(matrix for rows in found.values() for matrix in rows.matrices)
         return leaves, matrices, self._traced(bound, structures)
+
+    def _is_leaf(self, node: Any) -> bool:
+        if isinstance(node, Value):
+            raise TypeError(
+                "expected numbers, got Values; a batched function cannot be a part of a graph"
+            )
+        return False
 
     def _ordered(self, names: Mapping[str, Any]) -> list[str]:
         batched = self.options.batched
@@ -145,7 +148,7 @@ class BatchedFunction(CompiledFunction):
                 given = ", ".join(f"{name!r} is {row}" for name, row in structures.items())
                 error.add_note(f"{self.name} was traced for one row, in which {given}")
                 raise
-            self._traces[key] = _with_rows(traced, self.options)
+            self._newest = self._traces[key] = _with_rows(traced, self.options)
         return self._traces[key]
 
     def _trace(
@@ -187,31 +190,17 @@ class BatchKernel(Kernel):
 
     _owner: BatchedFunction
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """What the kernel computes, for the arguments of the original function, all rows."""
+    def _general_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         leaves, matrices, traced = self._owner.read(args, kwargs)
-        build = self._batch_build(traced)
-        return build.unpack(build.run(np.array(leaves, np.float64), matrices))
-
-    def _batch_build(self, traced: Traced | None = None) -> "BatchBuild":
         build = self._build(traced)
-        assert isinstance(build, BatchBuild)
-        return build
+        result = build.unpack(build.run(np.array(leaves, np.float64), matrices))
+        self._remember(build, args, kwargs)
+        return result
 
     def _new_build(self, traced: Traced) -> "BatchBuild":
         return BatchBuild(self._mode, traced, self._owner.wrt, self._owner.options)
 
-    def flat(self, x: Any, /, **others: Any) -> Any:
-        """The kernel on one flat vector of the differentiated inputs; the rest by name.
-
-        What came of the rows before tells how the vector is to be read, so a function, unlike a
-        graph, has to be called once before.
-
-        Raises:
-            ValueError: the vector has another length, or the kernel differentiates by rows.
-            TypeError: an argument is missing.
-        """
-        build = self._batch_build()
+    def _general_flat(self, build: Build, x: Any, others: dict[str, Any]) -> Any:
         owner = self._owner
         if any(name in owner.options.batched for name in owner.wrt):
             raise ValueError(f"flat: {owner.name} is differentiated by its rows, {list(owner.wrt)}")

@@ -1,23 +1,23 @@
 """The build of a batched kernel: loops over the rows, totals, and what comes out by row."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice
+from operator import getitem
 from typing import Any
 
 import numpy as np
 
-from gradcompile.build import Build, Flat
+from gradcompile.build import Build, FastCall, FastFlat, Flat
 from gradcompile.emit_nests import emit_nests
 from gradcompile.fingerprint import Fingerprint, apply, fingerprints
 from gradcompile.ir import Program
 from gradcompile.nests import ROWS, Rolled
-from gradcompile.options import GRAD, VALUE
+from gradcompile.plain import rows_caller, vector_reader
 from gradcompile.roll import roll
 from gradcompile.rows import Matrices, arrays_in, unflatten_rows
 from gradcompile.threads import spread
-from gradcompile.tree import NUMBER, unflatten
 
 LEAST = 4 * ROWS
 """The fewest rows that are worth a thread."""
@@ -80,18 +80,25 @@ class BatchBuild(Build):
         name = self.function_name
         return emit_nests(rolled, name, self._summary, self._array, mean=mean)
 
-    def run(self, inputs: Flat, matrices: Matrices = ()) -> Any:
+    @cached_property
+    def run(self) -> Callable[..., Any]:
         """The flat result by machine code, the rows spread over threads if that was asked for."""
-        machine, constants = self.machine, self.constants
-        rows = len(matrices[0])
-        if self.options.threads == 1 or rows < 2 * LEAST:
-            return machine(inputs, matrices, *constants)
+        machine, threads, few = self._entry(), self.options.threads, 2 * LEAST
+        if threads == 1:
+            return machine
 
-        def part(start: int, stop: int) -> Any:
-            some = tuple([matrix[start:stop] for matrix in matrices])
-            return stop - start, machine(inputs, some, *constants)
+        def run(inputs: Flat, matrices: Matrices) -> Any:
+            rows = len(matrices[0])
+            if rows < few:
+                return machine(inputs, matrices)
 
-        return self._joined(spread(part, rows, self.options.threads, LEAST), rows)
+            def part(start: int, stop: int) -> Any:
+                some = tuple([matrix[start:stop] for matrix in matrices])
+                return stop - start, machine(inputs, some)
+
+            return self._joined(spread(part, rows, threads, LEAST), rows)
+
+        return run
 
     def _joined(self, parts: Sequence[tuple[int, Any]], rows: int) -> Any:
         """The result for all rows from those for some rows each; the same for the same parts."""
@@ -108,39 +115,42 @@ class BatchBuild(Build):
             joined.append(sum(found[1:], found[0]) if is_total else np.concatenate(found, axis=-1))
         return joined[0] if single else tuple(joined)
 
-    def unpack(self, result: Any) -> Any:
-        """The kernel's result in the structure that the user knows."""
-        if self.mode is GRAD:
-            return self._by_argument([result] if len(self._gradients) == 1 else result)
-        if self.mode is VALUE:
-            return self._value(result)
-        value, *arrays = result
-        return self._value(value), self._by_argument(arrays)
-
     def _value(self, result: Any) -> Any:
-        if self.traced.result == NUMBER:
-            return result
         if self.options.reduce is None:
             return unflatten_rows(self.traced.result, result)
-        return unflatten(self.traced.result, result.tolist())
+        return super()._value(result)
 
-    def _by_argument(self, arrays: Sequence[Flat]) -> Any:
-        components = {
-            slot: component
-            for slots, array in zip(self._gradients, arrays, strict=True)
-            for slot, component in zip(slots, array, strict=True)
-        }
-        parts = []
-        for name in self.wrt:
-            argument = self.traced.arguments[name]
-            found = [components[slot] for slot in self.traced.places[name]]
-            by_row = self.options.reduce is None or name in self.options.batched
-            parts.append(
-                unflatten_rows(argument, found)
-                if by_row
-                else unflatten(argument, [float(x) for x in found])
-            )
-        return self.gradient_type(*parts)
+    def _reader(self, name: str) -> Callable[[Flat], Any]:
+        if self.options.reduce is not None and name not in self.options.batched:
+            return super()._reader(name)
+        argument = self.traced.arguments[name]
+        return lambda part: unflatten_rows(argument, list(part))
+
+    def fast_call(self, names: Sequence[str], types: Sequence[type]) -> FastCall:
+        """The call of arguments with these names and types; None if they cannot be plain."""
+        arguments, batched = self.traced.arguments, self.options.batched
+        rest = [k for k, name in enumerate(names) if name not in batched]
+        vector_of = vector_reader([arguments[names[k]] for k in rest], [types[k] for k in rest])
+        if vector_of is None:
+            return None
+        rows = {k: arguments[name] for k, name in enumerate(names) if name in batched}
+        run = rows_caller(self.run, self.traced.program.given, rows, getitem, len(names))
+        unpack = self.unpack
+
+        def call(args: tuple[Any, ...]) -> Any:
+            result = run(vector_of([args[k] for k in rest]), args)
+            return None if result is None else unpack(result)
+
+        return call
+
+    @cached_property
+    def fast_flat(self) -> FastFlat:
+        """The call of `flat`; None if it takes more by name than the rows."""
+        given = self.traced.program.given
+        if self._given < given:
+            return None
+        rows = {name: self.traced.arguments[name] for name in self.options.batched}
+        return rows_caller(self.run, given, rows, dict.get, len(rows))
 
     def differing(self) -> set[int]:
         """The places of the flat results that loops compute otherwise than the text of one row."""

@@ -6,7 +6,7 @@ structure, so that a graph of the same structure over other data is not compiled
 """
 
 from collections import namedtuple
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
@@ -26,6 +26,7 @@ from gradcompile.nests import Rolled
 from gradcompile.options import GRAD, VALUE, Mode, Options
 from gradcompile.passes import run_passes
 from gradcompile.passes.capture import capture
+from gradcompile.plain import is_vector, vector_reader
 from gradcompile.reverse import reverse
 from gradcompile.roll import is_regular, roll
 from gradcompile.roll.arrays import stem
@@ -38,6 +39,12 @@ SMALL = 400
 """A program of at most so many instructions before differentiation stays straight-line."""
 
 Flat = np.ndarray[Any, np.dtype[np.float64]]
+
+FastCall = Callable[[tuple[Any, ...]], Any] | None
+"""The call of a kernel, of the tuple of its arguments; it gives None if they are not plain."""
+
+FastFlat = Callable[[Any, Mapping[str, Any]], Any] | None
+"""The same of `Kernel.flat`: of the vector, and the rest by name."""
 
 
 _machines: dict[tuple[Callable[..., Any], int, bool], Any] = {}
@@ -290,9 +297,17 @@ class Build:
         lines = len(self.source.splitlines())
         return BuildReport(dict(self.stages.seconds), self.code.rolled, lines, rules)
 
-    def run(self, inputs: Flat) -> Any:
-        """The flat result by machine code."""
-        return self.machine(inputs, *self.constants)
+    @cached_property
+    def run(self) -> Callable[..., Any]:
+        """The flat result by machine code, of contiguous float64 inputs: it looks at no types."""
+        return self._entry()
+
+    def _entry(self) -> Callable[..., Any]:
+        """The machine code as a function of what comes before the constants."""
+        from gradcompile.jit import entry
+
+        machine, constants = entry(self.machine), self.constants
+        return (lambda *given: machine(*given, *constants)) if constants else machine
 
     @cached_property
     def gradient_type(self) -> type[Any]:
@@ -301,29 +316,64 @@ class Build:
         fields = [name if name.lstrip("_") in self.wrt else name.lstrip("_") for name in self.wrt]
         return namedtuple("Gradient", fields, rename=True)
 
-    def unpack(self, result: Any) -> Any:
-        """The kernel's flat result in the structure that the user knows."""
+    @cached_property
+    def unpack(self) -> Callable[[Any], Any]:
+        """What gives the kernel's flat result the structure that the user knows."""
         if self.mode is VALUE:
-            if self.traced.result == NUMBER:
-                return result
-            return unflatten(self.traced.result, result.tolist())
+            return (lambda result: result) if self.traced.result == NUMBER else self._value
+        gradient, is_single = self._gradient, len(self._gradients) == 1
         if self.mode is GRAD:
-            return self._gradient(result)
-        value, gradient = result
-        return value, self._gradient(gradient)
+            return gradient if is_single else lambda arrays: gradient(*arrays)
 
-    def _gradient(self, flat: Flat) -> Any:
-        parts = []
-        start = 0
-        for name in self.wrt:
-            argument = self.traced.arguments[name]
-            part = flat[start : start + argument.size]
-            is_array = argument.kind == "array"
-            parts.append(
-                part.reshape(argument.keys) if is_array else unflatten(argument, part.tolist())
-            )
-            start += argument.size
-        return self.gradient_type(*parts)
+        def value_and_gradient(result: Any) -> Any:
+            value, array = result
+            return value, gradient(array)
+
+        def value_and_gradients(result: Any) -> Any:
+            value, *arrays = result
+            return value, gradient(*arrays)
+
+        return value_and_gradient if is_single else value_and_gradients
+
+    def _value(self, result: Flat) -> Any:
+        """The nested value in the structure that the function returned."""
+        return unflatten(self.traced.result, result.tolist())
+
+    @property
+    def _gradients(self) -> list[list[int]]:
+        """The slots of the components of each array that a gradient consists of."""
+        return [self.slots]
+
+    @cached_property
+    def _gradient(self) -> Callable[..., Any]:
+        """What makes the namedtuple of the arrays that a gradient consists of."""
+        make = self.gradient_type._make
+        parts = [(*self._place(name), self._reader(name)) for name in self.wrt]
+        # Numbers, and a single argument, are so frequent that they go without any detour.
+        if parts and all(read is _number for *_, read in parts):
+            return lambda numbers: make(numbers.tolist())
+        if len(parts) == 1:
+            ((*_, whole),) = parts
+            return lambda array: make((whole(array),))
+        return lambda *arrays: make([read(arrays[k][place]) for k, place, read in parts])
+
+    def _place(self, name: str) -> tuple[int, slice]:
+        """Where the gradient by an argument is: in which array, and there."""
+        place = self.traced.places[name]
+        for number, slots in enumerate(self._gradients):
+            if place.start in slots:
+                start = slots.index(place.start)
+                return number, slice(start, start + len(place))
+        return 0, slice(0)  # by nothing
+
+    def _reader(self, name: str) -> Callable[[Flat], Any]:
+        """What gives the components by an argument its structure."""
+        argument = self.traced.arguments[name]
+        if argument == NUMBER:
+            return _number
+        if argument.kind == "array":
+            return lambda part: part.reshape(argument.keys)
+        return lambda part: unflatten(argument, part.tolist())
 
     def interpret(self, inputs: Sequence[float]) -> Any:
         """The flat result by the interpreter; an error at the first nan or inf.
@@ -335,22 +385,27 @@ class Build:
         flat = [np.array(x) if isinstance(x, list) else x for x in outputs]
         return flat[0] if len(flat) == 1 else tuple(flat)
 
-    def fast_call(self) -> Callable[[tuple[Any, ...]], Any] | None:
-        """A function of the arguments' tuple, if all of them are numbers; else None."""
-        if any(s != NUMBER for s in (*self.traced.arguments.values(), self.traced.result)):
+    def fast_call(self, names: Sequence[str], types: Sequence[type]) -> FastCall:
+        """The call of arguments with these names and types; None if they cannot be plain."""
+        read = vector_reader([self.traced.arguments[name] for name in names], types)
+        if read is None:
             return None
-        if self.constants:
+        run, unpack = self.run, self.unpack
+
+        def call(args: tuple[Any, ...]) -> Any:
+            vector = read(args)
+            return None if vector is None else unpack(run(vector))
+
+        return call
+
+    @cached_property
+    def fast_flat(self) -> FastFlat:
+        """The call of `flat`; None if it takes arguments by name."""
+        if len(self.slots) < len(self.traced.program.inputs):
             return None
-        run, array, float64, gradient = (
-            self.machine, np.array, np.float64, self.gradient_type,
-        )  # fmt: skip
-        if self.mode is VALUE:
-            return lambda args: run(array(args, float64))
-        if self.mode is GRAD:
-            return lambda args: gradient(*run(array(args, float64)).tolist())
+        run, shape = self.run, (len(self.slots),)
+        return lambda x, others: None if others or not is_vector(x, shape) else run(x)
 
-        def value_and_grad(args: tuple[Any, ...]) -> Any:
-            value, flat = run(array(args, float64))
-            return value, gradient(*flat.tolist())
 
-        return value_and_grad
+def _number(part: Flat) -> float:
+    return part.item()

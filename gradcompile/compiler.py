@@ -164,6 +164,7 @@ class CompiledFunction:
         self._graph = graph
         self._signature = _signature(function, graph)
         self._traces: dict[tuple[tuple[str, Structure], ...], Traced] = {}
+        self._newest = graph
         self.wrt = _wrt_names(options.wrt, list(self._signature.parameters))
         self.value = self._kernel(VALUE)
         self.grad = self._kernel(GRAD)
@@ -274,7 +275,7 @@ class CompiledFunction:
         key = tuple(structures.items())
         if key not in self._traces:
             assert self._function is not None
-            self._traces[key] = trace_function(
+            self._newest = self._traces[key] = trace_function(
                 self._function, self.name, bound, structures, self.options.check_domain
             )
         return leaves, self._traces[key]
@@ -290,11 +291,15 @@ class CompiledFunction:
 
     def _flatten(self, name: str, argument: Any) -> tuple[list[Any], Structure]:
         try:
-            return flatten(argument, is_leaf=lambda x: isinstance(x, Value))
+            return flatten(argument, self._is_leaf)
         except TypeError as error:
             raise TypeError(f"{self.name}: argument {name!r}: {error}") from None
         except RecursionError:
             raise ValueError(f"{self.name}: argument {name!r} is nested too deeply") from None
+
+    def _is_leaf(self, node: Any) -> bool:
+        """Is it something in an argument that is taken for a number, though it is none?"""
+        return isinstance(node, Value)
 
     def _leaves(self, name: str, argument: Any, expected: Structure) -> list[float]:
         leaves, structure = self._flatten(name, argument)
@@ -307,9 +312,7 @@ class CompiledFunction:
 
     def _latest(self) -> Traced:
         """The program to show when no arguments are given."""
-        if self._graph is not None:
-            return self._graph
-        if not self._traces:
+        if self._newest is None:
             try:
                 self._trace(*self._numbers())
             except Exception as error:
@@ -317,7 +320,8 @@ class CompiledFunction:
                     f"{self.name} has not been called yet, so the shapes of its arguments are not "
                     f"known, and it does not work on plain numbers ({error}); call it once first"
                 ) from error
-        return next(reversed(self._traces.values()))
+        assert self._newest is not None
+        return self._newest
 
     def _numbers(self) -> tuple[tuple[float, ...], dict[str, float]]:
         """A call with a number for each argument."""

@@ -2,7 +2,8 @@
 
 A kernel owns one `Build` for each structure of arguments it was called with. The public call packs
 the arguments into one flat array, runs the machine code and unpacks the result; it does nothing
-else, so that a small function stays fast.
+else, so that a small function stays fast. Plain arguments, those of a training loop, are not looked
+through in every call: the build that they led to takes the next ones as well.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,11 +13,15 @@ import numpy as np
 
 from gradcompile.ir import Program
 from gradcompile.options import Mode
+from gradcompile.plain import PLAIN
 from gradcompile.trace import Traced
 
 if TYPE_CHECKING:
-    from gradcompile.build import Build, Flat
+    from gradcompile.build import Build, FastCall, FastFlat, Flat
     from gradcompile.compiler import CompiledFunction
+
+NONE = (None, None)
+"""No build, and no fast way to call it."""
 
 
 class Kernel:
@@ -31,14 +36,15 @@ class Kernel:
         self._owner = owner
         self._mode = mode
         self._builds: dict[Traced, Build] = {}
-        self._fast: dict[tuple[type, ...], Callable[[tuple[Any, ...]], Any]] = {}
+        self._fast: dict[tuple[type, ...], tuple[Build | None, FastCall]] = {}
+        self._fast_flat: dict[Traced | None, FastFlat] = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What the kernel computes, for the arguments of the original function."""
         if not kwargs:
-            fast = self._fast.get(tuple(map(type, args)))
-            if fast is not None:
-                return fast(args)
+            _, fast = self._fast.get(tuple(map(type, args)), NONE)
+            if fast is not None and (result := fast(args)) is not None:
+                return result
         return self._general_call(args, kwargs)
 
     def _general_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -48,12 +54,18 @@ class Kernel:
         build = self._build(traced)
         if self._owner.options.check_domain:
             return build.unpack(build.interpret(leaves))
+        result = build.unpack(build.run(np.array(leaves, np.float64)))
+        self._remember(build, args, kwargs)
+        return result
+
+    def _remember(self, build: "Build", args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Let the build take the next arguments of these types, if they can be plain."""
         types = tuple(map(type, args))
-        if not kwargs and len(args) == len(traced.arguments) and set(types) <= {float, np.float64}:
-            fast = build.fast_call()
-            if fast is not None:
-                self._fast[types] = fast
-        return build.unpack(build.run(np.array(leaves, np.float64)))
+        if kwargs or not PLAIN.issuperset(types) or self._fast.get(types, NONE)[0] is build:
+            return
+        names = list(self._owner._signature.parameters)
+        if len(names) == len(types):
+            self._fast[types] = build, build.fast_call(names, types)
 
     def _build(self, traced: Traced | None = None) -> "Build":
         traced = traced or self._owner._latest()
@@ -105,6 +117,9 @@ class Kernel:
     def flat(self, x: Any, /, **others: Any) -> Any:
         """The kernel on one flat vector, as `scipy.optimize` wants it.
 
+        The vector, and the rows of a batched function, are read as the arguments of calls before,
+        the latest new structure of them. So a function has to be called once before, a graph not.
+
         Args:
             x: the differentiated inputs, in order, as one vector.
             others: the arguments that are not differentiated by, by name.
@@ -113,17 +128,25 @@ class Kernel:
             A float, a float64 vector, or both, by kernel.
 
         Raises:
-            ValueError: the vector has another length.
+            ValueError: the vector has another length, or the kernel differentiates by rows.
             TypeError: an argument is missing.
         """
+        fast = self._fast_flat.get(self._owner._newest)
+        if fast is not None and (result := fast(x, others)) is not None:
+            return result
         build = self._build()
+        result = self._general_flat(build, x, others)
+        self._fast_flat[build.traced] = build.fast_flat
+        return result
+
+    def _general_flat(self, build: "Build", x: Any, others: dict[str, Any]) -> Any:
         vector = self._vector(build, x)
         if len(build.slots) != len(build.traced.program.inputs):
             vector = self._with_others(build, vector, others)
         return build.run(vector)
 
     def _vector(self, build: "Build", x: Any) -> "Flat":
-        vector = np.ascontiguousarray(x, dtype=np.float64)
+        vector = np.require(np.ascontiguousarray(x, dtype=np.float64), requirements="A")
         if vector.shape != (len(build.slots),):
             expected = (len(build.slots),)
             raise ValueError(f"flat: expected a vector of shape {expected}, got {vector.shape}")

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from gradcompile.plain import Array, is_plain
 from gradcompile.tree import NUMBER, Structure, unflatten
 
-Matrices = tuple[np.ndarray[Any, np.dtype[np.float64]], ...]
-
-FLOAT = np.dtype(np.float64)
+Matrices = tuple[Array, ...]
 
 
 @dataclass(frozen=True)
@@ -37,8 +36,8 @@ def rows_of(argument: Any) -> Rows:
         TypeError: it is no array of real numbers.
         ValueError: it has no axis of rows, or elements that are masked.
     """
-    if type(argument) is np.ndarray and argument.dtype is FLOAT and argument.flags.aligned:
-        if argument.ndim == 2:  # what is given in every step of a training loop
+    if is_plain(argument):
+        if argument.ndim == 2:
             return Rows(_row(argument.shape[1:]), (argument,), (argument.shape,))
         if argument.ndim == 1:
             return Rows(NUMBER, (argument[:, np.newaxis],), (argument.shape,))

@@ -21,7 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     # 0: what operations mean, and helpers that know nothing of the package
     (
         "ieee", "ops", "operators", "syntax", "names", "tree", "template", "cache", "collector",
-        "stages", "functions", "batches", "products", "vector", "threads", "rows",
+        "stages", "functions", "batches", "products", "vector", "threads", "plain", "rows",
     ),
     # 1: the two representations of a computation
     ("value", "ir"),

@@ -99,7 +99,7 @@ def assert_near(found, expected, tolerance=1e-12):
 def by_text(kernel, *args, **kwargs):
     """What a kernel's text gives under CPython, in watched arrays."""
     leaves, matrices, traced = kernel._owner.read(args, kwargs)
-    build = kernel._batch_build(traced)
+    build = kernel._build(traced)
     names = {}
     exec(compile(build.source, "<batch>", "exec"), names)
     names["empty"] = garbage
@@ -522,7 +522,7 @@ def test_a_flat_vector_of_some_parameters():
     f = gdc.compile(line, batched="x", wrt="b", reduce="sum", cache=False, name="line")
     f.value_and_grad._owner.read((2.0, [1.0, 3.0], [1.0, 2.0]), {})
     build = f.value_and_grad._build()
-    build.machine = lambda *given: build.function(*given, *build.constants)
+    build.run = lambda *given: build.function(*given, *build.constants)
     value, slopes = f.value_and_grad.flat([1.0, 3.0], a=2.0, x=np.array([1.0, 2.0]))
     assert value == 4.0
     assert slopes.tolist() == [4.0, -4.0]

@@ -82,6 +82,15 @@ def jit(
     return dispatcher
 
 
+def entry(dispatcher: Any) -> Any:
+    """The machine code that `jit` made, without the dispatcher, which looks at types in every call.
+
+    It is for arguments that are known to be float64 arrays of the right dimensions, aligned, and
+    contiguous where that was said; only their dimensions are looked at.
+    """
+    return next(iter(dispatcher.overloads.values())).entry_point
+
+
 class Entries(types.CPointer):
     """The entries of an array, as the parts of a split text are given them.
 
