@@ -354,33 +354,65 @@ class _Emitter:
         )  # fmt: skip
 
     def _steps(self, steps: Sequence[Step]) -> Iterator[str]:
-        for step in steps:
-            product = self._product(step) if isinstance(step, Loop) else ""
-            if product:
-                yield product
-            elif isinstance(step, Loop):
+        done = 0
+        while done < len(steps):
+            step = steps[done]
+            call, count = self._product(steps[done : done + 2])
+            if call:
+                yield call
+                done += count
+                continue
+            done += 1
+            if isinstance(step, Loop):
                 yield f"for {self.letters[step.index]} in {self._rounds(step.index)}:"
                 yield from (f"    {line}" for line in self._steps(step.body))
             else:
                 yield from self._assignment(step)
 
-    def _product(self, loop: Loop) -> str:
-        """The call that computes a loop as a product of matrices; "" if there is none for it."""
-        if not loop.is_product:
+    def _product(self, steps: Sequence[Step]) -> tuple[str, int]:
+        """The call that does what steps do, and how many of them; "" if there is none.
+
+        Args:
+            steps: a step, and the one after it: a product, to which the first may give a start.
+        """
+        if isinstance(steps[0], Loop) and steps[0].is_product:
+            return self._added(steps[0]), 1
+        if len(steps) == 2 and isinstance(steps[1], Loop) and steps[1].is_product:
+            return self._computed(steps[0], steps[1]), 2
+        return "", 1
+
+    def _computed(self, first: Step, loop: Loop) -> str:
+        """A product and what it begins with: nothing, or the same for a whole row."""
+        *indices, i = _indices([loop])
+        (start, *more), (step,) = list(assignments([first])), list(assignments([loop]))
+        if more or start.place != step.place or start.adds or i not in step.place.indices():
             return ""
+        matrices = self._factors(loop)
+        if start.value == Const(0.0):
+            return self._call("set_product", matrices)
+        if isinstance(start.value, Place) and set(start.value.indices()) == {indices[0]}:
+            return self._call("set_affine", [*matrices, (start.value, [indices[0]])])
+        return ""
+
+    def _added(self, loop: Loop) -> str:
+        """What is added to an array, by loops marked as a product."""
         (step,) = assignments([loop])
         k, *_, i = _indices([loop])
         if isinstance(step.value, Place):
-            matrices = [(step.place, [k]), (step.value, [k, i])]
-            return self._call("add_sums", matrices)
-        _, m, _ = _indices([loop])
+            return self._call("add_sums", [(step.place, [k]), (step.value, [k, i])])
+        is_inner = i not in step.place.indices()
+        return self._call("add_inner_products" if is_inner else "add_product", self._factors(loop))
+
+    def _factors(self, loop: Loop) -> "list[tuple[Place, list[Index]]]":
+        """The result of a product and its factors, each with the indices of its dimensions."""
+        (step,) = assignments([loop])
+        k, m, i = _indices([loop])
         a, b = places(step.value)
         if k not in a.indices():
             a, b = b, a
         if i in step.place.indices():
-            return self._call("add_product", [(step.place, [k, i]), (a, [k, m]), (b, [m, i])])
-        matrices = [(step.place, [k, m]), (a, [k, i]), (b, [m, i])]
-        return self._call("add_inner_products", matrices)
+            return [(step.place, [k, i]), (a, [k, m]), (b, [m, i])]
+        return [(step.place, [k, m]), (a, [k, i]), (b, [m, i])]
 
     def _call(self, function: str, matrices: Sequence[tuple[Place, list[Index]]]) -> str:
         found = [self._matrix(*matrix) for matrix in matrices]

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from gradcompile import products
 from gradcompile.ops import TABLE
-from gradcompile.products import add_inner_products, add_product, add_sums
 
 MODULUS = (1 << 127) - 1
 """A prime, of which fingerprints are the remainders: two agree by chance once in 10**38."""
@@ -177,9 +177,7 @@ _OBJECTS: dict[str, Callable[..., Any]] = {
     "array": lambda values: np.array(values, object),
     "columns": _columns,
     "scratch": lambda *shape: np.full(shape, apply("empty"), object),
-    "add_product": add_product,
-    "add_inner_products": add_inner_products,
-    "add_sums": add_sums,
+    **products.FUNCTIONS,
 }
 """What makes arrays, here of fingerprints, and what goes through them."""
 

@@ -15,7 +15,7 @@ import ast
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 
-from gradcompile import ieee, vector
+from gradcompile import ieee, products, vector
 from gradcompile.split import cut, kept
 
 LINE = 100
@@ -31,8 +31,7 @@ HELPERS = {
     "array": "numpy", "empty": "numpy", "zeros": "numpy", "float64": "numpy",
     "inf": "math", "nan": "math", "columns": "gradcompile.batches",
     "scratch": "gradcompile.batches",
-    "add_product": "gradcompile.products", "add_inner_products": "gradcompile.products",
-    "add_sums": "gradcompile.products",
+    **dict.fromkeys(products.FUNCTIONS, "gradcompile.products"),
 }  # fmt: skip
 """What emitted code imports from elsewhere than `gradcompile.ieee`."""
 

@@ -11,6 +11,43 @@ import numpy as np
 Matrix = np.ndarray[Any, np.dtype[np.float64]]
 
 
+def set_product(c: Matrix, a: Matrix, b: Matrix) -> None:
+    """`c[:] = a @ b`, where the elements of each row of `b` and of `c` are neighbours in memory.
+
+    Args:
+        c: has a row for each of `a`, and a column for each of `b`.
+        a: has a column for each row of `b`.
+        b: shares no memory with `c`.
+
+    Example:
+        >>> c = np.empty((2, 1))
+        >>> set_product(c, np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[5.0], [6.0]]))
+        >>> c
+        array([[17.],
+               [39.]])
+    """
+    c[:] = a @ b
+
+
+def set_affine(c: Matrix, a: Matrix, b: Matrix, d: Matrix) -> None:
+    """`c[:] = a @ b + d[:, newaxis]`, as `set_product`: what a layer of neurons computes.
+
+    Args:
+        c: has a row for each of `a`, and a column for each of `b`.
+        a: has a column for each row of `b`.
+        b: shares no memory with `c`.
+        d: a vector, with an element for each row of `a`.
+
+    Example:
+        >>> c = np.empty((2, 1))
+        >>> set_affine(c, np.eye(2), np.array([[5.0], [6.0]]), np.array([1.0, 2.0]))
+        >>> c
+        array([[6.],
+               [8.]])
+    """
+    c[:] = a @ b + d[:, np.newaxis]
+
+
 def add_product(c: Matrix, a: Matrix, b: Matrix) -> None:
     """`c += a @ b`, where the elements of each row of `b` and of `c` are neighbours in memory.
 
@@ -60,3 +97,9 @@ def add_sums(c: Matrix, a: Matrix) -> None:
         array([4., 8.])
     """
     c += a.sum(axis=1)
+
+
+FUNCTIONS = {
+    f.__name__: f for f in (set_product, set_affine, add_product, add_inner_products, add_sums)
+}
+"""What emitted code may call, by name."""

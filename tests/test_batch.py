@@ -572,14 +572,17 @@ def deep(layers, x, y):
     return (sum(h) - y) ** 2
 
 
-ACTIVATIONS = [gdc.tanh, gdc.sigmoid, gdc.softplus, gdc.atan, gdc.relu, gdc.sin, gdc.erf]
+ACTIVATIONS = [
+    gdc.tanh, gdc.sigmoid, gdc.softplus, gdc.atan, gdc.relu, gdc.sin, gdc.erf, gdc.asinh, gdc.cos,
+    gdc.sinh, gdc.gelu,
+]  # fmt: skip
 """Layers of different width and activation share no loops, so the text comes in parts."""
 
 
 @pytest.mark.parametrize("engine", ["text", pytest.param("machine", marks=pytest.mark.slow)])
 def test_a_larger_network(engine):
     f = gdc.compile(deep, batched=("x", "y"), wrt=["layers", "x"])
-    widths = (4, 5, 7, 6, 8, 5, 6, 3)
+    widths = (4, 5, 7, 6, 8, 5, 6, 3, 7, 4, 6, 5)
     arguments = {"layers": layers(*widths), "x": numbers(40, 245, 4), "y": numbers(41, 245)}
     if engine == "text":
         found = by_text(f.value_and_grad, **arguments)

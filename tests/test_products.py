@@ -9,7 +9,14 @@ import pytest
 import gradcompile as gdc
 from gradcompile import nn
 from gradcompile.jit import register_numba, tiles
-from gradcompile.products import add_inner_products, add_product
+from gradcompile.products import (
+    FUNCTIONS,
+    add_inner_products,
+    add_product,
+    add_sums,
+    set_affine,
+    set_product,
+)
 
 register_numba()
 
@@ -28,16 +35,25 @@ SHAPES = [
 
 @pytest.fixture(scope="module", params=[2, 4, 8])
 def compiled(request):
-    """Both functions in machine code, for vectors of so many numbers."""
+    """The functions in machine code, by name, for vectors of so many numbers."""
     before = tiles.WIDTH, tiles.VECTOR
     tiles.WIDTH, tiles.VECTOR = request.param, tiles.ir.VectorType(tiles.DOUBLE, request.param)
     matrix = numba.types.Array(numba.float64, 2, "A")
-    signature = numba.void(matrix, matrix, matrix)
+    vector = numba.types.Array(numba.float64, 1, "A")
+
+    def jitted(function, *operands):
+        return numba.njit(numba.void(*operands))(function)
+
     try:
-        yield (
-            numba.njit(signature)(lambda c, a, b: add_product(c, a, b)),
-            numba.njit(signature)(lambda c, a, b: add_inner_products(c, a, b)),
-        )
+        yield {
+            "set_product": jitted(lambda c, a, b: set_product(c, a, b), *[matrix] * 3),
+            "set_affine": jitted(lambda c, a, b, d: set_affine(c, a, b, d), *[matrix] * 3, vector),
+            "add_product": jitted(lambda c, a, b: add_product(c, a, b), *[matrix] * 3),
+            "add_inner_products": jitted(
+                lambda c, a, b: add_inner_products(c, a, b), *[matrix] * 3
+            ),
+            "add_sums": jitted(lambda c, a: add_sums(c, a), vector, matrix),
+        }
     finally:
         tiles.WIDTH, tiles.VECTOR = before
 
@@ -56,16 +72,38 @@ def layouts(rng, rows, columns):
     yield rng.normal(size=(rows, columns))[::-1]
 
 
+@pytest.mark.parametrize("name", ["set_product", "set_affine", "add_product"])
 @pytest.mark.parametrize(("rows", "terms", "length"), SHAPES)
-def test_a_product_is_that_of_numpy(compiled, rng, rows, terms, length):
+def test_a_product_is_that_of_numpy(compiled, rng, name, rows, terms, length):
     for a in layouts(rng, rows, terms):
         around, c = padded(rng, rows, length)
         _, b = padded(rng, terms, length)
-        before, expected = around.copy(), c + a @ b
-        compiled[0](c, a, b)
+        others = [rng.normal(size=2 * rows)[::2]] if name == "set_affine" else []
+        before, expected = around.copy(), c.copy()
+        FUNCTIONS[name](expected, a, b, *others)
+        compiled[name](c, a, b, *others)
         np.testing.assert_allclose(c, expected, rtol=1e-13, atol=1e-13)
         c[:] = before[1:-1, 1:-2]
         np.testing.assert_array_equal(around, before)
+
+
+def test_a_product_sets_what_was_nan(compiled, rng):
+    a, b = rng.normal(size=(5, 3)), rng.normal(size=(3, 30))
+    c = np.full((5, 30), np.nan)
+    compiled["set_product"](c, a, b)
+    np.testing.assert_allclose(c, a @ b, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize(("rows", "columns", "length"), [s for s in SHAPES if s[1]])
+def test_sums_are_those_of_numpy(compiled, rng, rows, columns, length):
+    around, c = padded(rng, rows, columns)
+    _, a = padded(rng, rows, length)
+    before, column = around.copy(), c[:, columns // 2]
+    expected = column + a.sum(axis=1)
+    compiled["add_sums"](column, a)
+    np.testing.assert_allclose(column, expected, rtol=1e-13, atol=1e-13)
+    c[:] = before[1:-1, 1:-2]
+    np.testing.assert_array_equal(around, before)
 
 
 @pytest.mark.parametrize(("rows", "columns", "length"), SHAPES)
@@ -74,7 +112,7 @@ def test_inner_products_are_those_of_numpy(compiled, rng, rows, columns, length)
     _, a = padded(rng, rows, length)
     _, b = padded(rng, columns, length)
     before, expected = around.copy(), c + a @ b.T
-    compiled[1](c, a, b)
+    compiled["add_inner_products"](c, a, b)
     np.testing.assert_allclose(c, expected, rtol=1e-13, atol=1e-13)
     c[:] = before[1:-1, 1:-2]
     np.testing.assert_array_equal(around, before)
@@ -84,14 +122,14 @@ def test_nan_and_inf_stay_where_they_belong(compiled):
     a, b = np.ones((5, 6)), np.ones((6, 29))
     b[2, 28], b[3, 0] = np.nan, np.inf
     found = np.zeros((5, 29))
-    compiled[0](found, a, b)
+    compiled["add_product"](found, a, b)
     assert np.isnan(found[:, 28]).all()
     assert np.isinf(found[:, 0]).all()
     assert (found[:, 1:28] == 6).all()
     inner = np.zeros((5, 7))
     left, right = np.ones((5, 29)), np.ones((7, 29))
     right[6, 28], left[4, 0] = np.nan, np.inf
-    compiled[1](inner, left, right)
+    compiled["add_inner_products"](inner, left, right)
     assert np.isnan(inner[:, 6]).all()
     assert np.isinf(inner[4, :6]).all()
     assert (inner[:4, :6] == 29).all()
@@ -114,7 +152,9 @@ def test_layers_are_products_forward_and_backward(rng):
     x, y = rng.normal(size=(70, 6)), rng.normal(size=70)
     value, gradient = loss.value_and_grad(params, x, y)
     source = loss.source
-    assert source.count("add_product(") == 5  # three layers forward, two backward
+    assert source.count("set_affine(") == 2  # forward
+    assert source.count("add_product(") == 1  # to a bias from which the target is taken away
+    assert source.count("set_product(") == 2  # backward
     assert source.count("add_inner_products(") == 3
     by_python, of_python = loss.value_and_grad.python(params, (x, y.reshape(-1, 1)))
     assert value == pytest.approx(by_python, rel=1e-13)
@@ -164,4 +204,4 @@ def test_small_sums_stay_loops(rng, outputs, terms, are_products):
 
     w, x = rng.normal(size=(outputs, terms)), rng.normal(size=(50, terms))
     assert f(w, x) == pytest.approx(np.tanh(x @ w.T).sum(), rel=1e-12)
-    assert ("add_product(" in f.value.source) == are_products
+    assert ("set_product(" in f.value.source) == are_products

@@ -145,7 +145,7 @@ def test_demo_moons(capsys, tmp_path, monkeypatch):
     for text in (
         "100 points, 337 parameters, 65,818 nodes",
         "hinges = [(1 - margin).relu() for margin in margins]",
-        "add_product(s3, params2[:, 0:16], relu1)",
+        "set_affine(s3, params2[:, 0:16], relu1, params2[:, 16])",
         "0.89584410286832",
         "1.72359053369720",
         "0.0109783701",

@@ -12,6 +12,7 @@ The code of a product is a function of its own, one in each module that calls it
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 from llvmlite import binding as llvm
@@ -21,7 +22,7 @@ from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin
 
-from gradcompile.products import add_inner_products, add_product, add_sums
+from gradcompile.products import add_inner_products, add_product, add_sums, set_affine, set_product
 
 ROWS = 4
 """The rows of a tile; for inner products, its columns as well."""
@@ -51,7 +52,9 @@ VECTOR = ir.VectorType(DOUBLE, WIDTH)
 def register_products() -> None:
     """Tell numba what the functions of `products.py` mean."""
     kinds: list[tuple[Callable[..., None], int, Build]] = [
-        (add_product, 3, _add_product),
+        (set_product, 3, _product(_zero)),
+        (set_affine, 4, _product(_element)),
+        (add_product, 3, _product(_before)),
         (add_inner_products, 3, _add_inner),
         (add_sums, 2, _add_sums),
     ]
@@ -121,37 +124,73 @@ def _define(function: Any, build: Build) -> None:
 # --- products ------------------------------------------------------------------------------------
 
 
-def _add_product(builder: Any, c: Matrix, a: Matrix, b: Matrix) -> None:
-    whole = _whole(builder, c.columns, VECTORS * WIDTH)
-    with _each(builder, _word(0), whole, VECTORS * WIDTH) as i:
-        _product_tiles(builder, c, a, b, i, [None] * VECTORS)
-    with _each(builder, whole, c.columns, WIDTH) as i:
-        _product_tiles(builder, c, a, b, i, [_mask(builder, builder.sub(c.columns, i), WIDTH)])
+Start = Callable[..., Any]
+"""What a vector of a product begins with, before anything is added to it."""
+
+
+def _zero(builder: Any, row: Any, place: Any, mask: Any) -> Any:
+    return _zeros(place.type.pointee)
+
+
+def _before(builder: Any, row: Any, place: Any, mask: Any) -> Any:
+    """What is there."""
+    return _load(builder, place, mask)
+
+
+def _element(builder: Any, row: Any, place: Any, mask: Any, d: Matrix) -> Any:
+    """The element of a vector that belongs to the row."""
+    element = builder.load(_pointer(builder, d, row, _word(0), DOUBLE), align=8)
+    return _repeated(builder, element, WIDTH)
+
+
+def _product(start: Start) -> Build:
+    def build(builder: Any, c: Matrix, a: Matrix, b: Matrix, *others: Matrix) -> None:
+        begin = partial(start, builder, **dict(zip("d", others, strict=False)))
+        tiles = partial(_product_tiles, builder, c, a, b, begin)
+        whole = _whole(builder, c.columns, VECTORS * WIDTH)
+        with _each(builder, _word(0), whole, VECTORS * WIDTH) as i:
+            tiles(i, [None] * VECTORS)
+        with _each(builder, whole, c.columns, WIDTH) as i:
+            tiles(i, [_mask(builder, builder.sub(c.columns, i), WIDTH)])
+
+    return build
 
 
 def _product_tiles(
-    builder: Any, c: Matrix, a: Matrix, b: Matrix, i: Any, masks: Sequence[Any]
+    builder: Any, c: Matrix, a: Matrix, b: Matrix, begin: Start, i: Any, masks: Sequence[Any]
 ) -> None:
     """All rows of the product; a vector for each mask from column `i` on."""
     tall = TALL if WIDTH == 8 else ROWS
     whole = _whole(builder, c.rows, tall)
     with _each(builder, _word(0), whole, tall) as k:
-        _product_tile(builder, c, a, b, _rows(builder, k, c.rows, tall), i, masks)
+        rows = _rows(builder, k, c.rows, tall)
+        _product_tile(builder, c, a, b, begin, rows, i, masks)
     with _each(builder, whole, c.rows, ROWS) as k:
-        _product_tile(builder, c, a, b, _rows(builder, k, c.rows), i, masks)
+        rows = _rows(builder, k, c.rows)
+        _product_tile(builder, c, a, b, begin, rows, i, masks)
 
 
 def _product_tile(
-    builder: Any, c: Matrix, a: Matrix, b: Matrix, rows: Sequence[Any], i: Any, masks: Sequence[Any]
+    builder: Any,
+    c: Matrix,
+    a: Matrix,
+    b: Matrix,
+    begin: Start,
+    rows: Sequence[Any],
+    i: Any,
+    masks: Sequence[Any],
 ) -> None:
     """Some rows of the product; a vector for each mask from column `i` on."""
     b, c = _contiguous(b), _contiguous(c)
     columns = [builder.add(i, _word(v * WIDTH)) for v in range(len(masks))]
     places = [[_pointer(builder, c, row, column) for column in columns] for row in rows]
-    tile = [[_Variable(builder, x) for x in _load_all(builder, line, masks)] for line in places]
+    tile = [
+        [_Variable(builder, begin(row, *found)) for found in zip(line, masks, strict=True)]
+        for row, line in zip(rows, places, strict=True)
+    ]
     with _each(builder, _word(0), b.rows, 1) as m:
         read = [_pointer(builder, b, m, column) for column in columns]
-        read = _load_all(builder, read, masks)
+        read = [_load(builder, *found) for found in zip(read, masks, strict=True)]
         for row, line in zip(rows, tile, strict=True):
             factor = builder.load(_pointer(builder, a, row, m, DOUBLE), align=8)
             _add_products(builder, line, _repeated(builder, factor, WIDTH), read)
@@ -320,10 +359,6 @@ def _mask(builder: Any, count: Any, width: int) -> Any:
     """Which elements of a vector are among the first so many."""
     numbers = ir.Constant(ir.VectorType(WORD, width), list(range(width)))
     return builder.icmp_signed("<", numbers, _repeated(builder, count, width))
-
-
-def _load_all(builder: Any, places: Sequence[Any], masks: Sequence[Any]) -> list[Any]:
-    return [_load(builder, place, mask) for place, mask in zip(places, masks, strict=True)]
 
 
 def _load(builder: Any, place: Any, mask: Any) -> Any:

@@ -142,17 +142,26 @@ def _turns(
         name: (step, (), calls_in(step, (), SPAN)) for name, step in steps.items()
     }
     start = time.perf_counter()
-    turns, found = 5, [_turn(candidates, clock)]
+    turns, found = 5, [_turn(candidates, clock, 0)]
     turns = max(turns, min(101, int(seconds / (time.perf_counter() - start))))
-    found += [_turn(candidates, clock) for _ in range(turns - 1)]
+    found += [_turn(candidates, clock, number) for number in range(1, turns)]
     return {name: [turn[name] for turn in found] for name in candidates}
 
 
-def _turn(candidates: Mapping[str, Candidate], clock: Callable[[], float]) -> dict[str, float]:
-    """Seconds a call of each; some before are not measured, as others have used the caches."""
+def _turn(
+    candidates: Mapping[str, Candidate], clock: Callable[[], float], number: int
+) -> dict[str, float]:
+    """Seconds a call of each; some before are not measured, as others have used the caches.
+
+    Each turn begins with another candidate and every second goes backwards, so that nobody always
+    comes after the same one.
+    """
     found = {}
     pause = PAUSE if cores() > 1 else 0.0
-    for name, (step, args, calls) in candidates.items():
+    order = list(candidates)
+    first = number % len(order)
+    for name in [*order[first:], *order[:first]][:: -1 if number % 2 else 1]:
+        step, args, calls = candidates[name]
         if calls > 1 or pause:
             time.sleep(pause)
             measure(step, args, max(1, calls // 4), clock)
