@@ -32,26 +32,24 @@ def lower(
     Raises:
         MemoryError: this machine has not the memory to compile a graph of that size.
     """
-    lines = lines or {}
-    operands: dict[int, Operand] = {
-        id(value): Var(text) for value, text in zip(inputs, names, strict=True)
-    }
-    variables = tuple(var for var in operands.values() if isinstance(var, Var))
-    instructions: list[Instruction] = []
-    values = list(topological(*roots, stop_at=operands))
+    variables = tuple(map(Var, names))
+    operands: dict[Value, Operand] = dict(zip(inputs, variables, strict=True))
+    operand = operands.__getitem__
+    values = topological(*roots, stop_at=operands)
     _require_memory(len(values), name)
+    instructions: list[Instruction] = []
     for value in values:
-        if id(value) in operands:
+        if value in operands:
             continue
         if value.op is None:
-            operands[id(value)] = Const(value.data)
+            operands[value] = Const(value.data)
             continue
-        result = Var(str(value.label), line=lines.get(id(value), ""))
-        reads = tuple([operands[id(operand)] for operand in value.operands])
+        operands[value] = result = Var(str(value.label))
+        reads = tuple(map(operand, value.operands))
         instructions.append(Instruction(result, value.op, reads))
-        operands[id(value)] = result
-    outputs = tuple(operands[id(root)] for root in roots)
-    return Program(name, variables, tuple(instructions), outputs)
+        if lines:
+            result.line = lines.get(id(value), "")
+    return Program(name, variables, tuple(instructions), tuple(map(operand, roots)))
 
 
 def _require_memory(nodes: int, name: str) -> None:

@@ -2,9 +2,9 @@
 
 import inspect
 import keyword
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, chain, islice
 from typing import Any
 
 from gradcompile.collector import collector_paused
@@ -40,6 +40,7 @@ class Traced:
         return {name: range(*found) for name, found in zip(self.arguments, bounds, strict=True)}
 
 
+@collector_paused()
 def trace_function(
     function: Callable[..., Any],
     name: str,
@@ -64,8 +65,7 @@ def trace_function(
     inputs = [TracedValue(None, (), label) for label in names]
     supply = iter(inputs)
     arguments = {
-        argument: unflatten(s, [next(supply) for _ in range(s.size)])
-        for argument, s in structures.items()
+        argument: unflatten(s, list(islice(supply, s.size))) for argument, s in structures.items()
     }
     call = inspect.BoundArguments(bound.signature, arguments)
     lines: dict[int, str] | None = {} if record_lines else None
@@ -128,28 +128,24 @@ def trace_graph(root: Value, inputs: Inputs, name: str) -> Traced:
             for value, path in zip(found, paths(structures[argument], argument), strict=True)
         )
     _require_distinct(leaves, labels)
-    present = {id(v) for v in topological(root, stop_at={id(v) for v in leaves})}
-    _require_present(structures, leaves, labels, present, name)
     stages = Stages()
     with stages("lower"):
         program = lower([root], leaves, labels, name)
+    _require_read(structures, program)
     return Traced(program, structures, Structure("leaf"), stages.seconds)
 
 
-def _require_present(
-    structures: Mapping[str, Structure],
-    leaves: Sequence[Value],
-    labels: Sequence[str],
-    present: Container[int],
-    name: str,
-) -> None:
+def _require_read(structures: Mapping[str, Structure], program: Program) -> None:
     """Each argument must be read; single elements of it, like the weights of a rare word, not."""
-    start = 0
+    operands = chain.from_iterable([operands for _, _, operands, _ in program.instructions])
+    read = {*operands, *program.flat_outputs}
+    inputs = iter(program.inputs)
     for structure in structures.values():
-        stop = start + structure.size
-        if stop > start and not any(id(value) in present for value in leaves[start:stop]):
-            raise ValueError(f"inputs: {labels[start]!r} is not part of the graph of {name}")
-        start = stop
+        found = list(islice(inputs, structure.size))
+        if found and read.isdisjoint(found):
+            raise ValueError(
+                f"inputs: {found[0].name!r} is not part of the graph of {program.name}"
+            )
 
 
 def _named_inputs(root: Value, inputs: Inputs) -> dict[str, Any]:

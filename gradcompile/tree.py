@@ -10,7 +10,7 @@ The structure of an argument is hashable: it is the key under which a traced fun
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from itertools import islice
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
@@ -85,14 +85,20 @@ def flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[li
     """
     leaves: list[Any] = []
 
+    def are_leaves(items: Sequence[Any]) -> bool:
+        if is_leaf is not None and all(map(is_leaf, items)):
+            return True
+        return set(map(type, items)) == {float}
+
     def walk(node: Any) -> Structure:
-        if type(node) in (list, tuple) and set(map(type, node)) == {float}:
+        if type(node) in (list, tuple) and are_leaves(node):
             leaves.extend(node)
             return _vector(type(node), len(node))  # type: ignore[arg-type]
         if isinstance(node, np.ndarray) and node.ndim:
-            if node.dtype != object:
-                leaves.extend(_floats(node))
-            elif any(walk(item) is not NUMBER for item in node.flat):
+            items = _floats(node) if node.dtype != object else node.ravel().tolist()
+            if node.dtype != object or are_leaves(items):
+                leaves.extend(items)
+            elif any(walk(item) is not NUMBER for item in items):
                 raise TypeError("expected an array of numbers, got one of lists, tuples or dicts")
             return Structure("array", node.shape)
         if isinstance(node, np.ndarray):
@@ -101,8 +107,11 @@ def flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[li
             return Structure(dict, tuple(node), tuple(map(walk, node.values())))
         if isinstance(node, list | tuple):
             return Structure(type(node), getattr(node, "_fields", ()), tuple(map(walk, node)))
-        if (is_leaf is not None and is_leaf(node)) or _is_number(node):
-            leaves.append(node if is_leaf is not None and is_leaf(node) else number(node, "number"))
+        if is_leaf is not None and is_leaf(node):
+            leaves.append(node)
+            return NUMBER
+        if _is_number(node):
+            leaves.append(number(node, "number"))
             return NUMBER
         raise TypeError(
             f"expected numbers in lists, tuples, dicts or arrays, got {type(node).__name__} "
@@ -165,7 +174,7 @@ def paths(structure: Structure, name: str) -> Iterator[str]:
     if structure.kind == "leaf":
         yield name
     elif structure.kind == "array":
-        for position in np.ndindex(*structure.keys):
+        for position in product(*map(range, structure.keys)):
             yield name + "_".join(map(str, position))
     elif structure.kind is dict or structure.keys:
         for key, part in zip(structure.keys, structure.parts, strict=True):
