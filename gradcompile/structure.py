@@ -9,7 +9,6 @@ import base64
 import hashlib
 import hmac
 import json
-import struct
 from dataclasses import dataclass, field
 from functools import cache as once
 from pathlib import Path
@@ -18,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from gradcompile import cache
-from gradcompile.ir import Const, Operand, Program
+from gradcompile.ir import Const, Program
 from gradcompile.nests import Integers
+from gradcompile.numbered import numbered
 
 Array = np.ndarray[Any, Any]
 
@@ -48,33 +48,19 @@ class Code:
 
 def key(program: Program, settings: str) -> str:
     """A digest of everything about a program but its data."""
-    numbers: dict[Operand, int] = {var: k for k, var in enumerate(program.inputs)}
-    operations: dict[str, int] = {}
-    stream: list[int] = []
-    constants: list[float] = []
-    labels: list[tuple[int, str]] = []
-
-    def operand(x: Operand) -> int:
-        if isinstance(x, Const):
-            constants.append(x.value)
-            return -1
-        return numbers[x]
-
-    for result, op, operands, _ in program.instructions:
-        stream.append(operations.setdefault(op.name, len(operations)))
-        stream.extend([operand(x) for x in operands])
-        if result.name:
-            labels.append((len(numbers), result.name))
-        numbers[result] = len(numbers)
-    outputs = [
-        list(map(operand, output)) if isinstance(output, tuple) else operand(output)
-        for output in program.outputs
-    ]
-    text = repr((program.name, [var.name for var in program.inputs], len(program.data), labels,
-                 list(operations), outputs, settings, _compiler()))  # fmt: skip
+    numbers = numbered(program)
+    inputs = [var.name for var in program.inputs]
+    results = [result for result, _, _, _ in program.instructions]
+    labels = {k: var.name for k, var in enumerate(results) if var.name}
+    operations = [op.name for op in numbers.operations]
+    outputs = [len(x) if isinstance(x, tuple) else None for x in program.outputs]
+    returned = [x for x in program.flat_outputs if isinstance(x, Const)]
+    constants = np.array([x.value for x in (*numbers.constants, *returned)])
+    text = repr((program.name, inputs, len(program.data), labels, operations, outputs,
+                 numbers.operands.shape, settings, _compiler()))  # fmt: skip
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass"))
-    digest.update(np.array(stream, np.int64).tobytes())
-    digest.update(struct.pack(f"{len(constants)}d", *constants))
+    for array in (numbers.codes, numbers.operands, numbers.outputs, constants):
+        digest.update(array.tobytes())
     return digest.hexdigest()[:32]
 
 
