@@ -39,9 +39,13 @@ def run_passes(program: Program, check: Check | None = None, timed: Timed = _unt
         check: sees the result of each pass.
         timed: given the name of a pass, a context to run it in.
     """
+    idle: set[Pass] = set()  # what has nothing to do in the program as it is
     for transform, _ in PIPELINE:
-        with timed(transform.__name__):
-            program = transform(program)
+        if transform not in idle:
+            before = program
+            with timed(transform.__name__):
+                program = transform(before)
+            idle = idle | {transform} if program is before else set()
         if check is not None:
             check(program)
     return replace(program, settled=len(program))

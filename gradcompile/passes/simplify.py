@@ -22,7 +22,7 @@ def simplify(program: Program) -> Program:
     simplifier = _Simplifier()
     result = rewrite(program, IndexedBuilder(), simplifier.step)
     notes = tuple(f"{text}: {count}×" for text, count in simplifier.fired.items())
-    return replace(result, notes=program.notes + notes)
+    return replace(result, notes=program.notes + notes) if notes else result
 
 
 DEPTH = 8
@@ -33,8 +33,10 @@ class _Simplifier:
     def __init__(self) -> None:
         self.fired: Counter[str] = Counter()
 
-    def step(self, builder: IndexedBuilder, instruction: Instruction, depth: int = 0) -> Operand:
-        """Append the instruction in its simplest form; its result."""
+    def step(
+        self, builder: IndexedBuilder, instruction: Instruction, depth: int = 0
+    ) -> Operand | None:
+        """Append the instruction in a simpler form, and give its result; None if it has none."""
         result, op, operands, origin = instruction
         constant = folded(op, operands, origin is not None)
         if constant is not None:
@@ -50,7 +52,7 @@ class _Simplifier:
                 if value is not None:
                     self.fired[name] += 1
                     return value
-        return builder.keep(instruction)
+        return None
 
     def _build(
         self,
@@ -64,7 +66,8 @@ class _Simplifier:
             return bound[tree.name]
         if isinstance(tree, Pattern):
             operands = tuple(self._build(builder, x, bound, Var(), depth) for x in tree.operands)
-            return self.step(builder, Instruction(result, tree.op, operands, builder.origin), depth)
+            instruction = Instruction(result, tree.op, operands, builder.origin)
+            return self.step(builder, instruction, depth) or builder.keep(instruction)
         return Const(tree)
 
 
