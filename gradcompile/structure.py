@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from gradcompile import cache
-from gradcompile.ir import Const, Program
+from gradcompile.ir import Program
 from gradcompile.nests import Integers
 from gradcompile.numbered import numbered
 
@@ -54,8 +54,7 @@ def key(program: Program, settings: str) -> str:
     labels = {k: var.name for k, var in enumerate(results) if var.name}
     operations = [op.name for op in numbers.operations]
     outputs = [len(x) if isinstance(x, tuple) else None for x in program.outputs]
-    returned = [x for x in program.flat_outputs if isinstance(x, Const)]
-    constants = np.array([x.value for x in (*numbers.constants, *returned)])
+    constants = np.array([constant.value for constant in numbers.constants])
     text = repr((program.name, inputs, len(program.data), labels, operations, outputs,
                  numbers.operands.shape, settings, _compiler()))  # fmt: skip
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass"))

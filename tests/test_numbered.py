@@ -7,7 +7,7 @@ import gradcompile as gdc
 from gradcompile import Value, structure
 from gradcompile.ir import Program, Var
 from gradcompile.lower import lower
-from gradcompile.numbered import CONSTANT, NOTHING, numbered
+from gradcompile.numbered import NOTHING, numbered
 from gradcompile.passes.capture import capture
 
 
@@ -17,15 +17,14 @@ def program_of(function, count=2):
     return lower([function(*inputs)], inputs, names, "f")
 
 
-def test_inputs_come_first_then_results():
+def test_inputs_come_first_then_results_then_constants():
     numbers = numbered(program_of(lambda a, b: gdc.where(a, b * 2.0, 3.0) + a))
     assert [op.name for op in numbers.operations] == ["mul", "where", "add"]
     assert numbers.codes.tolist() == [0, 1, 2]
-    assert numbers.operands.tolist() == [
-        [1, CONSTANT, NOTHING], [0, 2, CONSTANT], [3, 0, NOTHING],
-    ]  # fmt: skip
+    assert numbers.operands.tolist() == [[1, 5, NOTHING], [0, 2, 6], [3, 0, NOTHING]]
     assert [constant.value for constant in numbers.constants] == [2.0, 3.0]
     assert numbers.outputs.tolist() == [4]
+    assert sorted(numbers.number_of.values()) == [0, 1, 2, 3, 4]
 
 
 def test_a_program_without_instructions():

@@ -12,7 +12,7 @@ import numpy as np
 
 from gradcompile import ops
 from gradcompile.ir import Const, Instruction, Program, Var
-from gradcompile.numbered import CONSTANT, NOTHING, Integers, Numbered, numbered
+from gradcompile.numbered import NOTHING, Integers, Numbered, numbered
 
 DEPTH = 3
 """How many levels below an instruction count: enough to tell a layer from a penalty, and not so
@@ -34,8 +34,8 @@ def capture(program: Program) -> tuple[Program, int]:
         The program, and how many of its instructions look different.
     """
     numbers = numbered(program)
-    looks = _looks(numbers, len(program.inputs))
-    rows, columns = np.nonzero(numbers.operands == CONSTANT)
+    looks = _looks(numbers)
+    rows, columns = np.nonzero(numbers.operands >= len(numbers.number_of))
     are_data = _are_data(numbers, looks, rows, columns)
     variables: dict[int, Var] = {}
     data: list[float] = []
@@ -55,14 +55,16 @@ def capture(program: Program) -> tuple[Program, int]:
     return captured, len(np.unique(looks))
 
 
-def _looks(numbers: Numbered, inputs: int) -> Looks:
+def _looks(numbers: Numbered) -> Looks:
     """What each instruction looks like, `DEPTH` levels deep."""
-    own = _mixed(numbers.codes.astype(np.uint64))
-    values = np.zeros(inputs + len(own) + 2, np.uint64)  # all inputs look alike
-    values[[CONSTANT, NOTHING]] = 1, 2  # the last two places
-    looks = own
+    looks = own = _mixed(numbers.codes.astype(np.uint64))
+    stop = len(numbers.number_of)
+    start = stop - len(own)
+    values = np.zeros(stop + len(numbers.constants) + 1, np.uint64)  # all inputs look alike, ...
+    values[stop:] = 1  # ... and so do all constants
+    values[NOTHING] = 2
     for _ in range(DEPTH):
-        values[inputs:-2] = looks
+        values[start:stop] = looks
         looks = own
         for column in numbers.operands.T:
             looks = _mixed(looks + values[column])
@@ -77,7 +79,7 @@ def _mixed(numbers: Looks) -> Looks:
 
 def _are_data(numbers: Numbered, looks: Looks, rows: Integers, columns: Integers) -> Flags:
     """Which constants differ in instructions that look alike."""
-    values = np.array([constant.value for constant in numbers.constants])
+    values = np.array([constant.value for constant in numbers.constants[: len(rows)]])
     bits = np.where(np.isnan(values), np.nan, values).view(np.uint64)
     kinds = _mixed(looks[rows] + columns.astype(np.uint64))
     _, first, kind = np.unique(kinds, return_index=True, return_inverse=True)
