@@ -39,13 +39,12 @@ def run_passes(program: Program, check: Check | None = None, timed: Timed = _unt
         check: sees the result of each pass.
         timed: given the name of a pass, a context to run it in.
     """
-    idle: set[Pass] = set()  # what has nothing to do in the program as it is
+    left: dict[Pass, Program] = {}
     for transform, _ in PIPELINE:
-        if transform not in idle:
-            before = program
+        if left.get(transform) is not program:  # a pass has nothing to do in what it left
             with timed(transform.__name__):
-                program = transform(before)
-            idle = idle | {transform} if program is before else set()
+                program = transform(program)
+            left[transform] = program
         if check is not None:
             check(program)
     return replace(program, settled=len(program))

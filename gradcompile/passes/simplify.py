@@ -19,19 +19,34 @@ from gradcompile.passes.rules import Pattern, Variable
 
 def simplify(program: Program) -> Program:
     """`program` with every rule applied wherever it matches; `notes` say how often each was."""
-    simplifier = _Simplifier()
-    result = rewrite(program, IndexedBuilder(), simplifier.step)
-    notes = tuple(f"{text}: {count}×" for text, count in simplifier.fired.items())
-    return replace(result, notes=program.notes + notes) if notes else result
+    for _ in range(ROUNDS):
+        simplifier = _Simplifier()
+        result = rewrite(program, IndexedBuilder(), simplifier.step)
+        notes = tuple(f"{text}: {count}×" for text, count in simplifier.fired.items())
+        program = replace(result, notes=program.notes + notes) if notes else result
+        if simplifier.is_done:
+            break
+    return program
 
 
 DEPTH = 8
 """How often the product of one rule is simplified again; bounds recursion and growth."""
 
+ROUNDS = 2
+"""How often the whole program is, if some products were not."""
+
 
 class _Simplifier:
+    """Applies the rules to one instruction after the other.
+
+    Attributes:
+        fired: how often each rule was applied.
+        is_done: was everything simplified that the rules have made?
+    """
+
     def __init__(self) -> None:
         self.fired: Counter[str] = Counter()
+        self.is_done = True
 
     def step(
         self, builder: IndexedBuilder, instruction: Instruction, depth: int = 0
@@ -41,7 +56,10 @@ class _Simplifier:
         constant = folded(op, operands, origin is not None)
         if constant is not None:
             return constant
-        for rule in candidates(builder, instruction) if depth < DEPTH else ():
+        if depth == DEPTH:
+            self.is_done = False
+            return None
+        for rule in candidates(builder, instruction):
             bound = match(builder, rule.tree, op, operands, {})
             if bound is not None:
                 self.fired[rule.note] += 1
@@ -51,6 +69,7 @@ class _Simplifier:
                 value = rewritten(builder, operands[0])
                 if value is not None:
                     self.fired[name] += 1
+                    self.is_done = False
                     return value
         return None
 
