@@ -17,9 +17,8 @@ from typing import Any
 import numpy as np
 
 from gradcompile import cache
-from gradcompile.ir import Program
+from gradcompile.lower import Lowered
 from gradcompile.nests import Integers
-from gradcompile.numbered import numbered
 
 Array = np.ndarray[Any, Any]
 
@@ -46,19 +45,18 @@ class Code:
         return tuple(array for array in (data, self.tables) if len(array))
 
 
-def key(program: Program, settings: str) -> str:
+def key(lowered: Lowered, settings: str) -> str:
     """A digest of everything about a program but its data."""
-    numbers = numbered(program)
-    inputs = [var.name for var in program.inputs]
-    results = [result for result, _, _, _ in program.instructions]
-    labels = {k: var.name for k, var in enumerate(results) if var.name}
+    numbers = lowered.numbers
     operations = [op.name for op in numbers.operations]
-    outputs = [len(x) if isinstance(x, tuple) else None for x in program.outputs]
-    constants = np.array([constant.value for constant in numbers.constants])
-    text = repr((program.name, inputs, len(program.data), labels, operations, outputs,
+    text = repr((lowered.name, lowered.names, len(lowered.data), lowered.labels, operations,
                  numbers.operands.shape, settings, _compiler()))  # fmt: skip
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass"))
-    for array in (numbers.codes, numbers.operands, numbers.outputs, constants):
+    flat = np.append(numbers.operands, numbers.outputs)
+    are_constants = flat >= numbers.values
+    constants = np.array(numbers.constants)[flat[are_constants] - numbers.values]
+    flat[are_constants] = numbers.values  # of a constant only the value counts
+    for array in (numbers.codes, flat, constants):
         digest.update(array.tobytes())
     return digest.hexdigest()[:32]
 

@@ -4,12 +4,14 @@ import inspect
 import keyword
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, chain, islice
+from itertools import accumulate, islice
 from typing import Any
+
+import numpy as np
 
 from gradcompile.collector import collector_paused
 from gradcompile.ir import Program
-from gradcompile.lower import lower
+from gradcompile.lower import Lowered, lower
 from gradcompile.names import Names
 from gradcompile.stages import Stages
 from gradcompile.tree import Structure, flatten, paths, unflatten
@@ -18,19 +20,24 @@ from gradcompile.value import Constant, TracedValue, TraceError, Value, topologi
 
 @dataclass(frozen=True, eq=False)
 class Traced:
-    """A program, and how the arguments and the result of the function map to it.
+    """What a function computes, and how its arguments and its result map to that.
 
     Attributes:
-        program: from flat inputs to flat outputs.
+        lowered: the instructions, from flat inputs to flat outputs.
         arguments: each argument's name and structure, in order.
         result: the structure of what the function returns.
         seconds: how long tracing and lowering took.
     """
 
-    program: Program
+    lowered: Lowered
     arguments: Mapping[str, Structure]
     result: Structure
     seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def program(self) -> Program:
+        """The program, made of the numbers when it is asked for."""
+        return self.lowered.program
 
     @property
     def places(self) -> dict[str, range]:
@@ -78,8 +85,8 @@ def trace_function(
         TracedValue.lines = None
     outputs, result = _outputs(returned, name)
     with stages("lower"):
-        program = lower(outputs, inputs, names, name, lines)
-    return Traced(program, structures, result, stages.seconds)
+        lowered = lower(outputs, inputs, names, name, lines)
+    return Traced(lowered, structures, result, stages.seconds)
 
 
 def _outputs(returned: Any, name: str) -> tuple[list[Value], Structure]:
@@ -130,22 +137,20 @@ def trace_graph(root: Value, inputs: Inputs, name: str) -> Traced:
     _require_distinct(leaves, labels)
     stages = Stages()
     with stages("lower"):
-        program = lower([root], leaves, labels, name)
-    _require_read(structures, program)
-    return Traced(program, structures, Structure("leaf"), stages.seconds)
+        lowered = lower([root], leaves, labels, name)
+    traced = Traced(lowered, structures, Structure("leaf"), stages.seconds)
+    _require_read(traced)
+    return traced
 
 
-def _require_read(structures: Mapping[str, Structure], program: Program) -> None:
+def _require_read(traced: Traced) -> None:
     """Each argument must be read; single elements of it, like the weights of a rare word, not."""
-    operands = chain.from_iterable([operands for _, _, operands, _ in program.instructions])
-    read = {*operands, *program.flat_outputs}
-    inputs = iter(program.inputs)
-    for structure in structures.values():
-        found = list(islice(inputs, structure.size))
-        if found and read.isdisjoint(found):
-            raise ValueError(
-                f"inputs: {found[0].name!r} is not part of the graph of {program.name}"
-            )
+    name, names, numbers = traced.lowered.name, traced.lowered.names, traced.lowered.numbers
+    is_read = np.zeros(numbers.count + 1, np.bool_)
+    is_read[numbers.operands] = is_read[numbers.outputs] = True
+    for places in traced.places.values():
+        if places and not is_read[places].any():
+            raise ValueError(f"inputs: {names[places[0]]!r} is not part of the graph of {name}")
 
 
 def _named_inputs(root: Value, inputs: Inputs) -> dict[str, Any]:

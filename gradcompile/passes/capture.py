@@ -5,14 +5,16 @@ alike (the same operations some levels deep) differ in it; one that they all sha
 `1.0 - y * y`, is part of the formula and stays. No exponent is data: it decides the formula.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import compress
 from typing import Any
 
 import numpy as np
 
 from gradcompile import ops
-from gradcompile.ir import Const, Instruction, Program, Var
-from gradcompile.numbered import NOTHING, Integers, Numbered, numbered
+from gradcompile.lower import Lowered
+from gradcompile.numbered import NOTHING, Integers, Numbered
 
 DEPTH = 3
 """How many levels below an instruction count: enough to tell a layer from a penalty, and not so
@@ -27,44 +29,45 @@ Looks = np.ndarray[Any, np.dtype[np.uint64]]
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
 
-def capture(program: Program) -> tuple[Program, int]:
+def capture(lowered: Lowered) -> tuple[Lowered, int]:
     """The program with the constants that are data as its last inputs.
 
     Returns:
         The program, and how many of its instructions look different.
     """
-    numbers = numbered(program)
+    numbers = lowered.numbers
     looks = _looks(numbers)
-    rows, columns = np.nonzero(numbers.operands >= len(numbers.number_of))
-    are_data = _are_data(numbers, looks, rows, columns)
-    variables: dict[int, Var] = {}
-    data: list[float] = []
-    instructions = list(program.instructions)
-    for row, place in zip(rows[are_data].tolist(), columns[are_data].tolist(), strict=True):
-        result, op, operands, origin = instructions[row]
-        constant = operands[place]
-        assert isinstance(constant, Const)
-        # One object is one number of the user's, wherever it is read; an equal one need not be.
-        if id(constant.value) not in variables:
-            variables[id(constant.value)] = Var()
-            data.append(constant.value)
-        operands = (*operands[:place], variables[id(constant.value)], *operands[place + 1 :])
-        instructions[row] = Instruction(result, op, operands, origin)
-    inputs = program.inputs + tuple(variables.values())
-    captured = replace(program, inputs=inputs, instructions=tuple(instructions), data=tuple(data))
-    return captured, len(np.unique(looks))
+    rows, columns = np.nonzero(numbers.operands >= numbers.values)
+    constants = [numbers.constants[k] for k in numbers.operands[rows, columns] - numbers.values]
+    are_data = _are_data(numbers, looks, rows, columns, constants)
+    read = list(compress(constants, are_data))
+    # One object is one number of the user's, wherever it is read; an equal one need not be.
+    data = {id(number): number for number in read}
+    place_of = {key: place for place, key in enumerate(data, numbers.inputs)}
+    renumbered = np.arange(numbers.count + 1)
+    renumbered[numbers.inputs : -1] += len(data)
+    renumbered[NOTHING] = NOTHING
+    operands = renumbered[numbers.operands]
+    operands[rows[are_data], columns[are_data]] = [place_of[id(number)] for number in read]
+    captured = replace(
+        numbers,
+        inputs=numbers.inputs + len(data),
+        operands=operands,
+        outputs=renumbered[numbers.outputs],
+    )
+    names = (*lowered.names, *[""] * len(data))
+    found = replace(lowered, names=names, numbers=captured, data=tuple(data.values()))
+    return found, len(np.unique(looks))
 
 
 def _looks(numbers: Numbered) -> Looks:
     """What each instruction looks like, `DEPTH` levels deep."""
     looks = own = _mixed(numbers.codes.astype(np.uint64))
-    stop = len(numbers.number_of)
-    start = stop - len(own)
-    values = np.zeros(stop + len(numbers.constants) + 1, np.uint64)  # all inputs look alike, ...
-    values[stop:] = 1  # ... and so do all constants
+    values = np.zeros(numbers.count + 1, np.uint64)  # all inputs look alike, ...
+    values[numbers.values :] = 1  # ... and so do all constants
     values[NOTHING] = 2
     for _ in range(DEPTH):
-        values[start:stop] = looks
+        values[numbers.inputs : numbers.values] = looks
         looks = own
         for column in numbers.operands.T:
             looks = _mixed(looks + values[column])
@@ -77,9 +80,15 @@ def _mixed(numbers: Looks) -> Looks:
     return numbers ^ (numbers >> HALF)
 
 
-def _are_data(numbers: Numbered, looks: Looks, rows: Integers, columns: Integers) -> Flags:
-    """Which constants differ in instructions that look alike."""
-    values = np.array([constant.value for constant in numbers.constants[: len(rows)]])
+def _are_data(
+    numbers: Numbered,
+    looks: Looks,
+    rows: Integers,
+    columns: Integers,
+    constants: Sequence[float],
+) -> Flags:
+    """Which constants, of those in these places, differ in instructions that look alike."""
+    values = np.array(constants)
     bits = np.where(np.isnan(values), np.nan, values).view(np.uint64)
     kinds = _mixed(looks[rows] + columns.astype(np.uint64))
     _, first, kind = np.unique(kinds, return_index=True, return_inverse=True)

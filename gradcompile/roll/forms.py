@@ -15,7 +15,7 @@ import numpy as np
 
 from gradcompile import ops
 from gradcompile.ir import Const, Program, Var
-from gradcompile.numbered import NOTHING, Numbered, numbered
+from gradcompile.numbered import NOTHING, Numbered, numbered, numbers_of
 from gradcompile.ops import Op
 
 SHORTEST_SUM = 3
@@ -89,6 +89,7 @@ class Forms:
 
     Attributes:
         program: the program.
+        place_of: the place of each input and result: its number.
         numbers: the program in numbers, by which operands are known here.
         strict: is the order of sums kept?
         first: the leaf that reads the first stored value; leaf `first + k` reads number k.
@@ -99,7 +100,8 @@ class Forms:
 
     def __init__(self, program: Program, strict: bool) -> None:
         self.program = program
-        self.numbers = numbers = numbered(program)
+        self.place_of = numbers_of(program)
+        self.numbers = numbers = numbered(program, self.place_of)
         self.strict = strict
         self.first = len(program.inputs)
         self.stored: list[Stored] = []
@@ -146,7 +148,7 @@ class Forms:
 
     def _is_sum(self, operands: Sequence[int]) -> bool:
         """Are differences to be terms of a sum? Not those like 1 - y * y, which may be small."""
-        return not self.strict and operands[0] < len(self.numbers.number_of)
+        return not self.strict and operands[0] < self.numbers.values
 
     def _apply(self, op: Op, operands: Sequence[int]) -> Form:
         operands = operands[: op.arity]
@@ -174,11 +176,11 @@ class Forms:
     def _form(self, operand: int) -> Form:
         """The form of an operand; a sum that an expression reads is complete."""
         if self._forms[operand] is None:
-            constant = operand - len(self.numbers.number_of)
+            constant = operand - self.numbers.values
             if constant < 0:
                 self._settle_sum(operand)
             else:
-                self._forms[operand] = self._constant(self.numbers.constants[constant])
+                self._forms[operand] = self._constant(Const(self.numbers.constants[constant]))
         form = self._forms[operand]
         assert form is not None
         return form

@@ -260,7 +260,7 @@ class Places:
     """The place of a stored value: that of the forward statement it belongs to, then its own."""
 
     def __init__(self, forms: Forms) -> None:
-        self.of = forms.numbers.number_of
+        self.of = forms.place_of
 
     def __call__(self, value: Stored) -> tuple[int, int]:
         """The order of values in a loop: a key to sort by."""
