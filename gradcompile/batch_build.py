@@ -1,5 +1,6 @@
 """The build of a batched kernel: loops over the rows, totals, and what comes out by row."""
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -125,21 +126,17 @@ class BatchBuild(Build):
         return unflatten(self.traced.result, result.tolist())
 
     def _by_argument(self, arrays: Sequence[Flat]) -> Any:
-        components = {
-            slot: component
-            for slots, array in zip(self._gradients, arrays, strict=True)
-            for slot, component in zip(slots, array, strict=True)
-        }
         parts = []
         for name in self.wrt:
-            argument = self.traced.arguments[name]
-            found = [components[slot] for slot in self.traced.places[name]]
-            by_row = self.options.reduce is None or name in self.options.batched
-            parts.append(
-                unflatten_rows(argument, found)
-                if by_row
-                else unflatten(argument, [float(x) for x in found])
-            )
+            argument, places = self.traced.arguments[name], self.traced.places[name]
+            batched = name in self.options.batched
+            number = len(arrays) - 1 if batched else 0  # rows come after totals
+            start = bisect_left(self._gradients[number], places.start)
+            part = arrays[number][start : start + len(places)]
+            if self.options.reduce is None or batched:
+                parts.append(unflatten_rows(argument, list(part)))
+            else:
+                parts.append(self._part(argument, part))
         return self.gradient_type(*parts)
 
     def differing(self) -> set[int]:

@@ -33,7 +33,7 @@ from gradcompile.roll.arrays import stem
 from gradcompile.stages import BuildReport, Stages
 from gradcompile.structure import Code
 from gradcompile.trace import Traced
-from gradcompile.tree import NUMBER, paths, unflatten
+from gradcompile.tree import NUMBER, Structure, paths, unflatten
 
 SMALL = 400
 """A program of at most so many instructions before differentiation stays straight-line."""
@@ -320,13 +320,15 @@ class Build:
         start = 0
         for name in self.wrt:
             argument = self.traced.arguments[name]
-            part = flat[start : start + argument.size]
-            is_array = argument.kind == "array"
-            parts.append(
-                part.reshape(argument.keys) if is_array else unflatten(argument, part.tolist())
-            )
+            parts.append(self._part(argument, flat[start : start + argument.size]))
             start += argument.size
         return self.gradient_type(*parts)
+
+    def _part(self, argument: Structure, flat: Flat) -> Any:
+        """The gradient by one argument."""
+        if argument.kind == "array":
+            return flat.reshape(argument.keys)
+        return unflatten(argument, flat.tolist())
 
     def interpret(self, inputs: Sequence[float]) -> Any:
         """The flat result by the interpreter; an error at the first nan or inf.

@@ -190,8 +190,8 @@ def paths(structure: Structure, name: str) -> Iterator[str]:
     if structure.kind == "leaf":
         yield name
     elif structure.kind == "array":
-        for position in product(*map(range, structure.keys)):
-            yield name + "_".join(map(str, position))
+        for position in product(*[list(map(str, range(count))) for count in structure.keys]):
+            yield name + "_".join(position)
     elif structure.kind is dict or structure.keys:
         for key, part in zip(structure.keys, structure.parts, strict=True):
             yield from paths(part, f"{name}_{key}")
