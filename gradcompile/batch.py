@@ -169,20 +169,18 @@ def _with_rows(traced: Traced, options: Options) -> Traced:
     rows = sum(traced.arguments[name].size for name in options.batched)
     if not rows:
         names = ", ".join(map(repr, options.batched))
-        raise ValueError(f"{traced.program.name}: no number is in a row of the arguments {names}")
-    return replace(traced, program=replace(traced.program, rows=rows))
+        raise ValueError(f"{traced.lowered.name}: no number is in a row of the arguments {names}")
+    return replace(traced, lowered=replace(traced.lowered, rows=rows))
 
 
 def _batched_graph(graph: Traced, options: Options) -> Traced:
     """The graph with its batched arguments last, each as the rows of an array."""
-    inputs = iter(graph.program.inputs)
-    found = {name: [next(inputs) for _ in range(s.size)] for name, s in graph.arguments.items()}
     names = sorted(graph.arguments, key=lambda name: name in options.batched)
-    program = replace(graph.program, inputs=tuple(var for name in names for var in found[name]))
+    lowered = graph.lowered.with_inputs([k for name in names for k in graph.places[name]])
     arguments = {name: graph.arguments[name] for name in names}
     for name in options.batched:
         arguments[name] = as_row(name, arguments[name])
-    return _with_rows(replace(graph, program=program, arguments=arguments), options)
+    return _with_rows(replace(graph, lowered=lowered, arguments=arguments), options)
 
 
 class BatchKernel(Kernel):
@@ -207,7 +205,7 @@ class BatchKernel(Kernel):
         vector = self._vector(build, x)
         rows = {name: others.pop(name) for name in owner.options.batched if name in others}
         matrices = owner.matrices(rows, build.traced)
-        if len(build.slots) != build.traced.program.given:
+        if len(build.slots) != build.traced.lowered.given:
             vector = self._with_others(build, vector, others)
         elif others:
             raise TypeError(f"flat: unexpected arguments {list(others)}")

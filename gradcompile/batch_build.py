@@ -41,7 +41,7 @@ class BatchBuild(Build):
     @cached_property
     def _given(self) -> int:
         """How many components of the gradient are by arguments that are not batched."""
-        given = self.traced.program.given
+        given = self.traced.lowered.given
         return sum(slot < given for slot in self.slots)
 
     @cached_property
@@ -71,7 +71,7 @@ class BatchBuild(Build):
         """The numbers of the results that are summed up over the rows."""
         if self.options.reduce is None:
             return set()
-        first, given = int(self.mode.keeps_value), self.traced.program.given
+        first, given = int(self.mode.keeps_value), self.traced.lowered.given
         by_given = [all(slot < given for slot in slots) for slots in self._gradients]
         return {*range(first), *(first + k for k, total in enumerate(by_given) if total)}
 

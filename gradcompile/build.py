@@ -21,6 +21,7 @@ from gradcompile.emit_nests import emit_nests
 from gradcompile.fingerprint import apply, fingerprints
 from gradcompile.interpret import interpret, require_finite
 from gradcompile.ir import Program
+from gradcompile.lower import Lowered
 from gradcompile.names import Names, identifier
 from gradcompile.nests import Rolled
 from gradcompile.options import GRAD, VALUE, Mode, Options
@@ -74,7 +75,7 @@ class Build:
 
     def __post_init__(self) -> None:
         self.stages.seconds.update(self.traced.seconds)
-        self.stages.progress = self.options.progress and len(self.traced.program) > SMALL
+        self.stages.progress = self.options.progress and len(self.traced.lowered) > SMALL
 
     @cached_property
     def slots(self) -> list[int]:
@@ -86,13 +87,13 @@ class Build:
 
     @cached_property
     @collector_paused()
-    def _capture(self) -> tuple[Program, int]:
+    def _capture(self) -> tuple[Lowered, int]:
         """The program before differentiation, with its data as inputs; and how varied it is."""
         with self.stages("capture"):
-            return capture(self.traced.program)
+            return capture(self.traced.lowered)
 
     @property
-    def _captured(self) -> Program:
+    def _captured(self) -> Lowered:
         return self._capture[0]
 
     @cached_property
@@ -112,13 +113,13 @@ class Build:
         wanted = self.options.roll
         if wanted != "auto":
             return bool(wanted)
-        if len(self.traced.program) <= SMALL:
+        if len(self.traced.lowered) <= SMALL:
             return False
         if self._known is not None:
             return True
-        captured = self._capture
+        captured, kinds = self._capture
         with self.stages("roll"):
-            return is_regular(*captured)
+            return is_regular(captured.program, kinds)
 
     @cached_property
     def _known(self) -> Code | None:
@@ -128,8 +129,10 @@ class Build:
     @collector_paused()
     def program(self) -> Program:
         """The linear IR after every pass, before loops are found in it."""
-        start = self._captured if self.has_loops else self.traced.program
-        program = run_passes(start, timed=self.stages)
+        lowered = self._captured if self.has_loops else self.traced.lowered
+        with self.stages("lower"):
+            program = lowered.program
+        program = run_passes(program, timed=self.stages)
         if not self.mode.differentiates:
             if self.traced.result != NUMBER:
                 flat = tuple(program.flat_outputs)
@@ -144,13 +147,13 @@ class Build:
         if self.traced.result != NUMBER:
             raise TypeError(
                 f"{self.mode.name}: the gradient is that of one number, but "
-                f"{self.traced.program.name} returns {self.traced.result}"
+                f"{self.traced.lowered.name} returns {self.traced.result}"
             )
 
     @cached_property
     def function_name(self) -> str:
         """The name of the emitted function."""
-        name = identifier(self.traced.program.name) or "f"
+        name = identifier(self.traced.lowered.name) or "f"
         wanted = f"{name}_{self.mode.name}" if self.mode is not VALUE else name
         return Names(emitted_names()).fresh(wanted)
 
@@ -195,11 +198,11 @@ class Build:
 
     def _labels(self) -> Iterator[str]:
         """For each input, what its argument is called; the user's label goes before."""
-        inputs = iter(self.traced.program.inputs)
+        names = iter(self.traced.lowered.names)
         for argument, tree in self.traced.arguments.items():
-            for path, var in zip(paths(tree, argument), inputs, strict=False):
-                is_part = var.name == path and path != argument
-                yield argument if is_part else stem(var.name)
+            for path, name in zip(paths(tree, argument), names, strict=False):
+                is_part = name == path and path != argument
+                yield argument if is_part else stem(name)
 
     @property
     def _array(self) -> str:
@@ -208,7 +211,7 @@ class Build:
     @property
     def _summary(self) -> str:
         arguments = ", ".join(self.traced.arguments)
-        name = identifier(self.traced.program.name) or "f"
+        name = identifier(self.traced.lowered.name) or "f"
         call = f"{name}({arguments})" if len(arguments) < 60 else f"{name}(...)"
         says = self.mode.says
         if self.mode.differentiates and len(self.wrt) < len(self.traced.arguments):

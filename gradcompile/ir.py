@@ -18,9 +18,10 @@ instruction a line:
     return y
 """
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from math import copysign, isnan
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from gradcompile.operators import Operand as OperatorOperand
@@ -73,11 +74,11 @@ class Const:
             return False
         a, b = self.value, other.value
         if a == b:
-            return a != 0.0 or math.copysign(1.0, a) == math.copysign(1.0, b)
-        return math.isnan(a) and math.isnan(b)
+            return a != 0.0 or copysign(1.0, a) == copysign(1.0, b)
+        return isnan(a) and isnan(b)
 
     def __hash__(self) -> int:
-        return 0 if math.isnan(self.value) else hash(self.value)
+        return 0 if isnan(self.value) else hash(self.value)
 
     def __repr__(self) -> str:
         return repr(self.value)
@@ -233,6 +234,10 @@ class Builder:
         self.instructions.append(instruction)
         return instruction.result
 
+    def keep_all(self, instructions: Sequence[Instruction]) -> None:
+        """Append instructions as they are."""
+        self.instructions += instructions
+
     def rename_last(self, result: Var) -> None:
         """Let the last instruction assign `result` instead."""
         last = self.instructions.pop()
@@ -260,6 +265,11 @@ class IndexedBuilder(Builder):
         self.instructions.append(instruction)
         self.definitions[instruction.result] = instruction
         return instruction.result
+
+    def keep_all(self, instructions: Sequence[Instruction]) -> None:
+        """Append instructions as they are."""
+        self.instructions += instructions
+        self.definitions.update(zip(map(itemgetter(0), instructions), instructions, strict=True))
 
     def rename_last(self, result: Var) -> None:
         """Let the last instruction assign `result` instead."""

@@ -141,7 +141,7 @@ class Kernel:
 
     def _general_flat(self, build: "Build", x: Any, others: dict[str, Any]) -> Any:
         vector = self._vector(build, x)
-        if len(build.slots) != len(build.traced.program.inputs):
+        if len(build.slots) != len(build.traced.lowered.names):
             vector = self._with_others(build, vector, others)
         return build.run(vector)
 
@@ -157,7 +157,7 @@ class Kernel:
         needed = [x for x in build.traced.arguments if x not in build.wrt and x not in batched]
         if sorted(others) != sorted(needed):
             raise TypeError(f"flat: expected the arguments {needed}, got {list(others)}")
-        inputs = np.empty(build.traced.program.given)
+        inputs = np.empty(build.traced.lowered.given)
         inputs[build.slots] = vector
         rest = np.ones(len(inputs), bool)
         rest[build.slots] = False

@@ -160,7 +160,7 @@ def _replaced(node: Any, twins: dict[int, Any]) -> Any:
     if isinstance(node, dict):
         return {key: _replaced(x, twins) for key, x in node.items()}
     if isinstance(node, list | tuple):
-        items = [_replaced(x, twins) for x in node]
+        items = [twins[id(x)] if id(x) in twins else _replaced(x, twins) for x in node]
         return type(node)(*items) if hasattr(node, "_fields") else type(node)(items)
     if isinstance(node, np.ndarray) and node.dtype == object:
         return np.frompyfunc(lambda x: _replaced(x, twins), 1, 1)(node)

@@ -116,6 +116,8 @@ class Operand:
 
 
 def _binary(op: ops.Op, a: Any, b: Any) -> Any:
+    if type(a) is type(b):  # by far the most, when a function is traced
+        return a._apply(op, (a, b))
     operand = a if isinstance(a, Operand) else b
     if a is None or b is None or isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
         other = b if operand is a else a

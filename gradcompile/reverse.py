@@ -10,6 +10,7 @@ appended for every instruction that applies the operation. The result is an ordi
 be printed, simplified and differentiated again.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -34,12 +35,13 @@ def reverse(program: Program, wrt: Sequence[int], keep_value: bool = True) -> Pr
     """
     (output,) = program.flat_outputs
     sources = [program.inputs[index] for index in wrt]
-    adjoints = _Adjoints(program)
-    adjoints.contribute(output, Const(1.0))
     active = _depends_on(program, sources)
+    adjoints = _Adjoints(program, active)
+    if output in active:
+        adjoints.contribute(output, Const(1.0))
     for instruction in reversed(program.instructions):
-        adjoints.differentiate(instruction, active)
-    gradient = tuple(adjoints.accumulate(source)[0] for source in sources)
+        adjoints.differentiate(instruction)
+    gradient = tuple([adjoints.accumulate(source)[0] for source in sources])
     outputs = (output, gradient) if keep_value else (gradient,)
     return replace(program, instructions=tuple(adjoints.builder.instructions), outputs=outputs)
 
@@ -60,43 +62,43 @@ class _Adjoints:
     carry a guard: the condition without which it is zero, whatever inf or nan its partials are.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, active: set[Operand]) -> None:
         self.builder = Builder(list(program.instructions))
-        self.contributions: dict[Var, list[_Contribution]] = {}
+        self.active = active
+        self.contributions: defaultdict[Operand, list[_Contribution]] = defaultdict(list)
         self.passage = cache(_passage)
 
     def contribute(self, to: Operand, value: Operand, guard: Operand | None = None) -> None:
-        if isinstance(to, Var):
-            contribution = _Contribution(value, self.builder.origin, guard)
-            self.contributions.setdefault(to, []).append(contribution)
+        self.contributions[to].append((value, self.builder.origin, guard))
 
     def accumulate(self, var: Var) -> tuple[Operand, Operand | None]:
         """The sum of the contributions to `var`, its adjoint; and the guard of all of them."""
-        contributions = self.contributions.pop(var, [])
-        if not contributions:
+        contributions = self.contributions.pop(var, None)
+        if contributions is None:
             return Const(0.0), None
         total, self.builder.origin, guard = contributions[0]
-        for value, origin, other in contributions[1:]:
-            self.builder.origin = origin
-            total = self.builder.apply(ops.add, (total, value))
-            if guard is None or other is None:
-                guard = None
-            elif guard is not other:
-                guard = self.builder.apply(ops.logical_or, (guard, other))
+        if len(contributions) > 1:
+            for value, origin, other in contributions[1:]:
+                self.builder.origin = origin
+                total = self.builder.apply(ops.add, (total, value))
+                if guard is None or other is None:
+                    guard = None
+                elif guard is not other:
+                    guard = self.builder.apply(ops.logical_or, (guard, other))
         if isinstance(total, Var) and total.primal is None:
             total.primal = var
         return total, guard
 
-    def differentiate(self, instruction: Instruction, active: set[Operand]) -> None:
+    def differentiate(self, instruction: Instruction) -> None:
         """Pass the contributions of one instruction to its active operands."""
         result, op, operands, _ = instruction
-        if result not in active or result not in self.contributions:
+        if result not in self.contributions:
             return
         builder = self.builder
         total, guard = self.accumulate(result)
         builder.origin = result
         for index, operand in enumerate(operands):
-            passage = self.passage(op, index) if operand in active else None
+            passage = self.passage(op, index) if operand in self.active else None
             if passage is None:
                 continue
             contribution, condition, is_one = passage
@@ -114,12 +116,8 @@ class _Adjoints:
             self.contribute(operand, value, inner)
 
 
-class _Contribution(NamedTuple):
-    """What one use of a value adds to its adjoint."""
-
-    value: Operand
-    origin: Var | None
-    guard: Operand | None
+_Contribution = tuple[Operand, Var | None, Operand | None]
+"""What one use of a value adds to its adjoint, the origin of that, and its guard."""
 
 
 class _Passage(NamedTuple):

@@ -9,7 +9,6 @@ import base64
 import hashlib
 import hmac
 import json
-import struct
 from dataclasses import dataclass, field
 from functools import cache as once
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from gradcompile import cache
-from gradcompile.ir import Const, Operand, Program
+from gradcompile.lower import Lowered
 from gradcompile.nests import Integers
 
 Array = np.ndarray[Any, Any]
@@ -46,35 +45,19 @@ class Code:
         return tuple(array for array in (data, self.tables) if len(array))
 
 
-def key(program: Program, settings: str) -> str:
+def key(lowered: Lowered, settings: str) -> str:
     """A digest of everything about a program but its data."""
-    numbers: dict[Operand, int] = {var: k for k, var in enumerate(program.inputs)}
-    operations: dict[str, int] = {}
-    stream: list[int] = []
-    constants: list[float] = []
-    labels: list[tuple[int, str]] = []
-
-    def operand(x: Operand) -> int:
-        if isinstance(x, Const):
-            constants.append(x.value)
-            return -1
-        return numbers[x]
-
-    for result, op, operands, _ in program.instructions:
-        stream.append(operations.setdefault(op.name, len(operations)))
-        stream.extend([operand(x) for x in operands])
-        if result.name:
-            labels.append((len(numbers), result.name))
-        numbers[result] = len(numbers)
-    outputs = [
-        list(map(operand, output)) if isinstance(output, tuple) else operand(output)
-        for output in program.outputs
-    ]
-    text = repr((program.name, [var.name for var in program.inputs], len(program.data), labels,
-                 list(operations), outputs, settings, _compiler()))  # fmt: skip
+    numbers = lowered.numbers
+    operations = [op.name for op in numbers.operations]
+    text = repr((lowered.name, lowered.names, len(lowered.data), lowered.labels, operations,
+                 numbers.operands.shape, settings, _compiler()))  # fmt: skip
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass"))
-    digest.update(np.array(stream, np.int64).tobytes())
-    digest.update(struct.pack(f"{len(constants)}d", *constants))
+    flat = np.append(numbers.operands, numbers.outputs)
+    are_constants = flat >= numbers.values
+    constants = np.array(numbers.constants)[flat[are_constants] - numbers.values]
+    flat[are_constants] = numbers.values  # of a constant only the value counts
+    for array in (numbers.codes, flat, constants):
+        digest.update(array.tobytes())
     return digest.hexdigest()[:32]
 
 

@@ -2,14 +2,16 @@
 
 import inspect
 import keyword
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import Any
+
+import numpy as np
 
 from gradcompile.collector import collector_paused
 from gradcompile.ir import Program
-from gradcompile.lower import lower
+from gradcompile.lower import Lowered, lower
 from gradcompile.names import Names
 from gradcompile.stages import Stages
 from gradcompile.tree import Structure, flatten, paths, unflatten
@@ -18,19 +20,24 @@ from gradcompile.value import Constant, TracedValue, TraceError, Value, topologi
 
 @dataclass(frozen=True, eq=False)
 class Traced:
-    """A program, and how the arguments and the result of the function map to it.
+    """What a function computes, and how its arguments and its result map to that.
 
     Attributes:
-        program: from flat inputs to flat outputs.
+        lowered: the instructions, from flat inputs to flat outputs.
         arguments: each argument's name and structure, in order.
         result: the structure of what the function returns.
         seconds: how long tracing and lowering took.
     """
 
-    program: Program
+    lowered: Lowered
     arguments: Mapping[str, Structure]
     result: Structure
     seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def program(self) -> Program:
+        """The program, made of the numbers when it is asked for."""
+        return self.lowered.program
 
     @property
     def places(self) -> dict[str, range]:
@@ -40,6 +47,7 @@ class Traced:
         return {name: range(*found) for name, found in zip(self.arguments, bounds, strict=True)}
 
 
+@collector_paused()
 def trace_function(
     function: Callable[..., Any],
     name: str,
@@ -64,8 +72,7 @@ def trace_function(
     inputs = [TracedValue(None, (), label) for label in names]
     supply = iter(inputs)
     arguments = {
-        argument: unflatten(s, [next(supply) for _ in range(s.size)])
-        for argument, s in structures.items()
+        argument: unflatten(s, list(islice(supply, s.size))) for argument, s in structures.items()
     }
     call = inspect.BoundArguments(bound.signature, arguments)
     lines: dict[int, str] | None = {} if record_lines else None
@@ -78,8 +85,8 @@ def trace_function(
         TracedValue.lines = None
     outputs, result = _outputs(returned, name)
     with stages("lower"):
-        program = lower(outputs, inputs, names, name, lines)
-    return Traced(program, structures, result, stages.seconds)
+        lowered = lower(outputs, inputs, names, name, lines)
+    return Traced(lowered, structures, result, stages.seconds)
 
 
 def _outputs(returned: Any, name: str) -> tuple[list[Value], Structure]:
@@ -128,28 +135,22 @@ def trace_graph(root: Value, inputs: Inputs, name: str) -> Traced:
             for value, path in zip(found, paths(structures[argument], argument), strict=True)
         )
     _require_distinct(leaves, labels)
-    present = {id(v) for v in topological(root, stop_at={id(v) for v in leaves})}
-    _require_present(structures, leaves, labels, present, name)
     stages = Stages()
     with stages("lower"):
-        program = lower([root], leaves, labels, name)
-    return Traced(program, structures, Structure("leaf"), stages.seconds)
+        lowered = lower([root], leaves, labels, name)
+    traced = Traced(lowered, structures, Structure("leaf"), stages.seconds)
+    _require_read(traced)
+    return traced
 
 
-def _require_present(
-    structures: Mapping[str, Structure],
-    leaves: Sequence[Value],
-    labels: Sequence[str],
-    present: Container[int],
-    name: str,
-) -> None:
+def _require_read(traced: Traced) -> None:
     """Each argument must be read; single elements of it, like the weights of a rare word, not."""
-    start = 0
-    for structure in structures.values():
-        stop = start + structure.size
-        if stop > start and not any(id(value) in present for value in leaves[start:stop]):
-            raise ValueError(f"inputs: {labels[start]!r} is not part of the graph of {name}")
-        start = stop
+    name, names, numbers = traced.lowered.name, traced.lowered.names, traced.lowered.numbers
+    is_read = np.zeros(numbers.count + 1, np.bool_)
+    is_read[numbers.operands] = is_read[numbers.outputs] = True
+    for places in traced.places.values():
+        if places and not is_read[places].any():
+            raise ValueError(f"inputs: {names[places[0]]!r} is not part of the graph of {name}")
 
 
 def _named_inputs(root: Value, inputs: Inputs) -> dict[str, Any]:

@@ -10,7 +10,7 @@ The structure of an argument is hashable: it is the key under which a traced fun
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from itertools import islice
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ import numpy as np
 from gradcompile.ops import number
 
 LEAF = (int, float, np.number)
+
+IsLeaf = Callable[[Any], bool] | None
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def _vector(kind: Hashable, count: int) -> Structure:
     return Structure(kind, (), (NUMBER,) * count)
 
 
-def flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[list[Any], Structure]:
+def flatten(tree: Any, is_leaf: IsLeaf = None) -> tuple[list[Any], Structure]:
     """The leaves of `tree` in order, and its structure.
 
     Args:
@@ -84,32 +86,56 @@ def flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[li
         TypeError: something inside is none of these.
     """
     leaves: list[Any] = []
+    structure = _flatten(tree, leaves, is_leaf)
+    return leaves, structure
 
-    def walk(node: Any) -> Structure:
-        if type(node) in (list, tuple) and set(map(type, node)) == {float}:
-            leaves.extend(node)
-            return _vector(type(node), len(node))  # type: ignore[arg-type]
-        if isinstance(node, np.ndarray) and node.ndim:
-            if node.dtype != object:
-                leaves.extend(_floats(node))
-            elif any(walk(item) is not NUMBER for item in node.flat):
-                raise TypeError("expected an array of numbers, got one of lists, tuples or dicts")
-            return Structure("array", node.shape)
-        if isinstance(node, np.ndarray):
-            return walk(node[()])
-        if isinstance(node, dict):
-            return Structure(dict, tuple(node), tuple(map(walk, node.values())))
-        if isinstance(node, list | tuple):
-            return Structure(type(node), getattr(node, "_fields", ()), tuple(map(walk, node)))
-        if (is_leaf is not None and is_leaf(node)) or _is_number(node):
-            leaves.append(node if is_leaf is not None and is_leaf(node) else number(node, "number"))
-            return NUMBER
-        raise TypeError(
-            f"expected numbers in lists, tuples, dicts or arrays, got {type(node).__name__} "
-            f"{node!r:.60}"
-        )
 
-    return leaves, walk(tree)
+# No closure: one that calls itself is a cycle, and would keep the leaves, with whole graphs below
+# them, until the collector comes.
+def _flatten(node: Any, leaves: list[Any], is_leaf: IsLeaf) -> Structure:
+    """The structure of `node`, whose leaves are appended."""
+    if type(node) in (list, tuple) and _are_leaves(node, is_leaf):
+        leaves.extend(node)
+        return _vector(type(node), len(node))  # type: ignore[arg-type]
+    if isinstance(node, np.ndarray):
+        return _flatten_array(node, leaves, is_leaf)
+    if isinstance(node, dict):
+        parts = [_flatten(part, leaves, is_leaf) for part in node.values()]
+        return Structure(dict, tuple(node), tuple(parts))
+    if isinstance(node, list | tuple):
+        parts = [_flatten(part, leaves, is_leaf) for part in node]
+        return Structure(type(node), getattr(node, "_fields", ()), tuple(parts))
+    if is_leaf is not None and is_leaf(node):
+        leaves.append(node)
+        return NUMBER
+    if _is_number(node):
+        leaves.append(number(node, "number"))
+        return NUMBER
+    raise TypeError(
+        f"expected numbers in lists, tuples, dicts or arrays, got {type(node).__name__} "
+        f"{node!r:.60}"
+    )
+
+
+def _flatten_array(array: np.ndarray[Any, Any], leaves: list[Any], is_leaf: IsLeaf) -> Structure:
+    if not array.ndim:
+        return _flatten(array[()], leaves, is_leaf)
+    if array.dtype != object:
+        leaves.extend(_floats(array))
+        return Structure("array", array.shape)
+    items = array.ravel().tolist()
+    if _are_leaves(items, is_leaf):
+        leaves.extend(items)
+    elif any(_flatten(item, leaves, is_leaf) is not NUMBER for item in items):
+        raise TypeError("expected an array of numbers, got one of lists, tuples or dicts")
+    return Structure("array", array.shape)
+
+
+def _are_leaves(items: Sequence[Any], is_leaf: IsLeaf) -> bool:
+    """Are all items leaves? Often they are, and then nobody looks at each of them again."""
+    if is_leaf is not None and all(map(is_leaf, items)):
+        return True
+    return set(map(type, items)) == {float}
 
 
 def _is_number(node: Any) -> bool:
@@ -143,21 +169,20 @@ def unflatten(
         leaves: in order.
         array: makes an array of its elements and its shape.
     """
-    supply = iter(leaves)
+    return _unflatten(structure, iter(leaves), array)
 
-    def build(node: Structure) -> Any:
-        if node.kind == "leaf":
-            return next(supply)
-        if node.kind == "array":
-            return array(list(islice(supply, node.size)), node.keys)
-        if node.is_vector:
-            return node.kind(islice(supply, node.size))
-        parts = [build(part) for part in node.parts]
-        if node.kind is dict:
-            return dict(zip(node.keys, parts, strict=True))
-        return node.kind(*parts) if node.keys else node.kind(parts)
 
-    return build(structure)
+def _unflatten(structure: Structure, supply: Iterator[Any], array: Callable[..., Any]) -> Any:
+    if structure.kind == "leaf":
+        return next(supply)
+    if structure.kind == "array":
+        return array(list(islice(supply, structure.size)), structure.keys)
+    if structure.is_vector:
+        return structure.kind(islice(supply, structure.size))
+    parts = [_unflatten(part, supply, array) for part in structure.parts]
+    if structure.kind is dict:
+        return dict(zip(structure.keys, parts, strict=True))
+    return structure.kind(*parts) if structure.keys else structure.kind(parts)
 
 
 def paths(structure: Structure, name: str) -> Iterator[str]:
@@ -165,8 +190,8 @@ def paths(structure: Structure, name: str) -> Iterator[str]:
     if structure.kind == "leaf":
         yield name
     elif structure.kind == "array":
-        for position in np.ndindex(*structure.keys):
-            yield name + "_".join(map(str, position))
+        for position in product(*[list(map(str, range(count))) for count in structure.keys]):
+            yield name + "_".join(position)
     elif structure.kind is dict or structure.keys:
         for key, part in zip(structure.keys, structure.parts, strict=True):
             yield from paths(part, f"{name}_{key}")

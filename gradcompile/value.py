@@ -71,12 +71,10 @@ class Value(Operand):
         self.operands = ()
 
     def _apply(self, op: Op, operands: tuple[Any, ...]) -> "Value":
-        values = tuple(
-            x if isinstance(x, Value) else Constant(op.number(x, name))
-            for x, name in zip(operands, op.operand_names, strict=True)
-        )
-        if any(isinstance(x, TracedValue) for x in values):
-            return TracedValue(op, values)
+        values = _values(op, operands)
+        for value in values:
+            if isinstance(value, TracedValue):
+                return TracedValue(op, values)
         return _node(op, values)
 
     def backward(self) -> None:
@@ -181,6 +179,9 @@ class TracedValue(Value):
         if TracedValue.lines is not None:
             TracedValue.lines[id(self)] = user_line()
 
+    def _apply(self, op: Op, operands: tuple[Any, ...]) -> "TracedValue":
+        return TracedValue(op, _values(op, operands))
+
     @property
     def data(self) -> NoReturn:  # type: ignore[override]
         """None yet: the function is being traced."""
@@ -216,6 +217,21 @@ class TracedValue(Value):
         return {"text/plain": repr(self)}
 
 
+def _values(op: Op, operands: tuple[Any, ...]) -> tuple[Value, ...]:
+    """The operands, numbers among them as constants."""
+    for operand in operands:
+        if not isinstance(operand, Value):
+            break
+    else:
+        return operands
+    return tuple(
+        [
+            x if isinstance(x, Value) else Constant(op.number(x, name))
+            for x, name in zip(operands, op.operand_names, strict=True)
+        ]
+    )
+
+
 def _node(op: Op, operands: tuple[Value, ...]) -> Value:
     value = Value.__new__(Value)
     value.data = op.evaluate(*[x.data for x in operands])
@@ -226,29 +242,29 @@ def _node(op: Op, operands: tuple[Value, ...]) -> Value:
     return value
 
 
-def topological(*roots: Value, stop_at: Container[int] = ()) -> list[Value]:
+def topological(*roots: Value, stop_at: Container[Value] = ()) -> list[Value]:
     """Every Value that the roots are made from, operands before users; iterative.
 
     Args:
         roots: where to start.
-        stop_at: ids of Values whose operands are not looked at.
+        stop_at: Values whose operands are not looked at.
     """
     order: list[Value] = []
-    seen: set[int] = set()
+    seen: set[Value] = set()
     users: list[Value] = []  # those whose operands are on the stack
     stack: list[Value | None] = [*reversed(roots)]
     while stack:
         value = stack.pop()
         if value is None:  # all operands of the latest user are in order
             order.append(users.pop())
-        elif id(value) not in seen:
-            seen.add(id(value))
-            if not value.operands or id(value) in stop_at:
+        elif value not in seen:
+            seen.add(value)
+            if not value.operands or value in stop_at:
                 order.append(value)
             else:
                 users.append(value)
                 stack.append(None)
-                stack.extend(reversed(value.operands))
+                stack += value.operands[::-1]
     return order
 
 

@@ -87,7 +87,7 @@ class Recipe:
     def program(self) -> Program:
         """The linear IR of it, unoptimised."""
         root, inputs = self.graph((1.0,) * INPUTS)
-        return lower([root], inputs, [x.label for x in inputs], "f")
+        return lower([root], inputs, [x.label for x in inputs], "f").program
 
     def pruned(self) -> "Recipe":
         """Without the steps that the last one does not need."""

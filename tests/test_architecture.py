@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("value", "ir"),
     # 2: from one to the other, and from program to program
     (
-        "trace", "lower", "snippet", "reverse", "interpret", "run_nests", "numeric",
+        "trace", "lower", "numbered", "snippet", "reverse", "interpret", "run_nests", "numeric",
         "passes", "passes.rewrite", "passes.fold", "passes.rules", "passes.match",
         "passes.simplify", "passes.cse", "passes.dce", "passes.capture",
         "nests", "roll", "roll.forms", "roll.groups", "roll.scans", "roll.affine", "roll.arrays",

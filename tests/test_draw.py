@@ -71,7 +71,7 @@ def neuron() -> tuple[Program, Program]:
     w, x, b = (TracedValue(None, (), name) for name in ("w", "x", "b"))
     n = w * x + b
     n.label = "n"
-    forward = lower([n.tanh()], [w, x, b], ["w", "x", "b"], "neuron")
+    forward = lower([n.tanh()], [w, x, b], ["w", "x", "b"], "neuron").program
     return forward, run_passes(reverse(forward, range(3)))
 
 
@@ -248,7 +248,7 @@ def test_labels_show_as_they_are():
 )
 def test_labels_that_cannot_show_as_they_are(label, shown):
     assert texts(svg(Value(1.0, label)))[0] == shown
-    program = lower([Value(1.0)], [], [], "f")
+    program = lower([Value(1.0)], [], [], "f").program
     assert texts(svg(Program("f", (Var(label),), (), program.outputs)))[0] == shown
 
 

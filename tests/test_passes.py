@@ -52,7 +52,7 @@ relaxed = settings(
 def program_of(function, *names):
     """The unoptimised program of a function of Values."""
     inputs = [Value(1.0, name) for name in names]
-    return lower([function(*inputs)], inputs, list(names), "f")
+    return lower([function(*inputs)], inputs, list(names), "f").program
 
 
 def opcodes(program):
@@ -223,7 +223,7 @@ def rule_programs(rule):
     for text in (rule.pattern, rule.replacement):
         root = evaluate(parse(text), given, TABLE)
         root = root if isinstance(root, Value) else Value(root)
-        found.append(lower([root], inputs, rule.variables, "f"))
+        found.append(lower([root], inputs, rule.variables, "f").program)
     return found
 
 
@@ -469,7 +469,7 @@ def test_dce_drops_what_no_output_needs():
     inputs = [Value(1.0, "x"), Value(2.0, "y")]
     dead = inputs[0] * inputs[1]
     live = inputs[0] + inputs[1]
-    both = lower([dead.exp(), live], inputs, ["x", "y"], "f")
+    both = lower([dead.exp(), live], inputs, ["x", "y"], "f").program
     program = dce(replace(both, outputs=both.outputs[1:]))
     assert opcodes(program) == ["add"]
     assert program.inputs == both.inputs

@@ -39,7 +39,7 @@ took("build")
 y.backward()
 eager = [y.data, x.grad, w.grad]
 took("backward")
-program = lower([y], [x, w], ["x", "w"], "chain")
+program = lower([y], [x, w], ["x", "w"], "chain").program
 took("lower")
 both = reverse(program, [0, 1])
 took("reverse")

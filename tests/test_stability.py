@@ -168,7 +168,7 @@ LOGARITHMS = {
 def programs(function, arity):
     """The program as written, and after the passes."""
     inputs = [Value(1.0, f"x{k}") for k in range(arity)]
-    written = lower([function(inputs)], inputs, [x.label for x in inputs], "f")
+    written = lower([function(inputs)], inputs, [x.label for x in inputs], "f").program
     return written, run_passes(written)
 
 

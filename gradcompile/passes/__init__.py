@@ -39,9 +39,12 @@ def run_passes(program: Program, check: Check | None = None, timed: Timed = _unt
         check: sees the result of each pass.
         timed: given the name of a pass, a context to run it in.
     """
+    left: dict[Pass, Program] = {}
     for transform, _ in PIPELINE:
-        with timed(transform.__name__):
-            program = transform(program)
+        if left.get(transform) is not program:  # a pass has nothing to do in what it left
+            with timed(transform.__name__):
+                program = transform(program)
+            left[transform] = program
         if check is not None:
             check(program)
     return replace(program, settled=len(program))

@@ -5,71 +5,95 @@ alike (the same operations some levels deep) differ in it; one that they all sha
 `1.0 - y * y`, is part of the formula and stays. No exponent is data: it decides the formula.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import compress
+from typing import Any
+
+import numpy as np
 
 from gradcompile import ops
-from gradcompile.ir import Const, Instruction, Operand, Program, Var
+from gradcompile.lower import Lowered
+from gradcompile.numbered import NOTHING, Integers, Numbered
 
 DEPTH = 3
 """How many levels below an instruction count: enough to tell a layer from a penalty, and not so
 many that the same formula at two places of a network looks different."""
 
+ODD, HALF = np.uint64(0x9E3779B97F4A7C15), np.uint64(32)
+"""What digests are mixed by."""
 
-def capture(program: Program) -> tuple[Program, int]:
+Looks = np.ndarray[Any, np.dtype[np.uint64]]
+"""A digest for each instruction: those that look alike have the same."""
+
+Flags = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+def capture(lowered: Lowered) -> tuple[Lowered, int]:
     """The program with the constants that are data as its last inputs.
 
     Returns:
         The program, and how many of its instructions look different.
     """
-    kinds = _kinds(program)
-    varies = _varying(program, kinds)
-    variables: dict[int, Var] = {}
-    data: list[float] = []
-    instructions: list[Instruction] = []
-    for instruction, kind in zip(program.instructions, kinds, strict=True):
-        operands = list(instruction.operands)
-        for place in varies.get(kind, ()):
-            constant = operands[place]
-            assert isinstance(constant, Const)
-            # One object is one number of the user's, wherever it is read; an equal one need not be.
-            if id(constant.value) not in variables:
-                variables[id(constant.value)] = Var()
-                data.append(constant.value)
-            operands[place] = variables[id(constant.value)]
-        if kind in varies:
-            instructions.append(instruction._replace(operands=tuple(operands)))
-        else:
-            instructions.append(instruction)
-    inputs = program.inputs + tuple(variables.values())
-    captured = replace(program, inputs=inputs, instructions=tuple(instructions), data=tuple(data))
-    return captured, len(set(kinds))
+    numbers = lowered.numbers
+    looks = _looks(numbers)
+    rows, columns = np.nonzero(numbers.operands >= numbers.values)
+    constants = [numbers.constants[k] for k in numbers.operands[rows, columns] - numbers.values]
+    are_data = _are_data(numbers, looks, rows, columns, constants)
+    read = list(compress(constants, are_data))
+    # One object is one number of the user's, wherever it is read; an equal one need not be.
+    data = {id(number): number for number in read}
+    place_of = {key: place for place, key in enumerate(data, numbers.inputs)}
+    renumbered = np.arange(numbers.count + 1)
+    renumbered[numbers.inputs : -1] += len(data)
+    renumbered[NOTHING] = NOTHING
+    operands = renumbered[numbers.operands]
+    operands[rows[are_data], columns[are_data]] = [place_of[id(number)] for number in read]
+    captured = replace(
+        numbers,
+        inputs=numbers.inputs + len(data),
+        operands=operands,
+        outputs=renumbered[numbers.outputs],
+    )
+    names = (*lowered.names, *[""] * len(data))
+    found = replace(lowered, names=names, numbers=captured, data=tuple(data.values()))
+    return found, len(np.unique(looks))
 
 
-def _kinds(program: Program) -> list[object]:
+def _looks(numbers: Numbered) -> Looks:
     """What each instruction looks like, `DEPTH` levels deep."""
-    numbers: dict[object, int] = {}
-    looks: dict[Operand, tuple[int, ...]] = dict.fromkeys(program.inputs, (0,) * DEPTH)
-    constant = (-1,) * DEPTH
-    kinds: list[object] = []
-    for result, op, operands, _ in program.instructions:
-        parts = [looks.get(operand, constant) for operand in operands]
-        look = [numbers.setdefault(op.name, len(numbers) + 1)]
-        for depth in range(DEPTH - 1):
-            key = (op.name, *[part[depth] for part in parts])
-            look.append(numbers.setdefault(key, len(numbers) + 1))
-        looks[result] = tuple(look)
-        kinds.append((op.name, *[part[-1] for part in parts]))
-    return kinds
+    looks = own = _mixed(numbers.codes.astype(np.uint64))
+    values = np.zeros(numbers.count + 1, np.uint64)  # all inputs look alike, ...
+    values[numbers.values :] = 1  # ... and so do all constants
+    values[NOTHING] = 2
+    for _ in range(DEPTH):
+        values[numbers.inputs : numbers.values] = looks
+        looks = own
+        for column in numbers.operands.T:
+            looks = _mixed(looks + values[column])
+    return looks
 
 
-def _varying(program: Program, kinds: list[object]) -> dict[object, tuple[int, ...]]:
-    """For each kind, the operands that are constants of several values."""
-    seen: dict[tuple[object, int], Const] = {}
-    varying: dict[object, set[int]] = {}
-    for (_, op, operands, _), kind in zip(program.instructions, kinds, strict=True):
-        for place, operand in enumerate(operands):
-            if not isinstance(operand, Const) or (op is ops.pow_ and place == 1):
-                continue
-            if seen.setdefault((kind, place), operand) != operand:
-                varying.setdefault(kind, set()).add(place)
-    return {kind: tuple(sorted(places)) for kind, places in varying.items()}
+def _mixed(numbers: Looks) -> Looks:
+    """Digests: if two are equal by chance, no more comes of it than a constant that is data."""
+    numbers = (numbers + ODD) * ODD
+    return numbers ^ (numbers >> HALF)
+
+
+def _are_data(
+    numbers: Numbered,
+    looks: Looks,
+    rows: Integers,
+    columns: Integers,
+    constants: Sequence[float],
+) -> Flags:
+    """Which constants, of those in these places, differ in instructions that look alike."""
+    values = np.array(constants)
+    bits = np.where(np.isnan(values), np.nan, values).view(np.uint64)
+    kinds = _mixed(looks[rows] + columns.astype(np.uint64))
+    _, first, kind = np.unique(kinds, return_index=True, return_inverse=True)
+    vary = np.zeros(len(first), np.bool_)
+    vary[kind[bits != bits[first[kind]]]] = True
+    are_powers = np.array([op is ops.pow_ for op in numbers.operations], np.bool_)
+    are_data: Flags = vary[kind] & ~(are_powers[numbers.codes[rows]] & (columns == 1))
+    return are_data

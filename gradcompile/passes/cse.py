@@ -11,12 +11,12 @@ def cse(program: Program) -> Program:
     """`program` without instructions that repeat an earlier one, operands swapped or not."""
     seen: defaultdict[Op, dict[tuple[Operand, ...], Var]] = defaultdict(dict)
 
-    def step(builder: Builder, instruction: Instruction) -> Operand:
+    def step(builder: Builder, instruction: Instruction) -> Var | None:
         result, op, operands, _ = instruction
         if op.commutative and hash(operands[0]) > hash(operands[1]):
             operands = operands[::-1]
         first = seen[op].setdefault(operands, result)
-        return builder.keep(instruction) if first is result or op is copy else first
+        return None if first is result or op is copy else first
 
     # Of what is settled, too, the reverse sweep may repeat something.
     return rewrite(program, Builder(), step, anew=True)

@@ -23,7 +23,7 @@ def folded(op: Op, operands: tuple[Operand, ...], exactly: bool) -> Const | None
             like 1.0 / 3.0 stays as it is: it reads better, a product with it becomes a quotient,
             and the derivative can be proved.
     """
-    numbers = []
+    numbers: list[float] = []
     for operand in operands:
         if isinstance(operand, Var):
             return None
@@ -42,6 +42,6 @@ def _is_exact(op: Op, numbers: list[float], result: float) -> bool:
     return bool(op.on_fractions(*map(Fraction, numbers)) == Fraction(result))
 
 
-def _step(builder: Builder, instruction: Instruction) -> Operand:
+def _step(builder: Builder, instruction: Instruction) -> Const | None:
     _, op, operands, origin = instruction
-    return folded(op, operands, origin is not None) or builder.keep(instruction)
+    return folded(op, operands, origin is not None)

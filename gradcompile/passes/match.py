@@ -17,11 +17,15 @@ Bound = dict[str, Operand]
 
 
 @cache
-def _index(forward: bool) -> dict[Op, dict[Head, list[Rule]]]:
-    """The rules for one sweep, by the operation of their root and by their head."""
+def _index(forward: bool, has_constant: bool) -> dict[Op, dict[Head, list[Rule]]]:
+    """The rules for one sweep, and for operands with or without a constant among them.
+
+    They are sorted by the operation of their root, and then by their head.
+    """
     found: defaultdict[Op, defaultdict[Head, list[Rule]]] = defaultdict(lambda: defaultdict(list))
     for rule in (*STABILITY, *IDENTITIES) if forward else IDENTITIES:
-        found[rule.tree.op][_head(rule)].append(rule)
+        if has_constant or not rule.needs_constant:
+            found[rule.tree.op][_head(rule)].append(rule)
     return {op: dict(rules) for op, rules in found.items()}
 
 
@@ -39,15 +43,13 @@ def candidates(builder: IndexedBuilder, instruction: Instruction) -> list[Rule]:
     """The rules that an instruction may match, in the order to try them; most often none."""
     _, op, operands, origin = instruction
     found: list[Rule] = []
-    rules = _index(origin is None).get(op)
+    rules = _index(origin is None, Const in map(type, operands)).get(op)
     if rules is None:
         return found
     if None in rules and operands[-1] == operands[-2]:
         found += rules[None]
-    has_constant = False
     for operand in operands:
         if isinstance(operand, Const):
-            has_constant = True
             head: Head = operand.value
         else:
             definition = builder.definitions.get(operand)
@@ -56,8 +58,6 @@ def candidates(builder: IndexedBuilder, instruction: Instruction) -> list[Rule]:
             head = definition.op
         if head in rules:
             found += rules[head]
-    if found and not has_constant:
-        return [rule for rule in found if not rule.needs_constant]
     return found
 
 

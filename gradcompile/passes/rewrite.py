@@ -1,6 +1,6 @@
 """Rebuild a program instruction by instruction: what the rewriting passes share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TypeVar
 
@@ -8,7 +8,7 @@ from gradcompile import ops
 from gradcompile.ir import Builder, Instruction, Operand, Output, Program, Var
 
 AnyBuilder = TypeVar("AnyBuilder", bound=Builder)
-Step = Callable[[AnyBuilder, Instruction], Operand]
+Step = Callable[[AnyBuilder, Instruction], Operand | None]
 
 
 def rewrite(
@@ -16,19 +16,15 @@ def rewrite(
 ) -> Program:
     """`program` with each instruction replaced by what `step` makes of it.
 
-    `step` gets the builder and an instruction whose operands are already the new ones; it returns
-    the operand to use for its result: the result itself, after appending the instruction that
-    assigns it, or another. A result that has a name stays, as a copy, when it becomes another
-    value: the reader who named it will look for it.
+    `step` gets the builder and an instruction whose operands are already the new ones. It returns
+    None if that stays as it is, and else the operand to use for its result: the result itself,
+    after appending the instruction that assigns it, or another. A result that has a name stays, as
+    a copy, when it becomes another value: the reader who named it will look for it.
 
     Most instructions stay what they are, so they are not made anew. Those that are settled are
-    not even looked at, unless `anew`: after differentiation, the forward sweep.
+    not even looked at, unless `anew`: after differentiation, the forward sweep. If nothing is
+    changed, the result is `program` itself.
     """
-    settled = 0
-    if not anew:
-        settled = program.settled
-        for old in program.instructions[:settled]:
-            builder.keep(old)
     new: dict[Operand | None, Operand] = {}
     are_as_before = new.keys().isdisjoint
 
@@ -43,17 +39,8 @@ def rewrite(
         origin = primal if isinstance(primal, Var) else origin
         return Instruction(result, op, tuple(map(renew, operands)), origin)
 
-    for number, old in enumerate(program.instructions[settled:], settled):
-        if number == program.settled:
-            settled = len(builder.instructions)
-        result, _, operands, origin = old
-        stays = origin not in new and are_as_before(operands)
-        instruction = old if stays else renewed(old)
-        builder.origin = instruction.origin
-        value = step(builder, instruction)
-        if value is result:
-            continue
-        value = renew(value)
+    def replace_result(instruction: Instruction, value: Operand) -> None:
+        result = instruction.result
         last = builder.instructions[-1] if builder.instructions else None
         if last and last.result is value and _takes_over(instruction, last):
             builder.rename_last(result)
@@ -63,15 +50,33 @@ def rewrite(
         else:
             new[result] = value
 
+    def walk(instructions: Iterable[Instruction]) -> None:
+        for old in instructions:
+            result, _, operands, origin = old
+            stays = not new or (origin not in new and are_as_before(operands))
+            instruction = old if stays else renewed(old)
+            builder.origin = instruction.origin
+            value = step(builder, instruction)
+            if value is None:
+                builder.keep(instruction)
+            elif value is not result:
+                replace_result(instruction, renew(value))
+
     def renew_output(output: Output) -> Output:
         return tuple(map(renew, output)) if isinstance(output, tuple) else renew(output)
 
-    return replace(
-        program,
-        instructions=tuple(builder.instructions),
-        settled=settled,
-        outputs=tuple(map(renew_output, program.outputs)),
-    )
+    before, after = program.instructions[: program.settled], program.instructions[program.settled :]
+    if anew:
+        walk(before)
+    else:
+        builder.keep_all(before)
+    settled = len(builder.instructions)
+    walk(after)
+    instructions = tuple(builder.instructions)
+    if instructions == program.instructions and not new:
+        return program
+    outputs = tuple(map(renew_output, program.outputs))
+    return replace(program, instructions=instructions, settled=settled, outputs=outputs)
 
 
 def _takes_over(instruction: Instruction, last: Instruction) -> bool:

@@ -19,27 +19,47 @@ from gradcompile.passes.rules import Pattern, Variable
 
 def simplify(program: Program) -> Program:
     """`program` with every rule applied wherever it matches; `notes` say how often each was."""
-    simplifier = _Simplifier()
-    result = rewrite(program, IndexedBuilder(), simplifier.step)
-    notes = tuple(f"{text}: {count}×" for text, count in simplifier.fired.items())
-    return replace(result, notes=program.notes + notes)
+    for _ in range(ROUNDS):
+        simplifier = _Simplifier()
+        result = rewrite(program, IndexedBuilder(), simplifier.step)
+        notes = tuple(f"{text}: {count}×" for text, count in simplifier.fired.items())
+        program = replace(result, notes=program.notes + notes) if notes else result
+        if simplifier.is_done:
+            break
+    return program
 
 
 DEPTH = 8
 """How often the product of one rule is simplified again; bounds recursion and growth."""
 
+ROUNDS = 2
+"""How often the whole program is, if some products were not."""
+
 
 class _Simplifier:
+    """Applies the rules to one instruction after the other.
+
+    Attributes:
+        fired: how often each rule was applied.
+        is_done: was everything simplified that the rules have made?
+    """
+
     def __init__(self) -> None:
         self.fired: Counter[str] = Counter()
+        self.is_done = True
 
-    def step(self, builder: IndexedBuilder, instruction: Instruction, depth: int = 0) -> Operand:
-        """Append the instruction in its simplest form; its result."""
+    def step(
+        self, builder: IndexedBuilder, instruction: Instruction, depth: int = 0
+    ) -> Operand | None:
+        """Append the instruction in a simpler form, and give its result; None if it has none."""
         result, op, operands, origin = instruction
         constant = folded(op, operands, origin is not None)
         if constant is not None:
             return constant
-        for rule in candidates(builder, instruction) if depth < DEPTH else ():
+        if depth == DEPTH:
+            self.is_done = False
+            return None
+        for rule in candidates(builder, instruction):
             bound = match(builder, rule.tree, op, operands, {})
             if bound is not None:
                 self.fired[rule.note] += 1
@@ -49,8 +69,9 @@ class _Simplifier:
                 value = rewritten(builder, operands[0])
                 if value is not None:
                     self.fired[name] += 1
+                    self.is_done = False
                     return value
-        return builder.keep(instruction)
+        return None
 
     def _build(
         self,
@@ -64,7 +85,8 @@ class _Simplifier:
             return bound[tree.name]
         if isinstance(tree, Pattern):
             operands = tuple(self._build(builder, x, bound, Var(), depth) for x in tree.operands)
-            return self.step(builder, Instruction(result, tree.op, operands, builder.origin), depth)
+            instruction = Instruction(result, tree.op, operands, builder.origin)
+            return self.step(builder, instruction, depth) or builder.keep(instruction)
         return Const(tree)
 
 

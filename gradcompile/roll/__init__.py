@@ -50,7 +50,7 @@ def is_regular(program: Program, kinds: int) -> bool:
     if ALIKE * kinds <= len(program):
         return True
     forms = Forms(program, strict=False)
-    groups = find_scans(make_groups(program, forms, Places(program)))
+    groups = find_scans(make_groups(forms, Places(forms)))
     instructions = len(program.instructions)
     return SPARSE * len(groups) <= len(forms.stored) or DENSE * len(groups) <= instructions
 
@@ -73,8 +73,8 @@ def roll(
         totals: the numbers of the outputs in which the rows of a batch are summed up.
     """
     forms = Forms(program, strict)
-    places = Places(program)
-    groups = find_scans(make_groups(program, forms, places))
+    places = Places(forms)
+    groups = find_scans(make_groups(forms, places))
     arrays = Arrays(program, forms, groups, places, totals)
     shaped = [arrays.shape(number) for number in range(len(groups))]
     shaped += [arrays.shape_copy(result, group) for result, group in arrays.copies]

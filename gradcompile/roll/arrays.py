@@ -115,7 +115,7 @@ class Arrays:
             return k
 
         for group in self.groups:
-            for (template, _), grid in zip(group.segments, self._grids(group), strict=True):
+            for (template, _), grid in zip(group.segments, group.tables, strict=True):
                 for leaf in _stored_leaves(template):
                     sources = np.unique(self.group_of[grid[:, :, leaf] - self.first])
                     for other in sources[1:]:
@@ -170,14 +170,15 @@ class Arrays:
             rest: list[tuple[int, Form]] = []
             for slot in range(array.size):
                 form = next(forms)
-                member = form.leaves[0] - self.first if form.template.kind == "stored" else -1
+                template, leaves = form
+                member = leaves[0] - self.first if template.kind == "stored" else -1
                 if member >= 0 and member not in slots and member not in read:
                     slots[member] = slot
                 else:
                     rest.append((slot, form))
             taken = self._write_into(array, slots)
             rest += [
-                (slot, Form(self.forms._leaf("stored"), (member + self.first,)))
+                (slot, (self.forms.leaf("stored"), (member + self.first,)))
                 for member, slot in slots.items()
                 if member not in taken
             ]
@@ -198,16 +199,12 @@ class Arrays:
         Others read them, or they are returned twice: the second result would read the sum that the
         first one is.
         """
-        forms = [form for value in self.forms.stored for form in value.terms]
+        read = set(chain_lists.from_iterable([value.leaves for value in self.forms.stored]))
         returned = Counter[int]()
-        for form in self.forms.outputs:
-            if form.template.kind == "stored":
-                returned.update(form.leaves)
-            else:
-                forms.append(form)
-        read = {leaf for form in forms for leaf in form.leaves if leaf >= self.first}
-        read |= {leaf for leaf, times in returned.items() if times > 1}
-        return {leaf - self.first for leaf in read}
+        for template, leaves in self.forms.outputs:
+            (returned if template.kind == "stored" else read).update(leaves)
+        read.update(leaf for leaf, times in returned.items() if times > 1)
+        return {leaf - self.first for leaf in read if leaf >= self.first}
 
     def _write_into(self, array: Array, slots: dict[int, int]) -> set[int]:
         taken: set[int] = set()
@@ -221,16 +218,16 @@ class Arrays:
 
     def _copy(self, array: Array, rest: Sequence[tuple[int, Form]]) -> None:
         # One loop copies from one array.
-        by_source: dict[tuple[Template, int], tuple[list[int], list[list[int]]]] = {}
+        by_source: dict[tuple[Template, int], tuple[list[int], list[tuple[int, ...]]]] = {}
         for slot, (template, leaves) in rest:
             slots, found = by_source.setdefault(
                 (template, self._source(template, leaves)), ([], [])
             )
             slots.append(slot)
-            found.append(list(leaves))
+            found.append(leaves)
         for (template, _), (slots, found) in by_source.items():
             shape = Shape(reverse=True, is_sum=False, counts=(), sources=None)
-            group = Group(slots, [(template, 1)], [found], False, True, -1, shape)
+            group = Group(slots, [(template, 1)], found, False, True, -1, shape)
             self.copies.append((array, group))
 
     def _source(self, template: Template, leaves: Sequence[int]) -> int:
@@ -261,8 +258,7 @@ class Arrays:
                 array = self.array_of[number]
                 places = self.place_of[group.members]
                 if len(places) == array.size:
-                    grids = self._grids(group)
-                    extents = self._extents(array, places, grids, group.rounds)
+                    extents = self._extents(array, places, group.tables, group.rounds)
                     shapes[array] = tuple(extent for extent in extents if extent > 1)
         for array, shape in shapes.items():
             array.shape = shape
@@ -297,7 +293,7 @@ class Arrays:
         return Place(array, tuple(Subscript(int(c[0])) for c in coordinates))
 
     def _shape(self, group: Group, array: Array | None, places: Integers) -> Shaped:
-        grids = self._grids(group)
+        grids = group.tables
         regular = [grid for k, grid in enumerate(grids) if k != group.ragged]
         extents = self._extents(array, places, regular, group.rounds)
         order = np.arange(len(places))
@@ -317,17 +313,6 @@ class Arrays:
             for k, ((template, _), grid) in enumerate(zip(group.segments, grids, strict=True))
         ]
         return Shaped(group, extents, place, terms)
-
-    def _grids(self, group: Group) -> list[Integers]:
-        """The leaves of each segment by member, term and leaf; a ragged one is one long row."""
-        grids = []
-        for (template, count), table in zip(group.segments, group.leaves, strict=True):
-            if count:
-                grids.append(_grid(table, count))
-            else:
-                row = np.fromiter(chain_lists.from_iterable(table), np.int64)
-                grids.append(row.reshape(1, -1, len(leaf_kinds(template))))
-        return grids
 
     def _extents(
         self, array: Array | None, places: Integers, grids: Sequence[Integers], rounds: int
@@ -367,7 +352,7 @@ class Arrays:
             array, coordinates = self._coordinates(grid[:, :, number])
             fits = [_behind(fit(c[0], c.shape[1:]), len(extents)) for c in coordinates]
             leaves.append(Access(array, fits))
-        lengths = [len(table) // grid.shape[2] for table in group.leaves[group.ragged]]
+        lengths = [len(run) // grid.shape[2] for run in group.runs]
         starts = np.concatenate([[0], np.cumsum(lengths)])
         return Terms(template, grid.shape[1:2], leaves, starts)
 
@@ -473,11 +458,6 @@ def arrange(shaped: Sequence[Shaped], arrays: Arrays) -> dict[Array, list[int]]:
     for array, order in orders.items():
         array.shape = tuple(array.shape[axis] for axis in order)
     return orders
-
-
-def _grid(table: list[list[int]], count: int) -> Integers:
-    """Leaves by member, term and leaf of the term."""
-    return np.array(table, np.int64).reshape(len(table), count, -1)
 
 
 def _stored_leaves(template: Template) -> list[int]:

@@ -6,13 +6,16 @@ form of a stored value is its expression with the leaves taken out (a `Template`
 values that differ only in what they read have equal templates, and are candidates for one loop.
 """
 
-from collections import Counter, deque
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import NamedTuple
+
+import numpy as np
 
 from gradcompile import ops
-from gradcompile.ir import Const, Instruction, Operand, Program, Var
+from gradcompile.ir import Const, Program, Var
+from gradcompile.numbered import NOTHING, Numbered, numbered, numbers_of
 from gradcompile.ops import Op
 
 SHORTEST_SUM = 3
@@ -31,9 +34,10 @@ class Template:
         kind: of a leaf: "input", "row", "data" or "stored"; "" for everything else.
         number: of a constant.
         size: how many operations it has.
+        width: how many leaves it has.
     """
 
-    __slots__ = ("kind", "number", "op", "parts", "rank", "size")
+    __slots__ = ("kind", "number", "op", "parts", "rank", "size", "width")
 
     def __init__(
         self,
@@ -49,6 +53,7 @@ class Template:
         self.kind = kind
         self.number = number
         self.size: int = sum(part.size for part in parts) + (op is not None)
+        self.width: int = sum(part.width for part in parts) + (kind != "")
 
     def __repr__(self) -> str:
         if self.op is None:
@@ -56,11 +61,8 @@ class Template:
         return f"{self.op.name}({', '.join(map(repr, self.parts))})"
 
 
-class Form(NamedTuple):
-    """A template and what its leaves read, in order: an input by its index, then stored values."""
-
-    template: Template
-    leaves: tuple[int, ...]
+Form = tuple[Template, tuple[int, ...]]
+"""A template and what its leaves read, in order: an input by its index, then stored values."""
 
 
 @dataclass(slots=True)
@@ -69,13 +71,15 @@ class Stored:
 
     Attributes:
         var: the value.
-        terms: the terms of a sum, in order; one form otherwise.
+        templates: those of the terms of a sum, in order; one template otherwise.
+        leaves: what the leaves of all terms read, in order.
         is_sum: is it a sum?
         origin: what it differentiates, if it belongs to the reverse sweep.
     """
 
     var: Var
-    terms: list[Form]
+    templates: tuple[Template, ...]
+    leaves: tuple[int, ...]
     is_sum: bool
     origin: Var | None
 
@@ -84,84 +88,77 @@ class Forms:
     """The stored values of a program, in an order in which each can be computed.
 
     Attributes:
-        stored: every stored value; leaf `len(program.inputs) + k` reads number k.
+        program: the program.
+        place_of: the place of each input and result: its number.
+        numbers: the program in numbers, by which operands are known here.
+        strict: is the order of sums kept?
+        first: the leaf that reads the first stored value; leaf `first + k` reads number k.
+        stored: every stored value.
         number_of: the number of each.
         outputs: for each operand that the program returns, its form.
     """
 
     def __init__(self, program: Program, strict: bool) -> None:
+        self.program = program
+        self.place_of = numbers_of(program)
+        self.numbers = numbers = numbered(program, self.place_of)
         self.strict = strict
+        self.first = len(program.inputs)
         self.stored: list[Stored] = []
         self.number_of: dict[Var, int] = {}
         self._templates: dict[object, Template] = {}
-        self._numbers: dict[float, Form] = {}
-        self._first = len(program.inputs)
-        self._forms: dict[Var, Form] = {}
-        self._sums: dict[Var, deque[Form]] = {}
-        self._origins: dict[Var, Var | None] = {}
-        self._reads = _count_reads(program)
         kinds = ["input"] * program.given + ["row"] * program.rows + ["data"] * len(program.data)
-        for index, (var, kind) in enumerate(zip(program.inputs, kinds, strict=True)):
-            self._forms[var] = Form(self._leaf(kind), (index,))
-        self._kept = {x for x in program.flat_outputs if isinstance(x, Var)}
-        for instruction in program.instructions:
-            self._instruction(instruction)
-        self.outputs = [self._form(x) for x in program.flat_outputs]
+        self._forms: list[Form | None] = [(self.leaf(k), (n,)) for n, k in enumerate(kinds)]
+        self._forms += [None] * (numbers.count - self.first)
+        self._sums: dict[int, deque[Form]] = {}
+        self._is_kept = _kept(numbers)
+        steps = zip(numbers.codes.tolist(), numbers.operands.tolist(), strict=True)
+        for number, (code, operands) in enumerate(steps, self.first):
+            op = numbers.operations[code]
+            if op is ops.add or (op is ops.sub and self._is_sum(operands)):
+                self._sums[number] = self._flatten(op, operands)
+                if self._is_kept[number]:
+                    self._settle_sum(number)
+            else:
+                self._forms[number] = form = self._apply(op, operands)
+                if self._is_kept[number]:
+                    self._store(number, form)
+        self.outputs = list(map(self._form, numbers.outputs.tolist()))
 
     # --- templates ---------------------------------------------------------------------------
 
-    def _intern(self, key: object, op: Op | None, parts: tuple[Template, ...]) -> Template:
-        template = self._templates.get(key)
-        if template is None:
-            template = Template(len(self._templates), op, parts)
-            self._templates[key] = template
-        return template
+    def _intern(self, op: Op, *parts: Template) -> Template:
+        """The template of an operation and its operands' templates."""
+        if (op, *parts) not in self._templates:
+            self._templates[op, *parts] = Template(len(self._templates), op, parts)
+        return self._templates[op, *parts]
 
-    def _leaf(self, kind: str) -> Template:
+    def leaf(self, kind: str) -> Template:
+        """The template of a leaf of this kind."""
         if kind not in self._templates:
             self._templates[kind] = Template(len(self._templates), kind=kind)
         return self._templates[kind]
 
     def _constant(self, number: Const) -> Form:
-        # A float is found faster than a Const, but 0.0 would find -0.0.
-        known = self._numbers.get(number.value) if number.value else None
-        if known is None:
-            if number not in self._templates:
-                self._templates[number] = Template(len(self._templates), number=number)
-            known = Form(self._templates[number], ())
-            self._numbers[number.value] = known
-        return known
+        if number not in self._templates:
+            self._templates[number] = Template(len(self._templates), number=number)
+        return self._templates[number], ()
 
     # --- instructions ------------------------------------------------------------------------
 
-    def _instruction(self, instruction: Instruction) -> None:
-        result, op, operands, origin = instruction
-        self._origins[result] = origin
-        if op is ops.add or (op is ops.sub and self._is_sum(operands)):
-            self._sums[result] = self._flatten(op, operands)
-            if self._reads[result] > 1 or result in self._kept:
-                self._settle_sum(result)
-            return
-        form = self._apply(op, operands)
-        if self._reads[result] > 1 or result in self._kept:
-            self._store(result, [form], is_sum=False)
-        else:
-            self._forms[result] = form
-
-    def _is_sum(self, operands: tuple[Operand, ...]) -> bool:
+    def _is_sum(self, operands: Sequence[int]) -> bool:
         """Are differences to be terms of a sum? Not those like 1 - y * y, which may be small."""
-        return not self.strict and not isinstance(operands[0], Const)
+        return not self.strict and operands[0] < self.numbers.values
 
-    def _apply(self, op: Op, operands: tuple[Operand, ...]) -> Form:
-        forms = [self._form(operand) for operand in operands]
+    def _apply(self, op: Op, operands: Sequence[int]) -> Form:
+        operands = operands[: op.arity]
+        forms = [self._forms[operand] or self._form(operand) for operand in operands]
         form = self._combine(op, forms)
-        while form.template.size > LARGEST:
-            sizes = [part.template.size for part in forms]
+        while form[0].size > LARGEST:
+            sizes = [template.size for template, _ in forms]
             largest = sizes.index(max(sizes))
-            operand = operands[largest]
-            assert isinstance(operand, Var)
-            self._store(operand, [forms[largest]], is_sum=False)
-            forms = [self._forms[x] if x is operand else part
+            self._store(operands[largest], forms[largest])
+            forms = [self._form(x) if x == operands[largest] else part
                      for x, part in zip(operands, forms, strict=True)]  # fmt: skip
             form = self._combine(op, forms)
         return form
@@ -171,29 +168,35 @@ class Forms:
             (left, reads), (right, more) = forms
             if op.commutative and left.rank > right.rank:
                 left, reads, right, more = right, more, left, reads
-            template = self._intern((op, left.rank, right.rank), op, (left, right))
-            return Form(template, reads + more)
-        parts = tuple([form.template for form in forms])
-        template = self._intern((op, *[part.rank for part in parts]), op, parts)
-        return Form(template, tuple([leaf for form in forms for leaf in form.leaves]))
+            key = (op, left, right)
+            return self._templates.get(key) or self._intern(*key), reads + more
+        template = self._intern(op, *[template for template, _ in forms])
+        return template, tuple(chain.from_iterable([leaves for _, leaves in forms]))
 
-    def _form(self, operand: Operand) -> Form:
-        if isinstance(operand, Const):
-            return self._constant(operand)
-        if operand in self._sums:
-            self._settle_sum(operand)
-        return self._forms[operand]
+    def _form(self, operand: int) -> Form:
+        """The form of an operand; a sum that an expression reads is complete."""
+        if self._forms[operand] is None:
+            constant = operand - self.numbers.values
+            if constant < 0:
+                self._settle_sum(operand)
+            else:
+                self._forms[operand] = self._constant(Const(self.numbers.constants[constant]))
+        form = self._forms[operand]
+        assert form is not None
+        return form
 
-    def _store(self, var: Var, terms: list[Form], is_sum: bool) -> None:
-        leaf = self._first + len(self.stored)
+    def _store(self, number: int, *terms: Form, is_sum: bool = False) -> None:
+        var, _, _, origin = self.program.instructions[number - self.first]
+        templates = tuple([template for template, _ in terms])
+        leaves = tuple(chain.from_iterable([leaves for _, leaves in terms]))
+        self._forms[number] = (self.leaf("stored"), (self.first + len(self.stored),))
         self.number_of[var] = len(self.stored)
-        self.stored.append(Stored(var, terms, is_sum, self._origins[var]))
-        self._forms[var] = Form(self._leaf("stored"), (leaf,))
+        self.stored.append(Stored(var, templates, leaves, is_sum, origin))
 
     # --- sums --------------------------------------------------------------------------------
 
-    def _flatten(self, op: Op, operands: tuple[Operand, ...]) -> "deque[Form]":
-        left, right = operands
+    def _flatten(self, op: Op, operands: Sequence[int]) -> "deque[Form]":
+        left, right = operands[:2]
         terms = self._terms(left)
         if op is ops.add and (self.strict or right not in self._sums):
             terms.append(self._form(right))
@@ -208,45 +211,39 @@ class Forms:
         others.extendleft(reversed(terms))
         return others
 
-    def _terms(self, operand: Operand) -> "deque[Form]":
-        if isinstance(operand, Var):
-            terms = self._sums.pop(operand, None)
-            if terms is not None:
-                return terms
-        return deque([self._form(operand)])
+    def _terms(self, operand: int) -> "deque[Form]":
+        return self._sums.pop(operand, None) or deque([self._form(operand)])
 
     def _negative(self, form: Form) -> Form:
-        if form.template.op is ops.neg:
-            return Form(form.template.parts[0], form.leaves)
+        template, leaves = form
+        if template.op is ops.neg:
+            return template.parts[0], leaves
         return self._combine(ops.neg, [form])
 
-    def _settle_sum(self, var: Var) -> None:
-        terms = self._sums.pop(var)
+    def _settle_sum(self, number: int) -> None:
+        terms = self._sums.pop(number)
         if len(terms) >= SHORTEST_SUM:
-            self._store(var, list(terms), is_sum=True)
+            self._store(number, *terms, is_sum=True)
             return
-        form = self._pair(*terms)
-        if self._reads[var] > 1 or var in self._kept or form.template.size > LARGEST:
-            self._store(var, [form], is_sum=False)
-        else:
-            self._forms[var] = form
+        self._forms[number] = form = self._pair(*terms)
+        if self._is_kept[number] or form[0].size > LARGEST:
+            self._store(number, form)
 
     def _pair(self, left: Form, right: Form) -> Form:
-        if not self.strict and left.template.op is ops.neg:
+        if not self.strict and left[0].op is ops.neg:
             left, right = right, left
-        if right.template.op is ops.neg and not self.strict:
+        if right[0].op is ops.neg and not self.strict:
             return self._combine(ops.sub, [left, self._negative(right)])
         return self._combine(ops.add, [left, right])
 
 
-def _count_reads(program: Program) -> "Counter[Operand]":
-    """How often each value is read; an operand that an expression repeats counts as two."""
-    reads: Counter[Operand] = Counter(
-        chain.from_iterable([operands for _, _, operands, _ in program.instructions])
-    )
-    repeating = {op for op in {op for _, op, _, _ in program.instructions} if any(op.repeats)}
-    for _, op, operands, _ in program.instructions:
-        if op in repeating:
-            repeated = zip(operands, op.repeats, strict=True)
-            reads.update([operand for operand, is_repeated in repeated if is_repeated])
-    return reads
+def _kept(numbers: Numbered) -> list[bool]:
+    """Which operands are returned or read more than once, as one is that an expression repeats."""
+    reads = np.bincount(numbers.operands.ravel() - NOTHING, minlength=numbers.count - NOTHING)
+    kept = reads[-NOTHING:] > 1
+    for code, op in enumerate(numbers.operations):
+        if any(op.repeats):
+            kept[numbers.operands[numbers.codes == code][:, np.flatnonzero(op.repeats)]] = True
+    kept[numbers.outputs] = True
+    found: list[bool] = kept.tolist()
+    return found

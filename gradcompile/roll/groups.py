@@ -7,11 +7,15 @@ for each other, as far as nothing else has to wait for them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import accumulate, chain, pairwise
 from typing import Any, NamedTuple
 
-from gradcompile.ir import Program, Var
-from gradcompile.roll.forms import Form, Forms, Stored, Template
+import numpy as np
+
+from gradcompile.numbered import Integers
+from gradcompile.roll.forms import Forms, Stored, Template
 
 Segment = tuple[Template, tuple[int, ...]]
 """Terms of a sum that one loop can add: their template, and which of their leaves read the same
@@ -47,7 +51,8 @@ class Group:
     Attributes:
         members: numbers of stored values, in the order of the loop.
         segments: the templates of the terms, each with how many of its kind a member sums.
-        leaves: for each segment, for each member, the leaves of its terms one after the other.
+        leaves: for each member, the leaves of its terms, one segment after the other; without
+            those of a ragged one.
         is_sum: are the members sums? Otherwise there is one segment with one term.
         reverse: does it belong to the reverse sweep?
         level: the dependence level.
@@ -55,11 +60,12 @@ class Group:
         rounds: how many groups of a scan were merged in it; their members follow each other.
         scan: the number of the scan it belongs to; -1 for none.
         ragged: the segment of which each member sums another number of terms; -1 for none.
+        runs: for each member, the leaves of these terms.
     """
 
     members: list[int]
     segments: list[tuple[Template, int]]
-    leaves: list[list[list[int]]]
+    leaves: list[tuple[int, ...]]
     is_sum: bool
     reverse: bool
     level: int
@@ -67,40 +73,105 @@ class Group:
     rounds: int = 1
     scan: int = -1
     ragged: int = -1
+    runs: list[tuple[int, ...]] = field(default_factory=list)
+
+    @cached_property
+    def tables(self) -> list[Integers]:
+        """The leaves of each segment by member, term and leaf; a ragged one is one long row."""
+        found = []
+        table = _integers(self.leaves).reshape(len(self.leaves), -1)
+        for place, (template, count) in enumerate(self.segments):
+            part, table = np.split(table, [count * template.width], axis=1)
+            if place == self.ragged:
+                found.append(_integers(self.runs).reshape(1, -1, template.width))
+            else:
+                found.append(part.reshape(len(part), count, template.width))
+        return found
 
 
-def make_groups(program: Program, forms: Forms, places: "Places") -> list[Group]:
+def _integers(rows: Iterable[Iterable[int]]) -> Integers:
+    return np.fromiter(chain.from_iterable(rows), np.int64)
+
+
+def make_groups(forms: Forms, places: "Places") -> list[Group]:
     """The groups of a program's stored values, in an order in which they can be computed."""
-    stored = forms.stored
-    first = len(program.inputs)
-    levels = _aligned_levels(stored, first, program.given)
-    kin: list[int] = []
-    steps: list[int] = []
-    kinds: dict[object, int] = {}
-    groups: dict[object, Group] = {}
-    for number, value in enumerate(stored):
-        reverse, level = value.origin is not None, levels[number]
-        terms = _segments(value, kin, first, forms.strict)
-        if len(terms) > MANY_SOURCES:
-            terms = _segments(value, steps, first, forms.strict)
-        family = (reverse, tuple(segment for segment, _ in terms))
-        sources = None if _has_input(value, program.given) else _sources(terms, steps, first)
-        kin.append(kinds.setdefault((level, family), len(kinds)))
-        steps.append(kinds.setdefault(family, len(kinds)))
-        counts = tuple((segment, len(found)) for segment, found in terms)
-        shape = Shape(reverse, value.is_sum, counts, sources)
-        group = groups.get((level, shape))
-        if group is None:
-            segments = [(segment[0], len(found)) for segment, found in terms]
-            group = Group([], segments, [[] for _ in terms], value.is_sum, reverse, level, shape)
-            groups[level, shape] = group
-        group.members.append(number)
-        for leaves, (_, found) in zip(group.leaves, terms, strict=True):
-            leaves.append([leaf for form in found for leaf in form.leaves])
-    made = list(_merge_ragged(groups.values()))
+    kinds = _Kinds(forms)
+    for number, value in enumerate(forms.stored):
+        kinds.add(number, value)
+    made = list(_merge_ragged(kinds.groups.values()))
     for group in made:
-        _sort(group, [places(stored[member]) for member in group.members])
+        _sort(group, [places(forms.stored[member]) for member in group.members])
     return sorted(made, key=lambda group: (group.reverse, group.level))
+
+
+class _Kind(NamedTuple):
+    """What stored values have in common whose leaves of equal templates read equal groups.
+
+    Attributes:
+        group: where they belong.
+        order: of their leaves, segment by segment.
+        kin: a number for all values of one formula on one level.
+        step: a number for all values of one formula.
+    """
+
+    group: Group
+    order: Sequence[int]
+    kin: int
+    step: int
+
+
+class _Kinds:
+    """Tells the kind of one stored value after the other; most have been seen before.
+
+    Attributes:
+        groups: the groups of the values so far.
+    """
+
+    def __init__(self, forms: Forms) -> None:
+        self.groups: dict[object, Group] = {}
+        self._forms = forms
+        self._levels = _aligned_levels(forms)
+        # By what a leaf reads; inputs are of no kind.
+        self._kin = [-1] * forms.first
+        self._steps = [-1] * forms.first
+        self._kinds: dict[object, _Kind] = {}
+        self._numbers: dict[object, int] = {}
+
+    def add(self, number: int, value: Stored) -> None:
+        """Put the next stored value into its group."""
+        level = self._levels[number]
+        sources = tuple(map(self._kin.__getitem__, value.leaves))
+        key = (level, value.origin is None, value.is_sum, value.templates, sources)
+        kind = self._kinds.get(key)
+        if kind is None:
+            kind = self._kinds[key] = self._new(value, level, sources)
+        self._kin.append(kind.kin)
+        self._steps.append(kind.step)
+        kind.group.members.append(number)
+        kind.group.leaves.append(tuple(map(value.leaves.__getitem__, kind.order)))
+
+    def _new(self, value: Stored, level: int, sources: tuple[int, ...]) -> _Kind:
+        strict, reverse = self._forms.strict, value.origin is not None
+        steps = tuple(map(self._steps.__getitem__, value.leaves))
+        segments = _segments(value.templates, sources, strict)
+        if len(segments) > MANY_SOURCES:
+            segments = _segments(value.templates, steps, strict)
+        family = (reverse, tuple(segment for segment, _ in segments))
+        counts = tuple((segment, len(terms)) for segment, terms in segments)
+        # Equal weights tell the same layer, whatever it is applied to.
+        has_input = any(leaf < self._forms.program.given for leaf in value.leaves)
+        firsts = [place for _, terms in segments for place in terms[0]]
+        read = None if has_input else tuple([steps[place] for place in firsts])
+        shape = Shape(reverse, value.is_sum, counts, read)
+        if (level, shape) not in self.groups:
+            found = [(template, len(terms)) for (template, _), terms in segments]
+            self.groups[level, shape] = Group([], found, [], value.is_sum, reverse, level, shape)
+        order = [place for _, terms in segments for term in terms for place in term]
+        kin, step = map(self._number, ((level, family), family))
+        return _Kind(self.groups[level, shape], order, kin, step)
+
+    def _number(self, key: object) -> int:
+        return self._numbers.setdefault(key, len(self._numbers))
 
 
 def _merge_ragged(groups: Iterable[Group]) -> Iterator[Group]:
@@ -113,15 +184,12 @@ def _merge_ragged(groups: Iterable[Group]) -> Iterator[Group]:
     for found in alike.values():
         lengths = zip(*([count for _, count in group.segments] for group in found), strict=True)
         varying = [place for place, counts in enumerate(lengths) if len(set(counts)) > 1]
-        if len(found) >= FEWEST_LENGTHS and len(varying) == 1 and _reads(found[0], varying[0]):
-            yield _merged(found, varying[0])
-        else:
-            yield from found
-
-
-def _reads(group: Group, place: int) -> bool:
-    """Do the terms of a segment read anything?"""
-    return bool(group.leaves[place][0])
+        if len(found) >= FEWEST_LENGTHS and len(varying) == 1:
+            template, _ = found[0].segments[varying[0]]
+            if template.width:
+                yield _merged(found, varying[0])
+                continue
+        yield from found
 
 
 def _merged(groups: Sequence[Group], ragged: int) -> Group:
@@ -134,55 +202,55 @@ def _merged(groups: Sequence[Group], ragged: int) -> Group:
     counts = [*first.shape.counts]
     counts[ragged] = (counts[ragged][0], lengths)
     shape = first.shape._replace(counts=tuple(counts))
-    return merge(groups, segments=segments, is_sum=True, shape=shape, ragged=ragged)
+    parts = [_without_runs(group, ragged) for group in groups]
+    return merge(parts, segments=segments, is_sum=True, shape=shape, ragged=ragged)
+
+
+def _without_runs(group: Group, ragged: int) -> Group:
+    """The group, the leaves of one segment apart from the others."""
+    widths = [template.width * count for template, count in group.segments]
+    start, stop = sum(widths[:ragged]), sum(widths[: ragged + 1])
+    leaves = [row[:start] + row[stop:] for row in group.leaves]
+    return replace(group, leaves=leaves, runs=[row[start:stop] for row in group.leaves])
 
 
 def merge(groups: Sequence[Group], **changes: Any) -> Group:
     """The members of all groups as one group, which is like the first but for some changes."""
-    members = [member for group in groups for member in group.members]
-    leaves = [
-        [leaf for group in groups for leaf in group.leaves[segment]]
-        for segment in range(len(groups[0].leaves))
-    ]
-    return replace(groups[0], members=members, leaves=leaves, **changes)
+    return replace(
+        groups[0],
+        members=[member for group in groups for member in group.members],
+        leaves=[row for group in groups for row in group.leaves],
+        runs=[row for group in groups for row in group.runs],
+        **changes,
+    )
 
 
 def _segments(
-    value: Stored, kin: Sequence[int], first: int, strict: bool
-) -> list[tuple[Segment, list[Form]]]:
-    """The terms by their kind: all of a kind together, or only neighbours if order counts."""
-    sources: dict[int, int] = {}
-    found: dict[object, tuple[Segment, list[Form]]] = {}
+    templates: Sequence[Template], sources: Sequence[int], strict: bool
+) -> list[tuple[Segment, list[range]]]:
+    """The terms by their kind: all of a kind together, or only neighbours if order counts.
+
+    Args:
+        templates: of the terms.
+        sources: for each leaf, a number for what it reads; -1 if that makes no difference.
+        strict: does order count?
+
+    Returns:
+        The kinds, each with the places of the leaves of its terms.
+    """
+    local_of = {-1: -1}
+    found: dict[object, tuple[Segment, list[range]]] = {}
+    ends = accumulate([template.width for template in templates], initial=0)
     last: Segment | None = None
-    for form in value.terms:
-        local = tuple(
-            [
-                sources.setdefault(kin[leaf - first], len(sources)) if leaf >= first else -1
-                for leaf in form.leaves
-            ]
-        )
-        segment = (form.template, local)
-        if strict and segment == last:
-            list(found.values())[-1][1].append(form)
-        elif not strict and segment in found:
-            found[segment][1].append(form)
-        else:
-            found[segment if not strict else len(found)] = (segment, [form])
+    run = 0
+    for template, (start, stop) in zip(templates, pairwise(ends), strict=True):
+        local = [local_of.setdefault(x, len(local_of) - 1) for x in sources[start:stop]]
+        segment = (template, tuple(local))
+        if strict and segment != last:
+            run += 1
+        found.setdefault((run, segment), (segment, []))[1].append(range(start, stop))
         last = segment
     return list(found.values())
-
-
-def _has_input(value: Stored, given: int) -> bool:
-    """Does a value read an input? Equal weights tell the same layer, whatever it is applied to."""
-    return any(leaf < given for form in value.terms for leaf in form.leaves)
-
-
-def _sources(
-    terms: Sequence[tuple[Segment, list[Form]]], kin: Sequence[int], first: int
-) -> tuple[int, ...]:
-    """What the first term of each kind reads."""
-    leaves = [leaf for _, found in terms for leaf in found[0].leaves]
-    return tuple([kin[leaf - first] if leaf >= first else -1 for leaf in leaves])
 
 
 # --- the order of members ----------------------------------------------------------------------
@@ -191,10 +259,8 @@ def _sources(
 class Places:
     """The place of a stored value: that of the forward statement it belongs to, then its own."""
 
-    def __init__(self, program: Program) -> None:
-        self.of: dict[Var, int] = {var: index for index, var in enumerate(program.inputs)}
-        for instruction in program.instructions:
-            self.of[instruction.result] = len(self.of)
+    def __init__(self, forms: Forms) -> None:
+        self.of = forms.place_of
 
     def __call__(self, value: Stored) -> tuple[int, int]:
         """The order of values in a loop: a key to sort by."""
@@ -207,54 +273,53 @@ class Places:
 
 def _sort(group: Group, keys: Sequence[tuple[int, int]]) -> None:
     order = sorted(range(len(keys)), key=keys.__getitem__)
-    if order != list(range(len(order))):
-        group.members = [group.members[k] for k in order]
-        group.leaves = [[leaves[k] for k in order] for leaves in group.leaves]
+    group.members = [group.members[k] for k in order]
+    group.leaves = [group.leaves[k] for k in order]
+    group.runs = [group.runs[k] for k in order] if group.runs else []
 
 
 # --- levels ------------------------------------------------------------------------------------
 
 
-def _aligned_levels(stored: Sequence[Stored], first: int, given: int) -> list[int]:
-    reads = [_stored_leaves(value, first) for value in stored]
-    early = _levels(reads)
-    late = _latest(reads, early, stored)
+def _aligned_levels(forms: Forms) -> list[int]:
+    """The level of each stored value."""
+    levels = _levels(forms)
     alike: dict[object, list[int]] = {}
-    for number, value in enumerate(stored):
-        shared = tuple(leaf for form in value.terms[:3] for leaf in form.leaves if leaf < given)
+    for number, value in enumerate(forms.stored):
+        start = sum([template.width for template in value.templates[:3]])
+        shared = tuple([leaf for leaf in value.leaves[:start] if leaf < forms.program.given])
         if shared:
-            key = (value.origin is not None, value.terms[-1].template, len(value.terms), shared)
+            key = (value.origin is None, value.templates[-1], len(value.templates), shared)
             alike.setdefault(key, []).append(number)
-    wanted = [0] * len(stored)
-    for numbers in alike.values():
-        meeting = max(early[number] for number in numbers)
+    apart = [x for x in alike.values() if len({levels[number] for number in x}) > 1]
+    if not apart:
+        return levels
+    latest = _latest(forms, levels)
+    wanted = [0] * len(levels)
+    for numbers in apart:
+        meeting = max(levels[number] for number in numbers)
         for number in numbers:
-            if meeting <= late[number]:
+            if meeting <= latest[number]:
                 wanted[number] = meeting
-    return _levels(reads, wanted)
+    return _levels(forms, wanted)
 
 
-def _stored_leaves(value: Stored, first: int) -> list[int]:
-    return [leaf - first for form in value.terms for leaf in form.leaves if leaf >= first]
-
-
-def _levels(reads: Sequence[Iterable[int]], wanted: Sequence[int] | None = None) -> list[int]:
-    levels: list[int] = []
-    for number, read in enumerate(reads):
-        level = max([levels[k] for k in read], default=-1) + 1
+def _levels(forms: Forms, wanted: Sequence[int] | None = None) -> list[int]:
+    """One more than the greatest level of what a value reads, or more if that is wanted."""
+    levels = [-1] * forms.first  # by leaf
+    for number, value in enumerate(forms.stored):
+        level = max(map(levels.__getitem__, value.leaves), default=-1) + 1
         levels.append(level if wanted is None else max(level, wanted[number]))
-    return levels
+    return levels[forms.first :]
 
 
-def _latest(
-    reads: Sequence[Sequence[int]], early: Sequence[int], stored: Sequence[Stored]
-) -> list[int]:
+def _latest(forms: Forms, levels: Sequence[int]) -> list[int]:
     """The greatest level that each value may have while no level is added to its sweep."""
     last = {False: 0, True: 0}
-    for level, value in zip(early, stored, strict=True):
-        last[value.origin is not None] = max(last[value.origin is not None], level)
-    late = [last[value.origin is not None] for value in stored]
-    for number in range(len(reads) - 1, -1, -1):
-        for read in reads[number]:
-            late[read] = min(late[read], late[number] - 1)
-    return late
+    for level, value in zip(levels, forms.stored, strict=True):
+        last[value.origin is None] = max(last[value.origin is None], level)
+    latest = [0] * forms.first + [last[value.origin is None] for value in forms.stored]  # by leaf
+    for number, value in reversed([*enumerate(forms.stored, forms.first)]):
+        for leaf in value.leaves:
+            latest[leaf] = min(latest[leaf], latest[number] - 1)
+    return latest[forms.first :]
