@@ -9,7 +9,7 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -116,11 +116,16 @@ def by_parameters(function: Any, arrays: Arrays) -> dict[str, Step]:
     params, x, y = arrays["params"], arrays["x"], arrays["y"]
     kernel = function.value_and_grad
     kernel(params, x, y)
-    dispatcher, matrices = kernel.dispatcher, (x, y.reshape(-1, 1))
+    dispatcher, matrices = dispatcher_of(kernel), (x, y.reshape(-1, 1))
     return {
         FLAT: lambda: kernel.flat(params, x=x, y=y),
-        DISPATCHER: lambda: dispatcher(params, matrices),
+        DISPATCHER: lambda: dispatcher()(params, matrices),
     }
+
+
+def dispatcher_of(kernel: Any) -> Callable[[], Any]:
+    """Asks for the machine code on the first call: a kernel by itself does without."""
+    return cache(lambda: kernel.dispatcher)
 
 
 def network_work(name: str, title: str, network: Network, x: Any, y: Any) -> Work:
@@ -205,11 +210,11 @@ def black_scholes(rows: int = 1_000_000) -> Work:
         batched = gdc.compile(price, batched=tuple(arrays), reduce=None, wrt=GREEKS, parallel=True)
         kernel, columns = batched.value_and_grad, tuple(arrays.values())
         kernel(*(column[:2] for column in columns))
-        dispatcher, nothing = kernel.dispatcher, np.empty(0)
+        dispatcher, nothing = dispatcher_of(kernel), np.empty(0)
         matrices = tuple(column.reshape(-1, 1) for column in columns)
         return {
             FLAT: lambda: kernel(*columns),
-            DISPATCHER: lambda: dispatcher(nothing, matrices),
+            DISPATCHER: lambda: dispatcher()(nothing, matrices),
         }
 
     title = f"Black–Scholes and Greeks, {rows:,} rows"
@@ -229,8 +234,8 @@ def neuron() -> Work:
         kernel, flat = function.value_and_grad, arrays["inputs"]
         numbers = flat.tolist()
         kernel(*numbers)
-        dispatcher = kernel.dispatcher
-        return {FLAT: lambda: kernel(*numbers), DISPATCHER: lambda: dispatcher(flat)}
+        dispatcher = dispatcher_of(kernel)
+        return {FLAT: lambda: kernel(*numbers), DISPATCHER: lambda: dispatcher()(flat)}
 
     return Work("neuron", "neuron with five inputs", "neuron", arrays, ours)
 
@@ -278,10 +283,10 @@ def robot_arm() -> Work:
         for axis in range(3):
             kernels.append(_component(axis).value_and_grad)
             kernels[-1](angles)
-        dispatchers = [kernel.dispatcher for kernel in kernels]
+        dispatchers = [dispatcher_of(kernel) for kernel in kernels]
         return {
             FLAT: lambda: _stacked([kernel.flat(angles) for kernel in kernels]),
-            DISPATCHER: lambda: [dispatcher(angles) for dispatcher in dispatchers],
+            DISPATCHER: lambda: [dispatcher()(angles) for dispatcher in dispatchers],
         }
 
     return Work("robot-arm", "robot arm, position and Jacobian", "robot_arm", arrays, ours)
