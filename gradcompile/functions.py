@@ -281,8 +281,10 @@ def _array(x: Any, user: str) -> Array:
         array = np.array(x, dtype=object)
     except ValueError:  # numpy cannot tell the shape
         raise _ragged(user) from None
-    for position, item in enumerate(array.flat):
-        array.flat[position] = _item(item, user)
+    kinds = set(map(type, array.ravel().tolist()))
+    if not all(kind is float or issubclass(kind, Operand) for kind in kinds):
+        for position, item in enumerate(array.flat):
+            array.flat[position] = _item(item, user)
     return array
 
 

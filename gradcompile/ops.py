@@ -21,6 +21,9 @@ import numpy as np
 
 from gradcompile import ieee
 
+SEVERAL = (np.ndarray, list, tuple)
+"""What an operation is applied to item by item."""
+
 CONDITIONS = ("c", "d")
 """The operand names that the table uses for conditions: 0.0 is false, all else is true."""
 
@@ -135,14 +138,15 @@ class Op:
 
     def __call__(self, *operands: Any) -> Any:
         """The result for these operands; elementwise where some are arrays, lists or tuples."""
-        missing = self.arity - len(operands)
+        missing = len(self.partials) - len(operands)
         if 0 < missing <= len(self.defaults):
             operands += self.defaults[-missing:]
         elif missing:
             operand = "operand" if self.arity == 1 else "operands"
             raise TypeError(f"{self.name}() takes {self.arity} {operand}, got {len(operands)}")
-        if any(isinstance(x, np.ndarray | list | tuple) for x in operands):
-            return self._elementwise(operands)
+        for operand in operands:
+            if isinstance(operand, SEVERAL):
+                return self._elementwise(operands)
         for operand in operands:
             apply = getattr(operand, "_apply", None)
             if apply is not None:
@@ -202,6 +206,8 @@ def _object_array(operand: Any) -> np.ndarray[Any, Any]:
 
 def number(x: Any, user: str) -> float:
     """`x` as a float; a `TypeError` that names `user` if it is no real number."""
+    if type(x) is float:
+        return x
     if isinstance(x, bool | np.bool_) or not isinstance(x, int | float | np.number):
         raise TypeError(
             f"{user}: expected a real number or a Value, got {type(x).__name__} {x!r:.60}"
