@@ -1034,3 +1034,30 @@ print(os.waitpid(child, 0)[1])
 def test_threads_after_a_fork(run_python):
     # A forked process has no threads but its own; waiting for others would last for ever.
     assert run_python(FORK) == "0\n"
+
+
+# --- what cancels in each row --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("function", "data", "expected"),
+    [
+        (lambda b, x, y: x - y + b, "near", 0.25),
+        (lambda b, x, y: (x - y) * (b + 1.0), "near", 0.25),
+        (lambda b, x, y: 1e306 * (b + 1.0) - x, "large", 0.0),
+    ],
+)
+def test_differences_within_a_row_are_taken_before_the_sum(function, data, expected):
+    rows = np.arange(1000.0)
+    x, y = {
+        "near": (1.7e15 + rows + 0.25, 1.7e15 + rows),
+        "large": (np.full(1000, 1e306), np.full(1000, 1e306)),
+    }[data]
+    f = gdc.compile(function, batched=("x", "y"), reduce="mean")
+    assert f(0.0, x, y) == pytest.approx(expected, rel=1e-12, abs=1e-300)
+
+
+def test_gradients_that_cancel_in_each_row():
+    y = 1.7e15 + np.arange(1000.0)
+    f = gdc.compile(lambda b, x, y: b * x - b * y + gdc.sin(b), batched=("x", "y"))
+    assert f.grad(0.0, y + 0.25, y).b == pytest.approx(1.25, rel=1e-12)

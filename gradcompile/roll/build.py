@@ -100,14 +100,15 @@ def build(shaped: Shaped, tables: Tables, strict: bool, step: Index | None = Non
             terms.append(((*sums, *total), expression))
         else:
             terms += [((*rest, *total), x) for rest, x in _short(sums, expression)]
-    if not strict:
-        if shaped.is_total:
-            terms = [(sums, addend) for sums, x in terms for addend in _addends(x)]
-        terms = [_times_rows(sums, x, row) for sums, x in _constants_last(terms)]
-    formula = Formula(place, tuple(terms))
     around = [index for index in members if index.extent > 1 and index is not step]
     if place.array.has_rows:
         around.append(row)
+    if not strict and shaped.is_total:
+        apart = _apart([x for sums, x in terms if sums == total], place, around, row)
+        terms = [*((total, x) for x in apart), *(term for term in terms if term[0] != total)]
+    if not strict:
+        terms = [_times_rows(sums, x, row) for sums, x in _constants_last(terms)]
+    formula = Formula(place, tuple(terms))
     steps = _steps(formula, around, strict, shaped.is_total)
     return Nest(steps, [formula], shaped.group.reverse)
 
@@ -124,8 +125,29 @@ def _constants_last(terms: Terms) -> Terms:
     return [*others, ((), Const(sum(constants)))]
 
 
+def _apart(
+    expressions: Sequence[Expression], place: Place, around: Sequence[Index], row: Index
+) -> list[Expression]:
+    """What is summed up over the rows on its own, of all that a row adds to a total.
+
+    Products of matrices are, and sums of what is kept for each row. Everything else stays together:
+    what nearly cancels in each row must do so before it is summed up.
+    """
+    addends = [addend for x in expressions for addend in _addends(x)]
+    varying = [x for x in addends if _varies(x, row)]
+    found = [product(place, around, [row], x) for x in varying]
+    products = [
+        x for x, indices in zip(varying, found, strict=True) if indices and len(indices) > 2
+    ]
+    others = [x for x in varying if not any(x is y for y in products)]
+    if not products and not (len(varying) == 1 and found[0]):
+        return [_sum(expressions)] if expressions else []
+    same = [x for x in addends if not _varies(x, row)]
+    return [*products, *(_sum(part) for part in (others, same) if part)]
+
+
 def _addends(expression: Expression) -> list[Expression]:
-    """What an expression is the sum of: each is summed up over the rows in its own way."""
+    """What an expression is the sum of."""
     if isinstance(expression, Apply) and expression.op in (ops.add, ops.sub):
         left, right = map(_addends, expression.operands)
         return [*left, *(right if expression.op is ops.add else map(_negated, right))]
@@ -142,13 +164,17 @@ def _times_rows(
     sums: tuple[Index, ...], expression: Expression, row: Index
 ) -> tuple[tuple[Index, ...], Expression]:
     """A term of a total that is the same for every row: as often as there are rows."""
-    varies = any(row in place.indices() for place in places(expression))
-    if row not in sums or varies:
+    if row not in sums or _varies(expression, row):
         return sums, expression
     rest = tuple(index for index in sums if index is not row)
     if expression == Const(0.0):
         return rest, expression
     return rest, Apply(ops.mul, (Place(COUNT), expression))
+
+
+def _varies(expression: Expression, row: Index) -> bool:
+    """Does it depend on the row?"""
+    return any(row in place.indices() for place in places(expression))
 
 
 def _short(sums: tuple[Index, ...], expression: Expression) -> Terms:
