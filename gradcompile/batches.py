@@ -17,37 +17,41 @@ TILE = 64
 """So many rows are turned at once: they are still in the fastest cache for their last column."""
 
 
-def columns(batches: Sequence[Array], start: int, stop: int) -> Array:
+LINE = 8
+"""Numbers in a line of the cache, 64 bytes: the widest vectors are read fastest if they are one."""
+
+
+def columns(batches: Sequence[Array], start: int, count: int) -> Array:
     """Some rows of all matrices, turned: one row for each of their columns.
+
+    The last of them is repeated until they fill a line of the cache, so that loops over the columns
+    need no other code for a rest.
 
     Args:
         batches: matrices with equally many rows.
         start: the first of the rows.
-        stop: where they end.
+        count: how many, at least one.
 
     Example:
-        >>> columns((np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[5.0], [6.0]])), 0, 2)
-        array([[1., 3.],
-               [2., 4.],
-               [5., 6.]])
+        >>> columns((np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[5.0], [6.0]])), 0, 2)[:, :3]
+        array([[1., 3., 3.],
+               [2., 4., 4.],
+               [5., 6., 6.]])
     """
     width = 0
     for batch in batches:
         width += batch.shape[1]
-    count = stop - start
-    turned = empty((width, count))
+    turned = empty((width, (count + LINE - 1) // LINE * LINE))
     row = 0
     for batch in batches:
         for first in range(0, count, TILE):
             for column in range(batch.shape[1]):
                 for i in range(first, min(first + TILE, count)):
                     turned[row + column, i] = batch[start + i, column]
+        for column in range(batch.shape[1]):
+            turned[row + column, count:] = batch[start + count - 1, column]
         row += batch.shape[1]
     return turned
-
-
-LINE = 8
-"""Numbers in a line of the cache, 64 bytes: the widest vectors are read fastest if they are one."""
 
 
 def scratch(rows: int, width: int) -> Array:

@@ -66,6 +66,9 @@ KEPT = "kept"
 START = "start"
 """The number of the first row of a block, of which `n` is how many it has."""
 
+WIDTH = "width"
+"""How many rows are computed where all results are kept: `n`, and some that are as good as any."""
+
 BLOCK_OF_ROWS = "block"
 """The array of all that is computed for the rows of a block."""
 
@@ -121,7 +124,9 @@ class _Emitter:
 
     def __post_init__(self) -> None:
         batch = (
-            {"rows", "n", START, "batches", "count", BLOCK_OF_ROWS} if self.rolled.rows else set()
+            {"rows", "n", WIDTH, START, "batches", "count", BLOCK_OF_ROWS}
+            if self.rolled.rows
+            else set()
         )
         self.namer = Names(emitted_names() | {"inputs", "data", "tables", KEPT} | batch)
         self.namer.fresh(self.function)
@@ -166,15 +171,16 @@ class _Emitter:
         yield from self._views([array for array in arrays if array.space != "rows"])
         yield f"for {START} in range(0, count, {int(ROWS)}):"
         own = self._views([array for array in arrays if array.space == "rows"])
-        rows = f"rows = columns(batches, {START}, min({START} + {int(ROWS)}, count))"
-        yield from (f"    {line}" for line in (rows, *self._with_count([*own, *lines])))
+        yield f"    n = min({int(ROWS)}, count - {START})"
+        yield f"    rows = columns(batches, {START}, n)"
+        yield from (f"    {line}" for line in self._with_width([*own, *lines]))
         if self.mean:
             scale = "/= count" if self.rolled.strict else "*= 1.0 / count"
             yield from (f"{self.names[array]} {scale}" for array in self.results)
 
-    def _with_count(self, body: list[str]) -> list[str]:
-        needed = bool(self.rolled.rows) and uses("n", body)
-        return ["n = rows.shape[1]", *body] if needed else body
+    def _with_width(self, body: list[str]) -> list[str]:
+        needed = bool(self.rolled.rows) and uses(WIDTH, body)
+        return [f"{WIDTH} = rows.shape[1]", *body] if needed else body
 
     def _arguments(self) -> list[str]:
         """The names of what the function takes."""
@@ -200,14 +206,15 @@ class _Emitter:
         passed = [a for a in self.used if not a.space and (users[a] > 1 or a in returned)]
         self.kept = {array: k for k, array in enumerate(a for a in passed if not a.shape)}
         self.shared = [array for array in passed if array.shape]
-        names = [*(x for x in self._arguments() if x != "batches"), "rows", START, KEPT,
+        own = ["rows", "n", START] if self.rolled.rows else []
+        names = [*(x for x in self._arguments() if x != "batches"), *own, KEPT,
                  *(self.names[a] for a in (*self.results, *self.shared))]  # fmt: skip
         functions, calls = [], []
         for place, part in enumerate(parts, 1):
             rewritten = [(nest, list(self._nest(nest))) for nest, _ in part]
             arrays = self._arrays_of(rewritten)
             body = [*self._allocations(arrays), *self._views(arrays), *_sweeps(rewritten)]
-            body = self._with_count(body)
+            body = self._with_width(body)
             arguments = [name for name in names if uses(name, body)]
             name = self.namer.fresh(f"{self.function}_{place}")
             functions.append(function_text(name, arguments, body))
@@ -364,7 +371,7 @@ class _Emitter:
                 continue
             done += 1
             if isinstance(step, Loop):
-                yield f"for {self.letters[step.index]} in {self._rounds(step.index)}:"
+                yield f"for {self.letters[step.index]} in {self._rounds(step)}:"
                 yield from (f"    {line}" for line in self._steps(step.body))
             else:
                 yield from self._assignment(step)
@@ -387,6 +394,8 @@ class _Emitter:
         (start, *more), (step,) = list(assignments([first])), list(assignments([loop]))
         if more or start.place != step.place or start.adds or i not in step.place.indices():
             return ""
+        if _is_negated(step.value):
+            return ""
         matrices = self._factors(loop)
         if start.value == Const(0.0):
             return self._call("set_product", matrices)
@@ -398,10 +407,12 @@ class _Emitter:
         """What is added to an array, by loops marked as a product."""
         (step,) = assignments([loop])
         k, *_, i = _indices([loop])
-        if isinstance(step.value, Place):
-            return self._call("add_sums", [(step.place, [k]), (step.value, [k, i])])
-        is_inner = i not in step.place.indices()
-        return self._call("add_inner_products" if is_inner else "add_product", self._factors(loop))
+        verb = "subtract" if _is_negated(step.value) else "add"
+        if len(list(places(step.value))) == 1:
+            (term,) = places(step.value)
+            return self._call(f"{verb}_sums", [(step.place, [k]), (term, [k, i])])
+        kind = "product" if i in step.place.indices() else "inner_products"
+        return self._call(f"{verb}_{kind}", self._factors(loop))
 
     def _factors(self, loop: Loop) -> "list[tuple[Place, list[Index]]]":
         """The result of a product and its factors, each with the indices of its dimensions."""
@@ -415,10 +426,12 @@ class _Emitter:
         return [(step.place, [k, m]), (a, [k, i]), (b, [m, i])]
 
     def _call(self, function: str, matrices: Sequence[tuple[Place, list[Index]]]) -> str:
-        found = [self._matrix(*matrix) for matrix in matrices]
+        arrays = [place.array for place, _ in matrices]
+        rows = WIDTH if arrays[0].has_rows and not any(map(_is_exact, arrays)) else "n"
+        found = [self._matrix(*matrix, rows) for matrix in matrices]
         return f"{function}({', '.join(found)})" if all(found) else ""
 
-    def _matrix(self, place: Place, dimensions: list[Index]) -> str:
+    def _matrix(self, place: Place, dimensions: list[Index], rows: str) -> str:
         """A part of an array with these dimensions; "" if its elements do not lie so."""
         axes, parts = [], []
         for subscript, extent in zip(place.subscripts, place.array.shape, strict=True):
@@ -427,7 +440,7 @@ class _Emitter:
                 parts.append(ast.unparse(self._subscript(subscript)))
             elif subscript.terms == ((index, 1),) and subscript.table is None:
                 axes.append(index)
-                parts.append(self._range(place.array, subscript.offset, index, extent))
+                parts.append(self._range(place.array, subscript.offset, index, extent, rows))
             else:
                 return ""
         name = self.names[place.array]
@@ -436,18 +449,18 @@ class _Emitter:
             return part
         return f"{part}.T" if axes == dimensions[::-1] else ""
 
-    def _range(self, array: Array, start: int, index: Index, extent: int) -> str:
+    def _range(self, array: Array, start: int, index: Index, extent: int, rows: str) -> str:
         """What a loop goes through along one dimension, as a slice."""
         if index.is_row:
             if array.space.startswith("output"):
                 return f"{START}:{START} + n"
-            return ":" if array.space == "rows" else ":n"
+            return ":" if (array.space, rows) == ("rows", WIDTH) else f":{rows}"
         if (start, index.extent) == (0, extent):
             return ":"
         return f"{start}:{start + index.extent}"
 
-    def _rounds(self, index: Index) -> str:
-        extent = index.extent
+    def _rounds(self, loop: Loop) -> str:
+        index, extent = loop.index, loop.index.extent
         if index.start is not None:
             (subscript,) = index.start.subscripts
             end = Place(index.start.array, (replace(subscript, offset=subscript.offset + 1),))
@@ -458,7 +471,7 @@ class _Emitter:
             start = f"{BLOCK} * {self.letters[index.block]}"
             return f"range({start}, min({start} + {BLOCK}, {extent}))"
         if index.is_row:
-            return "range(n)"
+            return f"range({WIDTH})" if _keeps_all(loop) else "range(n)"
         if index.step > 1:
             return f"range(0, {extent}, {index.step})"
         return f"range({extent - 1}, -1, -1)" if index.falls else f"range({extent})"
@@ -612,6 +625,22 @@ def _operations(expression: Expression) -> Iterator[Op]:
 def uses(name: str, lines: Iterable[str]) -> bool:
     """Is a name in lines of code, comments apart?"""
     return any(re.search(rf"\b{name}\b", line.split("#")[0]) for line in lines)
+
+
+def _is_negated(expression: Expression) -> bool:
+    return isinstance(expression, Apply) and expression.op is ops.neg
+
+
+def _keeps_all(loop: Loop) -> bool:
+    """Does each round of a loop over rows set what is kept for its row, and nothing else?"""
+    steps = [(step, step.place.array) for step in assignments(loop.body)]
+    keeps = all(array.has_rows or not (array.shape or step.adds) for step, array in steps)
+    return keeps and not any(_is_exact(x) for x in _arrays([Nest([loop], [], False)]))
+
+
+def _is_exact(array: Array) -> bool:
+    """Has it no elements for rows beyond the last? What is kept has some."""
+    return array.space.startswith("output")
 
 
 def _indices(steps: Sequence[Step]) -> Iterator[Index]:

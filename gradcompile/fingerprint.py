@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcompile import products
+from gradcompile import batches, products
 from gradcompile.ops import TABLE
 
 MODULUS = (1 << 127) - 1
@@ -167,8 +167,10 @@ def _are_integers(operands: tuple[Any, ...]) -> bool:
     return all(isinstance(x, int) for x in operands)
 
 
-def _columns(batches: tuple[Any, ...], start: int, stop: int) -> Any:
-    return np.concatenate([batch[start:stop].T for batch in batches])
+def _columns(given: tuple[Any, ...], start: int, count: int) -> Any:
+    turned = np.concatenate([batch[start : start + count].T for batch in given])
+    others = np.full((len(turned), -count % batches.LINE), apply("another row"), object)
+    return np.concatenate([turned, others], axis=1)
 
 
 _OBJECTS: dict[str, Callable[..., Any]] = {

@@ -99,7 +99,53 @@ def add_sums(c: Matrix, a: Matrix) -> None:
     c += a.sum(axis=1)
 
 
+def subtract_product(c: Matrix, a: Matrix, b: Matrix) -> None:
+    """`c -= a @ b`; see `add_product`.
+
+    Example:
+        >>> c = np.zeros((1, 1))
+        >>> subtract_product(c, np.array([[1.0, 2.0]]), np.array([[5.0], [6.0]]))
+        >>> c
+        array([[-17.]])
+    """
+    c -= a @ b
+
+
+def subtract_inner_products(c: Matrix, a: Matrix, b: Matrix) -> None:
+    """`c -= a @ b.T`; see `add_inner_products`.
+
+    Example:
+        >>> c = np.zeros((1, 1))
+        >>> subtract_inner_products(c, np.array([[1.0, 2.0]]), np.array([[5.0, 6.0]]))
+        >>> c
+        array([[-17.]])
+    """
+    c -= a @ b.T
+
+
+def subtract_sums(c: Matrix, a: Matrix) -> None:
+    """`c -= a.sum(axis=1)`; see `add_sums`.
+
+    Example:
+        >>> c = np.zeros(1)
+        >>> subtract_sums(c, np.array([[1.0, 2.0]]))
+        >>> c
+        array([-3.])
+    """
+    c -= a.sum(axis=1)
+
+
 FUNCTIONS = {
-    f.__name__: f for f in (set_product, set_affine, add_product, add_inner_products, add_sums)
+    function.__name__: function
+    for function in (
+        set_product,
+        set_affine,
+        add_product,
+        add_inner_products,
+        add_sums,
+        subtract_product,
+        subtract_inner_products,
+        subtract_sums,
+    )
 }
 """What emitted code may call, by name."""

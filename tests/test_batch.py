@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import gradcompile as gdc
-from gradcompile import Value, batch_build, emit_nests, jit, nests
+from gradcompile import Value, batch_build, batches, emit_nests, jit, nests
 from gradcompile.batches import columns
 from gradcompile.check import check_grad
 from gradcompile.interpret import interpret
@@ -103,6 +103,7 @@ def by_text(kernel, *args, **kwargs):
     names = {}
     exec(compile(build.source, "<batch>", "exec"), names)
     names["empty"] = garbage
+    names["scratch"] = lambda *shape: garbage(shape)
     names["columns"] = lambda *given: columns(*given).view(Watched)
     constants = [array.view(Watched) for array in build.constants]
     with np.errstate(all="ignore"):
@@ -741,6 +742,7 @@ def test_a_wrong_reduction_is_found(reduce, right, wrong, monkeypatch):
     # Two rows are compared, which are one block: here each is one.
     for module in ("nests", "emit_nests", "roll.build", "roll.arrays"):
         monkeypatch.setattr(sys.modules[f"gradcompile.{module}"], "ROWS", nests.Rows(1))
+    monkeypatch.setattr(batches, "LINE", 1)
     f = gdc.compile(
         lambda p, x: gdc.tanh(p * x), batched="x", reduce=reduce, cache=False, name="product"
     )

@@ -9,14 +9,7 @@ import pytest
 import gradcompile as gdc
 from gradcompile import nn
 from gradcompile.jit import register_numba, tiles
-from gradcompile.products import (
-    FUNCTIONS,
-    add_inner_products,
-    add_product,
-    add_sums,
-    set_affine,
-    set_product,
-)
+from gradcompile.products import FUNCTIONS
 
 register_numba()
 
@@ -41,21 +34,24 @@ def compiled(request):
     matrix = numba.types.Array(numba.float64, 2, "A")
     vector = numba.types.Array(numba.float64, 1, "A")
 
-    def jitted(function, *operands):
-        return numba.njit(numba.void(*operands))(function)
-
+    operands = {"set_affine": [matrix] * 3 + [vector], "sums": [vector, matrix]}
     try:
         yield {
-            "set_product": jitted(lambda c, a, b: set_product(c, a, b), *[matrix] * 3),
-            "set_affine": jitted(lambda c, a, b, d: set_affine(c, a, b, d), *[matrix] * 3, vector),
-            "add_product": jitted(lambda c, a, b: add_product(c, a, b), *[matrix] * 3),
-            "add_inner_products": jitted(
-                lambda c, a, b: add_inner_products(c, a, b), *[matrix] * 3
-            ),
-            "add_sums": jitted(lambda c, a: add_sums(c, a), vector, matrix),
+            name: jitted(
+                name, operands.get(name.partition("_")[2], operands.get(name, [matrix] * 3))
+            )
+            for name in FUNCTIONS
         }
     finally:
         tiles.WIDTH, tiles.VECTOR = before
+
+
+def jitted(name, operands):
+    arguments = ", ".join("cabd"[: len(operands)])
+    if name.endswith("sums"):
+        arguments = "c, a"
+    function = eval(f"lambda {arguments}: {name}({arguments})", dict(FUNCTIONS))
+    return numba.njit(numba.void(*operands))(function)
 
 
 def padded(rng, rows, columns):
@@ -72,7 +68,7 @@ def layouts(rng, rows, columns):
     yield rng.normal(size=(rows, columns))[::-1]
 
 
-@pytest.mark.parametrize("name", ["set_product", "set_affine", "add_product"])
+@pytest.mark.parametrize("name", ["set_product", "set_affine", "add_product", "subtract_product"])
 @pytest.mark.parametrize(("rows", "terms", "length"), SHAPES)
 def test_a_product_is_that_of_numpy(compiled, rng, name, rows, terms, length):
     for a in layouts(rng, rows, terms):
@@ -99,9 +95,11 @@ def test_sums_are_those_of_numpy(compiled, rng, rows, columns, length):
     around, c = padded(rng, rows, columns)
     _, a = padded(rng, rows, length)
     before, column = around.copy(), c[:, columns // 2]
-    expected = column + a.sum(axis=1)
-    compiled["add_sums"](column, a)
-    np.testing.assert_allclose(column, expected, rtol=1e-13, atol=1e-13)
+    for name in ("add_sums", "subtract_sums"):
+        expected = column.copy()
+        FUNCTIONS[name](expected, a)
+        compiled[name](column, a)
+        np.testing.assert_allclose(column, expected, rtol=1e-13, atol=1e-13)
     c[:] = before[1:-1, 1:-2]
     np.testing.assert_array_equal(around, before)
 
@@ -111,9 +109,12 @@ def test_inner_products_are_those_of_numpy(compiled, rng, rows, columns, length)
     around, c = padded(rng, rows, columns)
     _, a = padded(rng, rows, length)
     _, b = padded(rng, columns, length)
-    before, expected = around.copy(), c + a @ b.T
-    compiled["add_inner_products"](c, a, b)
-    np.testing.assert_allclose(c, expected, rtol=1e-13, atol=1e-13)
+    before = around.copy()
+    for name in ("add_inner_products", "subtract_inner_products"):
+        expected = c.copy()
+        FUNCTIONS[name](expected, a, b)
+        compiled[name](c, a, b)
+        np.testing.assert_allclose(c, expected, rtol=1e-13, atol=1e-12)
     c[:] = before[1:-1, 1:-2]
     np.testing.assert_array_equal(around, before)
 

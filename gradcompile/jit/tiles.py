@@ -22,7 +22,7 @@ from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin
 
-from gradcompile.products import add_inner_products, add_product, add_sums, set_affine, set_product
+from gradcompile import products
 
 ROWS = 4
 """The rows of a tile; for inner products, its columns as well."""
@@ -51,16 +51,20 @@ VECTOR = ir.VectorType(DOUBLE, WIDTH)
 
 def register_products() -> None:
     """Tell numba what the functions of `products.py` mean."""
-    kinds: list[tuple[Callable[..., None], int, Build]] = [
-        (set_product, 3, _product(_zero)),
-        (set_affine, 4, _product(_element)),
-        (add_product, 3, _product(_before)),
-        (add_inner_products, 3, _add_inner),
-        (add_sums, 2, _add_sums),
-    ]
-    for function, operands, build in kinds:
-        infer_global(function)(type(function.__name__, (_OfArrays,), {}))
-        lower_builtin(function, *[types.Array] * operands)(_calling(function.__name__, build))
+    kinds: dict[str, tuple[int, Build]] = {
+        "set_product": (3, _product(_zero)),
+        "set_affine": (4, _product(_element)),
+        "add_product": (3, _product(_before)),
+        "subtract_product": (3, _product(_before, "fsub")),
+        "add_inner_products": (3, _inner_products("fadd")),
+        "subtract_inner_products": (3, _inner_products("fsub")),
+        "add_sums": (2, _sums("fadd")),
+        "subtract_sums": (2, _sums("fsub")),
+    }
+    for name, (operands, build) in kinds.items():
+        function = products.FUNCTIONS[name]
+        infer_global(function)(type(name, (_OfArrays,), {}))
+        lower_builtin(function, *[types.Array] * operands)(_calling(name, build))
 
 
 class _OfArrays(AbstractTemplate):
@@ -143,10 +147,12 @@ def _element(builder: Any, row: Any, place: Any, mask: Any, d: Matrix) -> Any:
     return _repeated(builder, element, WIDTH)
 
 
-def _product(start: Start) -> Build:
+def _product(start: Start, combine: str = "fadd") -> Build:
+    """Builds a product; `combine` is the instruction that adds to it, or takes away."""
+
     def build(builder: Any, c: Matrix, a: Matrix, b: Matrix, *others: Matrix) -> None:
         begin = partial(start, builder, **dict(zip("d", others, strict=False)))
-        tiles = partial(_product_tiles, builder, c, a, b, begin)
+        tiles = partial(_product_tiles, builder, combine, c, a, b, begin)
         whole = _whole(builder, c.columns, VECTORS * WIDTH)
         with _each(builder, _word(0), whole, VECTORS * WIDTH) as i:
             tiles(i, [None] * VECTORS)
@@ -157,21 +163,29 @@ def _product(start: Start) -> Build:
 
 
 def _product_tiles(
-    builder: Any, c: Matrix, a: Matrix, b: Matrix, begin: Start, i: Any, masks: Sequence[Any]
+    builder: Any,
+    combine: str,
+    c: Matrix,
+    a: Matrix,
+    b: Matrix,
+    begin: Start,
+    i: Any,
+    masks: Sequence[Any],
 ) -> None:
     """All rows of the product; a vector for each mask from column `i` on."""
     tall = TALL if WIDTH == 8 else ROWS
     whole = _whole(builder, c.rows, tall)
     with _each(builder, _word(0), whole, tall) as k:
         rows = _rows(builder, k, c.rows, tall)
-        _product_tile(builder, c, a, b, begin, rows, i, masks)
+        _product_tile(builder, combine, c, a, b, begin, rows, i, masks)
     with _each(builder, whole, c.rows, ROWS) as k:
         rows = _rows(builder, k, c.rows)
-        _product_tile(builder, c, a, b, begin, rows, i, masks)
+        _product_tile(builder, combine, c, a, b, begin, rows, i, masks)
 
 
 def _product_tile(
     builder: Any,
+    combine: str,
     c: Matrix,
     a: Matrix,
     b: Matrix,
@@ -193,20 +207,25 @@ def _product_tile(
         read = [_load(builder, *found) for found in zip(read, masks, strict=True)]
         for row, line in zip(rows, tile, strict=True):
             factor = builder.load(_pointer(builder, a, row, m, DOUBLE), align=8)
-            _add_products(builder, line, _repeated(builder, factor, WIDTH), read)
+            _add_products(builder, combine, line, _repeated(builder, factor, WIDTH), read)
     # Below the last row there is none: it was computed again, and is written once more.
     for line, found in zip(places, tile, strict=True):
         for place, x, mask in zip(line, found, masks, strict=True):
             _store(builder, x.value, place, mask)
 
 
-def _add_inner(builder: Any, c: Matrix, a: Matrix, b: Matrix) -> None:
-    rows, columns = c.rows, c.columns
-    with _each(builder, _word(0), rows, ROWS) as k, _each(builder, _word(0), columns, ROWS) as m:
-        _inner_tile(builder, c, a, b, k, m)
+def _inner_products(combine: str) -> Build:
+    def build(builder: Any, c: Matrix, a: Matrix, b: Matrix) -> None:
+        start = _word(0)
+        with _each(builder, start, c.rows, ROWS) as k, _each(builder, start, c.columns, ROWS) as m:
+            _inner_tile(builder, combine, c, a, b, k, m)
+
+    return build
 
 
-def _inner_tile(builder: Any, c: Matrix, a: Matrix, b: Matrix, k: Any, m: Any) -> None:
+def _inner_tile(
+    builder: Any, combine: str, c: Matrix, a: Matrix, b: Matrix, k: Any, m: Any
+) -> None:
     """Inner products: rows from row `k` on, as many columns from column `m` on."""
     a, b, c = _contiguous(a), _contiguous(b), _contiguous(c)
     above, below = _rows(builder, k, c.rows), _rows(builder, m, c.columns)
@@ -216,7 +235,7 @@ def _inner_tile(builder: Any, c: Matrix, a: Matrix, b: Matrix, k: Any, m: Any) -
         left = [_load(builder, _pointer(builder, a, row, i), mask) for row in above]
         right = [_load(builder, _pointer(builder, b, row, i), mask) for row in below]
         for factor, line in zip(left, tile, strict=True):
-            _add_products(builder, line, factor, right)
+            _add_products(builder, combine, line, factor, right)
 
     _each_vector(builder, a.columns, add)
     mask = _mask(builder, builder.sub(c.columns, m), ROWS)
@@ -229,12 +248,15 @@ def _inner_tile(builder: Any, c: Matrix, a: Matrix, b: Matrix, k: Any, m: Any) -
             _store(builder, builder.fadd(before, totals, FLAGS), place, mask)
 
 
-def _add_sums(builder: Any, c: Matrix, a: Matrix) -> None:
-    with _each(builder, _word(0), c.rows, ROWS) as k:
-        _sums_tile(builder, c, _contiguous(a), k)
+def _sums(combine: str) -> Build:
+    def build(builder: Any, c: Matrix, a: Matrix) -> None:
+        with _each(builder, _word(0), c.rows, ROWS) as k:
+            _sums_tile(builder, combine, c, _contiguous(a), k)
+
+    return build
 
 
-def _sums_tile(builder: Any, c: Matrix, a: Matrix, k: Any) -> None:
+def _sums_tile(builder: Any, combine: str, c: Matrix, a: Matrix, k: Any) -> None:
     """The sums of some rows from row `k` on."""
     rows = _rows(builder, k, c.rows)
     tile = [_Variable(builder, _zeros(VECTOR)) for _ in rows]
@@ -242,7 +264,7 @@ def _sums_tile(builder: Any, c: Matrix, a: Matrix, k: Any) -> None:
     def add(i: Any, mask: Any) -> None:
         for row, x in zip(rows, tile, strict=True):
             read = _load(builder, _pointer(builder, a, row, i), mask)
-            x.value = builder.fadd(x.value, read, FLAGS)
+            x.value = getattr(builder, combine)(x.value, read, FLAGS)
 
     _each_vector(builder, a.columns, add)
     totals = _totals(builder, [x.value for x in tile])
@@ -259,10 +281,10 @@ def _sums_tile(builder: Any, c: Matrix, a: Matrix, k: Any) -> None:
 
 
 def _add_products(
-    builder: Any, line: "Sequence[_Variable]", factor: Any, read: Sequence[Any]
+    builder: Any, combine: str, line: "Sequence[_Variable]", factor: Any, read: Sequence[Any]
 ) -> None:
     for x, y in zip(line, read, strict=True):
-        x.value = builder.fadd(x.value, builder.fmul(factor, y, FLAGS), FLAGS)
+        x.value = getattr(builder, combine)(x.value, builder.fmul(factor, y, FLAGS), FLAGS)
 
 
 def _rows(builder: Any, first: Any, count: Any, height: int = ROWS) -> list[Any]:

@@ -27,7 +27,7 @@ def product(
         place: where the sums are kept.
         around: the indices that it depends on.
         sums: the indices that the term is summed over.
-        expression: the term.
+        expression: the term; one that is taken away is negated.
 
     Returns:
         `k`, `m` and `i`, where the place is `c[k, i]` and the term `a[k, m] * b[m, i]`; or where
@@ -35,6 +35,8 @@ def product(
         has its elements side by side, and so has `c` along `m` in the second case. For sums of
         rows, `k` and `i`, where the place is `c[k]` and the term `a[k, i]`.
     """
+    if isinstance(expression, Apply) and expression.op is ops.neg:
+        (expression,) = expression.operands
     if isinstance(expression, Place):
         return _sums(place, around, sums, expression)
     if not isinstance(expression, Apply) or expression.op is not ops.mul:
