@@ -79,7 +79,7 @@ def numbers_of(program: Program) -> dict[Operand, int]:
 
 
 def numbered(program: Program, number_of: Mapping[Operand, int]) -> Numbered:
-    """A program in numbers.
+    """A program in numbers, equal constants in the same one.
 
     Args:
         program: the program.
@@ -90,7 +90,9 @@ def numbered(program: Program, number_of: Mapping[Operand, int]) -> Numbered:
     flat = [*reads, *program.flat_outputs]
     numbers = np.fromiter(map(number_of.get, flat, repeat(NOTHING)), np.int64, len(flat))
     places = np.flatnonzero(numbers == NOTHING)
-    numbers[places] = np.arange(len(number_of), len(number_of) + len(places))
-    constants = [x.value for x in map(flat.__getitem__, places) if isinstance(x, Const)]
+    read = [x.value for x in map(flat.__getitem__, places) if isinstance(x, Const)]
+    bits, which = np.unique(np.array(read).view(np.int64), return_inverse=True)
+    numbers[places] = len(number_of) + which
+    constants = bits.view(np.float64).tolist()
     operands, outputs = np.split(numbers, [len(reads)])
     return in_numbers(len(program.inputs), applied, operands, outputs, constants)

@@ -129,7 +129,8 @@ class _Kinds:
 
     def __init__(self, forms: Forms) -> None:
         self.groups: dict[object, Group] = {}
-        self._forms = forms
+        self._given = forms.program.given
+        self._strict = forms.strict
         self._levels = _aligned_levels(forms)
         # By what a leaf reads; inputs are of no kind.
         self._kin = [-1] * forms.first
@@ -151,22 +152,27 @@ class _Kinds:
         kind.group.leaves.append(tuple(map(value.leaves.__getitem__, kind.order)))
 
     def _new(self, value: Stored, level: int, sources: tuple[int, ...]) -> _Kind:
-        strict, reverse = self._forms.strict, value.origin is not None
+        reverse = value.origin is not None
         steps = tuple(map(self._steps.__getitem__, value.leaves))
-        segments = _segments(value.templates, sources, strict)
+        segments = _segments(value.templates, sources, self._strict)
         if len(segments) > MANY_SOURCES:
-            segments = _segments(value.templates, steps, strict)
-        family = (reverse, tuple(segment for segment, _ in segments))
-        counts = tuple((segment, len(terms)) for segment, terms in segments)
+            segments = _segments(value.templates, steps, self._strict)
+        family = (reverse, tuple([segment for segment, _ in segments]))
+        counts = tuple([(segment, len(starts)) for segment, starts in segments])
         # Equal weights tell the same layer, whatever it is applied to.
-        has_input = any(leaf < self._forms.program.given for leaf in value.leaves)
-        firsts = [place for _, terms in segments for place in terms[0]]
-        read = None if has_input else tuple([steps[place] for place in firsts])
+        has_input = min(value.leaves, default=self._given) < self._given
+        firsts = [steps[x[0] : x[0] + template.width] for (template, _), x in segments]
+        read = None if has_input else tuple(chain.from_iterable(firsts))
         shape = Shape(reverse, value.is_sum, counts, read)
         if (level, shape) not in self.groups:
-            found = [(template, len(terms)) for (template, _), terms in segments]
+            found = [(template, count) for (template, _), count in counts]
             self.groups[level, shape] = Group([], found, [], value.is_sum, reverse, level, shape)
-        order = [place for _, terms in segments for term in terms for place in term]
+        order = [
+            place
+            for (template, _), starts in segments
+            for start in starts
+            for place in range(start, start + template.width)
+        ]
         kin, step = map(self._number, ((level, family), family))
         return _Kind(self.groups[level, shape], order, kin, step)
 
@@ -226,8 +232,8 @@ def merge(groups: Sequence[Group], **changes: Any) -> Group:
 
 
 def _segments(
-    templates: Sequence[Template], sources: Sequence[int], strict: bool
-) -> list[tuple[Segment, list[range]]]:
+    templates: Sequence[Template], sources: tuple[int, ...], strict: bool
+) -> list[tuple[Segment, list[int]]]:
     """The terms by their kind: all of a kind together, or only neighbours if order counts.
 
     Args:
@@ -236,20 +242,22 @@ def _segments(
         strict: does order count?
 
     Returns:
-        The kinds, each with the places of the leaves of its terms.
+        The kinds, each with the places of the first leaves of its terms.
     """
     local_of = {-1: -1}
-    found: dict[object, tuple[Segment, list[range]]] = {}
+    found: dict[object, tuple[Segment, list[int]]] = {}
     ends = accumulate([template.width for template in templates], initial=0)
-    last: Segment | None = None
+    last: object = None
     run = 0
     for template, (start, stop) in zip(templates, pairwise(ends), strict=True):
-        local = [local_of.setdefault(x, len(local_of) - 1) for x in sources[start:stop]]
-        segment = (template, tuple(local))
-        if strict and segment != last:
+        kind = (template, sources[start:stop])
+        if strict and kind != last:
             run += 1
-        found.setdefault((run, segment), (segment, []))[1].append(range(start, stop))
-        last = segment
+        last = kind
+        if (run, kind) not in found:
+            local = [local_of.setdefault(x, len(local_of) - 1) for x in sources[start:stop]]
+            found[run, kind] = ((template, tuple(local)), [])
+        found[run, kind][1].append(start)
     return list(found.values())
 
 
@@ -283,11 +291,11 @@ def _sort(group: Group, keys: Sequence[tuple[int, int]]) -> None:
 
 def _aligned_levels(forms: Forms) -> list[int]:
     """The level of each stored value."""
-    levels = _levels(forms)
+    levels, given = _levels(forms), forms.program.given
     alike: dict[object, list[int]] = {}
     for number, value in enumerate(forms.stored):
         start = sum([template.width for template in value.templates[:3]])
-        shared = tuple([leaf for leaf in value.leaves[:start] if leaf < forms.program.given])
+        shared = tuple([leaf for leaf in value.leaves[:start] if leaf < given])
         if shared:
             key = (value.origin is None, value.templates[-1], len(value.templates), shared)
             alike.setdefault(key, []).append(number)
