@@ -180,3 +180,16 @@ def test_what_is_returned_is_part_of_the_key():
 def test_how_often_a_constant_was_made_is_no_part_of_the_key():
     two = Value(2.0)
     assert key_of(lambda a, b: a / two - two / b) == key_of(lambda a, b: a / 2.0 - 2.0 / b)
+
+
+def test_known_code_is_found_without_instructions():
+    def build(factor):
+        xs = [Value(0.1 * k) for k in range(20)]
+        root = sum((x * (factor + 0.3 * k)).tanh() for k, x in enumerate(xs))
+        return gdc.compile(root, inputs={"x": xs}, roll=True).value_and_grad._build()
+
+    first, second = build(1.0), build(2.0)
+    assert first.source == second.source
+    assert "program" in vars(first._captured)
+    assert "program" not in vars(second._captured)
+    assert "program" not in vars(second.traced.lowered)

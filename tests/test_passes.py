@@ -7,6 +7,7 @@ special ones.
 import itertools
 import math
 import random
+from contextlib import nullcontext
 from dataclasses import replace
 
 import mpmath
@@ -102,7 +103,7 @@ def test_where_no_rule_fires_results_are_the_same_bits(recipe, at):
 def test_the_pipeline_is_done_after_a_few_rounds(recipe):
     program = run_passes(reverse(recipe.program(), range(INPUTS)))
     for _ in range(4):
-        again = run_passes(program)
+        again = run_passes(replace(program, settled=0))
         if print_program(again) == print_program(program):
             return
         assert len(again) <= len(program)
@@ -117,6 +118,40 @@ def test_a_check_sees_the_program_after_every_pass():
     assert len(seen) == len(PIPELINE)
     assert seen[-1] == 1
     assert all(reason for _, reason in PIPELINE)
+
+
+def passes_run(program):
+    names = []
+
+    def timed(name):
+        names.append(name)
+        return nullcontext()
+
+    run_passes(program, timed=timed)
+    return names
+
+
+def test_a_pass_does_not_look_again_at_what_it_left():
+    once = program_of(lambda x: x * 1.0 + 2.0, "x")
+    assert passes_run(once) == ["fold", "simplify", "cse", "dce"]
+    twice = program_of(lambda x: x.exp() * x.exp(), "x")
+    assert passes_run(twice) == ["fold", "simplify", "cse", "simplify", "dce"]
+
+
+@pytest.mark.parametrize("transform", [fold, simplify, cse])
+def test_a_program_in_which_nothing_changes_stays_the_same_object(transform):
+    program = program_of(lambda x, y: (x * y).tanh() + 2.0 * x, "x", "y")
+    assert transform(program) is program
+
+
+def test_simplify_also_simplifies_what_a_rule_for_long_sums_makes():
+    def f(x, y, z):
+        weights = [gdc.exp(v) for v in (x, y, z)]
+        return gdc.log(weights[0] / (weights[0] + weights[1] + weights[2]))
+
+    once = simplify(program_of(f, "x", "y", "z"))
+    assert simplify(once) is once
+    assert once.notes
 
 
 # --- rules -----------------------------------------------------------------------------------

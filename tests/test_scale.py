@@ -2,6 +2,7 @@
 
 import gc
 import json
+import weakref
 
 import pytest
 
@@ -169,3 +170,16 @@ def test_a_build_pauses_the_collector(monkeypatch):
     monkeypatch.setattr(build, "run_passes", lambda p, **_: enabled.append(gc.isenabled()) or p)
     assert gdc.compile(lambda x: x * x).source
     assert enabled == [False, False]
+
+
+def test_a_traced_graph_is_gone_without_the_collector():
+    made = []
+
+    def f(x, y):
+        product = x * y
+        made.append(weakref.ref(product))
+        return {"product": [product]}
+
+    with collector_paused():
+        gdc.compile(f)._trace((1.0, 2.0), {})
+        assert made[0]() is None
