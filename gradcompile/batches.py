@@ -49,7 +49,8 @@ def columns(batches: Sequence[Array], start: int, count: int) -> Array:
                 for i in range(first, min(first + TILE, count)):
                     turned[row + column, i] = batch[start + i, column]
         for column in range(batch.shape[1]):
-            turned[row + column, count:] = batch[start + count - 1, column]
+            for i in range(count, turned.shape[1]):
+                turned[row + column, i] = batch[start + count - 1, column]
         row += batch.shape[1]
     return turned
 

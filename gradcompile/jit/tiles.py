@@ -173,12 +173,13 @@ def _product_tiles(
     masks: Sequence[Any],
 ) -> None:
     """All rows of the product; a vector for each mask from column `i` on."""
-    tall = TALL if WIDTH == 8 else ROWS
-    whole = _whole(builder, c.rows, tall)
-    with _each(builder, _word(0), whole, tall) as k:
-        rows = _rows(builder, k, c.rows, tall)
-        _product_tile(builder, combine, c, a, b, begin, rows, i, masks)
-    with _each(builder, whole, c.rows, ROWS) as k:
+    rest = _word(0)
+    if WIDTH == 8 and len(masks) > 1:
+        rest = _whole(builder, c.rows, TALL)
+        with _each(builder, _word(0), rest, TALL) as k:
+            rows = _rows(builder, k, c.rows, TALL)
+            _product_tile(builder, combine, c, a, b, begin, rows, i, masks)
+    with _each(builder, rest, c.rows, ROWS) as k:
         rows = _rows(builder, k, c.rows)
         _product_tile(builder, combine, c, a, b, begin, rows, i, masks)
 

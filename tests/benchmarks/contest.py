@@ -31,6 +31,9 @@ PAUSE = 0.05
 """Seconds before each measurement where there are more cores than one: the threads of others wait
 for work by looking for it all the time, at first, and would take a core from whoever comes next."""
 
+LONG_SPAN = 0.02
+"""Seconds of calls in a row after such a pause, in which the cores have gone to sleep."""
+
 SLOW = {"micrograd"}
 """So slow that it has turns of its own, and few."""
 
@@ -139,7 +142,8 @@ def _turns(
     steps: Mapping[str, Step], seconds: float, clock: Callable[[], float]
 ) -> dict[str, list[float]]:
     candidates: dict[str, Candidate] = {
-        name: (step, (), calls_in(step, (), SPAN)) for name, step in steps.items()
+        name: (step, (), calls_in(step, (), SPAN if cores() == 1 else LONG_SPAN))
+        for name, step in steps.items()
     }
     start = time.perf_counter()
     turns, found = 5, [_turn(candidates, clock, 0)]
