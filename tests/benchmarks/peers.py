@@ -447,8 +447,8 @@ def _limits(results: Results) -> Iterator[str]:
     yield (
         "Multiply-adds are those of the matrix products, forwards and backwards; what else a step "
         "does is not counted. Nothing stands where the core did less than half of them when it was "
-        "asked between steps that go through much memory. Memory is what a step reads and writes at "
-        "least."
+        "asked between steps that go through much memory. Memory is what a step reads and writes "
+        "at least."
     )
 
 
