@@ -15,6 +15,7 @@ from math import prod
 
 from gradcompile import ops
 from gradcompile.emit import emitted_names, number
+from gradcompile.emit_calls import START, WIDTH, Calls, is_exact
 from gradcompile.ir import Const
 from gradcompile.layout import function_text, imports, names_in
 from gradcompile.names import Names, identifier
@@ -36,6 +37,7 @@ from gradcompile.nests import (
     Step,
     Subscript,
     assignments,
+    loops,
     places,
 )
 from gradcompile.ops import Op
@@ -62,12 +64,6 @@ VECTOR = 16
 
 KEPT = "kept"
 """The array of the numbers that pass from one function to another."""
-
-START = "start"
-"""The number of the first row of a block, of which `n` is how many it has."""
-
-WIDTH = "width"
-"""How many rows are computed where all results are kept: `n`, and some that are as good as any."""
 
 BLOCK_OF_ROWS = "block"
 """The array of all that is computed for the rows of a block."""
@@ -123,13 +119,12 @@ class _Emitter:
     shared: list[Array] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        batch = (
-            {"rows", "n", WIDTH, START, "batches", "count", BLOCK_OF_ROWS}
-            if self.rolled.rows
-            else set()
-        )
-        self.namer = Names(emitted_names() | {"inputs", "data", "tables", KEPT} | batch)
+        own = {"inputs", "data", "tables", KEPT}
+        if self.rolled.rows:
+            own |= {"rows", "n", WIDTH, START, "batches", "count", BLOCK_OF_ROWS}
+        self.namer = Names(emitted_names() | own)
         self.namer.fresh(self.function)
+        self.calls = Calls(self.names, self._subscript)
         self.nests = sorted(self.rolled.nests, key=lambda nest: nest.reverse)
         self.results = [x for x in self.rolled.outputs if isinstance(x, Array)]
         for result in self.results:
@@ -364,7 +359,7 @@ class _Emitter:
         done = 0
         while done < len(steps):
             step = steps[done]
-            call, count = self._product(steps[done : done + 2])
+            call, count = self.calls.of(steps[done : done + 2])
             if call:
                 yield call
                 done += count
@@ -375,89 +370,6 @@ class _Emitter:
                 yield from (f"    {line}" for line in self._steps(step.body))
             else:
                 yield from self._assignment(step)
-
-    def _product(self, steps: Sequence[Step]) -> tuple[str, int]:
-        """The call that does what steps do, and how many of them; "" if there is none.
-
-        Args:
-            steps: a step, and the one after it: a product, to which the first may give a start.
-        """
-        if isinstance(steps[0], Loop) and steps[0].is_product:
-            return self._added(steps[0]), 1
-        if len(steps) == 2 and isinstance(steps[1], Loop) and steps[1].is_product:
-            return self._computed(steps[0], steps[1]), 2
-        return "", 1
-
-    def _computed(self, first: Step, loop: Loop) -> str:
-        """A product and what it begins with: nothing, or the same for a whole row."""
-        *indices, i = _indices([loop])
-        (start, *more), (step,) = list(assignments([first])), list(assignments([loop]))
-        if more or start.place != step.place or start.adds or i not in step.place.indices():
-            return ""
-        if _is_negated(step.value):
-            return ""
-        matrices = self._factors(loop)
-        if start.value == Const(0.0):
-            return self._call("set_product", matrices)
-        if isinstance(start.value, Place) and set(start.value.indices()) == {indices[0]}:
-            return self._call("set_affine", [*matrices, (start.value, [indices[0]])])
-        return ""
-
-    def _added(self, loop: Loop) -> str:
-        """What is added to an array, by loops marked as a product."""
-        (step,) = assignments([loop])
-        k, *_, i = _indices([loop])
-        verb = "subtract" if _is_negated(step.value) else "add"
-        if len(list(places(step.value))) == 1:
-            (term,) = places(step.value)
-            return self._call(f"{verb}_sums", [(step.place, [k]), (term, [k, i])])
-        kind = "product" if i in step.place.indices() else "inner_products"
-        return self._call(f"{verb}_{kind}", self._factors(loop))
-
-    def _factors(self, loop: Loop) -> "list[tuple[Place, list[Index]]]":
-        """The result of a product and its factors, each with the indices of its dimensions."""
-        (step,) = assignments([loop])
-        k, m, i = _indices([loop])
-        a, b = places(step.value)
-        if k not in a.indices():
-            a, b = b, a
-        if i in step.place.indices():
-            return [(step.place, [k, i]), (a, [k, m]), (b, [m, i])]
-        return [(step.place, [k, m]), (a, [k, i]), (b, [m, i])]
-
-    def _call(self, function: str, matrices: Sequence[tuple[Place, list[Index]]]) -> str:
-        arrays = [place.array for place, _ in matrices]
-        rows = WIDTH if arrays[0].has_rows and not any(map(_is_exact, arrays)) else "n"
-        found = [self._matrix(*matrix, rows) for matrix in matrices]
-        return f"{function}({', '.join(found)})" if all(found) else ""
-
-    def _matrix(self, place: Place, dimensions: list[Index], rows: str) -> str:
-        """A part of an array with these dimensions; "" if its elements do not lie so."""
-        axes, parts = [], []
-        for subscript, extent in zip(place.subscripts, place.array.shape, strict=True):
-            index = next((x for x in dimensions if x in subscript.indices()), None)
-            if index is None:
-                parts.append(ast.unparse(self._subscript(subscript)))
-            elif subscript.terms == ((index, 1),) and subscript.table is None:
-                axes.append(index)
-                parts.append(self._range(place.array, subscript.offset, index, extent, rows))
-            else:
-                return ""
-        name = self.names[place.array]
-        part = name if set(parts) == {":"} else f"{name}[{', '.join(parts)}]"
-        if axes == dimensions:
-            return part
-        return f"{part}.T" if axes == dimensions[::-1] else ""
-
-    def _range(self, array: Array, start: int, index: Index, extent: int, rows: str) -> str:
-        """What a loop goes through along one dimension, as a slice."""
-        if index.is_row:
-            if array.space.startswith("output"):
-                return f"{START}:{START} + n"
-            return ":" if (array.space, rows) == ("rows", WIDTH) else f":{rows}"
-        if (start, index.extent) == (0, extent):
-            return ":"
-        return f"{start}:{start + index.extent}"
 
     def _rounds(self, loop: Loop) -> str:
         index, extent = loop.index, loop.index.extent
@@ -627,27 +539,15 @@ def uses(name: str, lines: Iterable[str]) -> bool:
     return any(re.search(rf"\b{name}\b", line.split("#")[0]) for line in lines)
 
 
-def _is_negated(expression: Expression) -> bool:
-    return isinstance(expression, Apply) and expression.op is ops.neg
-
-
 def _keeps_all(loop: Loop) -> bool:
     """Does each round of a loop over rows set what is kept for its row, and nothing else?"""
     steps = [(step, step.place.array) for step in assignments(loop.body)]
     keeps = all(array.has_rows or not (array.shape or step.adds) for step, array in steps)
-    return keeps and not any(_is_exact(x) for x in _arrays([Nest([loop], [], False)]))
-
-
-def _is_exact(array: Array) -> bool:
-    """Has it no elements for rows beyond the last? What is kept has some."""
-    return array.space.startswith("output")
+    return keeps and not any(is_exact(x) for x in _arrays([Nest([loop], [], False)]))
 
 
 def _indices(steps: Sequence[Step]) -> Iterator[Index]:
-    for step in steps:
-        if isinstance(step, Loop):
-            yield step.index
-            yield from _indices(step.body)
+    return (loop.index for loop in loops(steps))
 
 
 def _nested(steps: Sequence[Step]) -> dict[Index, set[Index]]:

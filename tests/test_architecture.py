@@ -36,9 +36,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ),
     # 3: from programs to text, and what is made of text
     (
-        "split", "layout", "emit", "emit_nests", "fingerprint", "reader", "symbolic", "report",
-        "verify", "jit", "jit.meanings", "jit.store", "jit.tiles", "jit.widest", "wide",
-        "drawing", "structure",
+        "split", "layout", "emit", "emit_calls", "emit_nests", "fingerprint", "reader",
+        "symbolic", "report", "verify", "jit", "jit.meanings", "jit.store", "jit.tiles",
+        "jit.widest", "wide", "drawing", "structure",
     ),
     # 4: the pipeline end to end
     ("options", "build", "kernel", "compiler", "batch_build", "batch", "check"),
