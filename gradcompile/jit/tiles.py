@@ -12,6 +12,7 @@ The code of a product is a function of its own, one in each module that calls it
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -152,70 +153,71 @@ def _product(start: Start, combine: str = "fadd") -> Build:
 
     def build(builder: Any, c: Matrix, a: Matrix, b: Matrix, *others: Matrix) -> None:
         begin = partial(start, builder, **dict(zip("d", others, strict=False)))
-        tiles = partial(_product_tiles, builder, combine, c, a, b, begin)
-        whole = _whole(builder, c.columns, VECTORS * WIDTH)
-        with _each(builder, _word(0), whole, VECTORS * WIDTH) as i:
-            tiles(i, [None] * VECTORS)
-        with _each(builder, whole, c.columns, WIDTH) as i:
-            tiles(i, [_mask(builder, builder.sub(c.columns, i), WIDTH)])
+        _Product(builder, combine, begin, _contiguous(c), a, _contiguous(b)).build()
 
     return build
 
 
-def _product_tiles(
-    builder: Any,
-    combine: str,
-    c: Matrix,
-    a: Matrix,
-    b: Matrix,
-    begin: Start,
-    i: Any,
-    masks: Sequence[Any],
-) -> None:
-    """All rows of the product; a vector for each mask from column `i` on."""
-    rest = _word(0)
-    if WIDTH == 8 and len(masks) > 1:
-        rest = _whole(builder, c.rows, TALL)
-        with _each(builder, _word(0), rest, TALL) as k:
-            rows = _rows(builder, k, c.rows, TALL)
-            _product_tile(builder, combine, c, a, b, begin, rows, i, masks)
-    with _each(builder, rest, c.rows, ROWS) as k:
-        rows = _rows(builder, k, c.rows)
-        _product_tile(builder, combine, c, a, b, begin, rows, i, masks)
+@dataclass(frozen=True)
+class _Product:
+    """A product of `a` and `b`, which goes into `c`.
 
+    Attributes:
+        combine: the instruction that adds to a tile, or takes away.
+        begin: gives what a vector of a tile begins with.
+    """
 
-def _product_tile(
-    builder: Any,
-    combine: str,
-    c: Matrix,
-    a: Matrix,
-    b: Matrix,
-    begin: Start,
-    rows: Sequence[Any],
-    i: Any,
-    masks: Sequence[Any],
-) -> None:
-    """Some rows of the product; a vector for each mask from column `i` on."""
-    b, c = _contiguous(b), _contiguous(c)
-    columns = [builder.add(i, _word(v * WIDTH)) for v in range(len(masks))]
-    places = [[_pointer(builder, c, row, column) for column in columns] for row in rows]
-    tile = [
-        [_Variable(builder, begin(row, *found)) for found in zip(line, masks, strict=True)]
-        for row, line in zip(rows, places, strict=True)
-    ]
-    with _each(builder, _word(0), b.rows, 1) as m:
-        read = [_pointer(builder, b, m, column) for column in columns]
-        read = [_load(builder, *found) for found in zip(read, masks, strict=True)]
-        for row, line in zip(rows, tile, strict=True):
-            factor = builder.load(_pointer(builder, a, row, m, DOUBLE), align=8)
-            _add_products(builder, combine, line, _repeated(builder, factor, WIDTH), read)
-    # Below the last row there is none: it was computed again, and is written once more.
-    for line, found in zip(places, tile, strict=True):
-        for place, x, mask in zip(line, found, masks, strict=True):
-            _store(builder, x.value, place, mask)
+    builder: Any
+    combine: str
+    begin: Start
+    c: Matrix
+    a: Matrix
+    b: Matrix
+
+    def build(self) -> None:
+        columns = self.c.columns
+        whole = _whole(self.builder, columns, VECTORS * WIDTH)
+        with _each(self.builder, _word(0), whole, VECTORS * WIDTH) as i:
+            self._tiles(i, [None] * VECTORS)
+        with _each(self.builder, whole, columns, WIDTH) as i:
+            self._tiles(i, [_mask(self.builder, self.builder.sub(columns, i), WIDTH)])
+
+    def _tiles(self, i: Any, masks: Sequence[Any]) -> None:
+        """All rows of the product; a vector for each mask from column `i` on."""
+        rest = _word(0)
+        if WIDTH == 8 and len(masks) > 1:
+            rest = _whole(self.builder, self.c.rows, TALL)
+            with _each(self.builder, _word(0), rest, TALL) as k:
+                self._tile(_rows(self.builder, k, self.c.rows, TALL), i, masks)
+        with _each(self.builder, rest, self.c.rows, ROWS) as k:
+            self._tile(_rows(self.builder, k, self.c.rows), i, masks)
+
+    def _tile(self, rows: Sequence[Any], i: Any, masks: Sequence[Any]) -> None:
+        """Some rows of the product; a vector for each mask from column `i` on."""
+        builder, pointer = self.builder, partial(_pointer, self.builder)
+        columns = [builder.add(i, _word(v * WIDTH)) for v in range(len(masks))]
+        places = [[pointer(self.c, row, column) for column in columns] for row in rows]
+        tile = [
+            [_Variable(builder, self.begin(row, *found)) for found in zip(line, masks, strict=True)]
+            for row, line in zip(rows, places, strict=True)
+        ]
+        with _each(builder, _word(0), self.b.rows, 1) as m:
+            read = [
+                _load(builder, pointer(self.b, m, column), mask)
+                for column, mask in zip(columns, masks, strict=True)
+            ]
+            for row, line in zip(rows, tile, strict=True):
+                factor = builder.load(pointer(self.a, row, m, DOUBLE), align=8)
+                _add_products(builder, self.combine, line, _repeated(builder, factor, WIDTH), read)
+        # Below the last row there is none: it was computed again, and is written once more.
+        for line, found in zip(places, tile, strict=True):
+            for place, x, mask in zip(line, found, masks, strict=True):
+                _store(builder, x.value, place, mask)
 
 
 def _inner_products(combine: str) -> Build:
+    """Builds inner products of rows."""
+
     def build(builder: Any, c: Matrix, a: Matrix, b: Matrix) -> None:
         start = _word(0)
         with _each(builder, start, c.rows, ROWS) as k, _each(builder, start, c.columns, ROWS) as m:
@@ -250,6 +252,8 @@ def _inner_tile(
 
 
 def _sums(combine: str) -> Build:
+    """Builds sums of rows."""
+
     def build(builder: Any, c: Matrix, a: Matrix) -> None:
         with _each(builder, _word(0), c.rows, ROWS) as k:
             _sums_tile(builder, combine, c, _contiguous(a), k)
