@@ -134,7 +134,7 @@ class BatchBuild(Build):
         if vector_of is None:
             return None
         rows = {k: arguments[name] for k, name in enumerate(names) if name in batched}
-        run = rows_caller(self.run, self.traced.program.given, rows, getitem, len(names))
+        run = rows_caller(self.run, self.traced.lowered.given, rows, getitem, len(names))
         unpack = self.unpack
 
         def call(args: tuple[Any, ...]) -> Any:
@@ -146,7 +146,7 @@ class BatchBuild(Build):
     @cached_property
     def fast_flat(self) -> FastFlat:
         """The call of `flat`; None if it takes more by name than the rows."""
-        given = self.traced.program.given
+        given = self.traced.lowered.given
         if self._given < given:
             return None
         rows = {name: self.traced.arguments[name] for name in self.options.batched}

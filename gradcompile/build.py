@@ -404,7 +404,7 @@ class Build:
     @cached_property
     def fast_flat(self) -> FastFlat:
         """The call of `flat`; None if it takes arguments by name."""
-        if len(self.slots) < len(self.traced.program.inputs):
+        if len(self.slots) < len(self.traced.lowered.names):
             return None
         run, shape = self.run, (len(self.slots),)
         return lambda x, others: None if others or not is_vector(x, shape) else run(x)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import gradcompile as gdc
-from gradcompile import Value, structure
+from gradcompile import Value, nn, structure
 from gradcompile.ir import verify_program
 from gradcompile.lower import lower
 from gradcompile.numbered import NOTHING, numbered, numbers_of
@@ -193,3 +193,21 @@ def test_known_code_is_found_without_instructions():
     assert "program" in vars(first._captured)
     assert "program" not in vars(second._captured)
     assert "program" not in vars(second.traced.lowered)
+
+
+def test_a_batched_function_of_known_code_is_called_without_instructions(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADCOMPILE_CACHE_DIR", str(tmp_path))
+    model = nn.MLP(3, [6, 1])
+
+    def loss(params, x, y):
+        return (model.with_parameters(params)(list(x)) - y) ** 2
+
+    x, y = np.ones((5, 3)), np.zeros(5)
+    for is_known in (False, True):
+        kernel = gdc.compile(loss, batched=("x", "y")).value_and_grad
+        kernel(model.flat, x, y)
+        kernel.flat(model.flat, x=x, y=y)
+        kernel.flat(model.flat, x=x, y=y)
+        build = kernel._build()
+        made = "program" in {**vars(build._captured), **vars(build.traced.lowered)}
+        assert made != is_known
