@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 import gradcompile as gdc
-from gradcompile import nn
+from gradcompile import emit_calls, nn
 from gradcompile.jit import register_numba, tiles
+from gradcompile.nests import Loop
 from gradcompile.products import FUNCTIONS
+from tests.benchmarks import works
 
 register_numba()
 
@@ -206,3 +208,21 @@ def test_small_sums_stay_loops(rng, outputs, terms, are_products):
     w, x = rng.normal(size=(outputs, terms)), rng.normal(size=(50, terms))
     assert f(w, x) == pytest.approx(np.tanh(x @ w.T).sum(), rel=1e-12)
     assert ("set_product(" in f.value.source) == are_products
+
+
+def test_loops_are_marked_as_products_only_where_a_call_computes_them(monkeypatch):
+    """Attention reads parts of arrays that are no matrices: these stay sums in a loop."""
+    calls, of = [], emit_calls.Calls.of
+
+    def watched(self, steps):
+        call, count = of(self, steps)
+        if isinstance(steps[0], Loop) and steps[0].is_product:
+            calls.append(call)
+        return call, count
+
+    monkeypatch.setattr(emit_calls.Calls, "of", watched)
+    work = works.transformer(positions=4)
+    f = gdc.compile(work.loss(), inputs={"p": work.parameters}, cache=False)
+    assert "add_product(" in f.source
+    assert calls
+    assert "" not in calls

@@ -6,10 +6,10 @@ is emitted as does not (`products.py`). So such a sum has loops of its own, whic
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from gradcompile import ops
-from gradcompile.nests import Apply, Expression, Index, Place, strides
+from gradcompile.nests import Apply, Expression, Index, Place, Subscript, strides
 
 LONG = 16
 """A row is worth vector code from so many elements on."""
@@ -47,18 +47,19 @@ def product(
     if any(_share(place, other) for other in (left, right)):
         return None
     around, sums = _plain(around), _plain(sums)
-    c, *factors = (Counter(strides(x)) for x in (place, left, right))
+    found = place, left, right
+    c, *factors = (Counter(strides(x)) for x in found)
     for a, b in (factors, reversed(factors)):
         k = _longest(x for x in around if c[x] and a[x] and not b[x])
         if k is None or k.extent < FEW:
             continue
         i = _longest(x for x in around if c[x] == b[x] == 1 and not a[x])
         m = _longest(x for x in sums if a[x] and b[x])
-        if i and m and i.extent >= LONG and m.extent >= FEW:
+        if i and m and i.extent >= LONG and m.extent >= FEW and _are_slices(found, (k, m, i)):
             return k, m, i
         i = _longest(x for x in sums if a[x] == b[x] == 1)
         m = _longest(x for x in around if c[x] == 1 and b[x] and not a[x])
-        if i and m and i.extent >= LONG and m.extent > 1:
+        if i and m and i.extent >= LONG and m.extent > 1 and _are_slices(found, (k, m, i)):
             return k, m, i
     return None
 
@@ -78,7 +79,25 @@ def _sums(
     c, a = Counter(strides(place)), Counter(strides(term))
     k = _longest(x for x in _plain(around) if c[x] and a[x])
     i = _longest(x for x in _plain(sums) if a[x] == 1)
-    return (k, i) if k and i and i.extent >= LONG else None
+    if k and i and i.extent >= LONG and _are_slices((place, term), (k, i)):
+        return k, i
+    return None
+
+
+def _are_slices(found: Iterable[Place], indices: Collection[Index]) -> bool:
+    """Will every place be a part of an array with these indices as dimensions?"""
+    return all(
+        _is_slice(place, subscript, indices) for place in found for subscript in place.subscripts
+    )
+
+
+def _is_slice(place: Place, subscript: Subscript, indices: Collection[Index]) -> bool:
+    if not any(index in indices for index in subscript.indices()):
+        return True
+    # What is given, and results, are flat until they get views as matrices.
+    is_flat = place.array.space != "" and len(subscript.terms) <= 2
+    alone = len(subscript.terms) == 1 and subscript.terms[0][1] == 1
+    return subscript.table is None and (is_flat or alone)
 
 
 def _plain(indices: Iterable[Index]) -> list[Index]:
