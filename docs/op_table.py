@@ -16,12 +16,14 @@ import numpy as np
 import sympy
 
 import gradcompile as gdc
-from gradcompile import TraceError, Value, ops
-from gradcompile.operators import Operand
-from gradcompile.ops import TABLE, Op
+from gradcompile import TraceError, Value
+from gradcompile.ops import table
+from gradcompile.ops.op import Op
+from gradcompile.ops.operators import Operators
+from gradcompile.ops.syntax import COMPARISONS, evaluate, parse
+from gradcompile.ops.table import TABLE
 from gradcompile.passes.rules import IDENTITIES, STABILITY, Rule, Variable
-from gradcompile.symbolic import SYMBOLS, exact, latex, symbol
-from gradcompile.syntax import COMPARISONS, evaluate, parse
+from gradcompile.verify.symbols import SYMBOLS, exact, latex, symbol
 
 # --- formulas ----------------------------------------------------------------------------------
 
@@ -57,7 +59,7 @@ FUNCTIONS: dict[str, Any] = {
 """sympy's functions, as people write them: what proofs need expanded has its name here."""
 
 
-class Formula(Operand):
+class Formula(Operators):
     """A sympy expression that the partials of the table can compute with."""
 
     def __init__(self, content: Any) -> None:
@@ -190,7 +192,7 @@ def groups() -> Iterator[tuple[str, list[tuple[Op, str]]]]:
     """The groups of the table's text: each title, and its operations with remarks."""
     found: list[tuple[str, list[tuple[Op, str]]]] = []
     remark: list[str] = []
-    for line in inspect.getsource(ops).splitlines():
+    for line in inspect.getsource(table).splitlines():
         if title := re.match(r"# --- (.*?) -{3,}", line):
             name = title[1][0].upper() + title[1][1:]
             found.append((name, []))
@@ -235,8 +237,9 @@ def _entry(op: Op, remark: str) -> str:
 
 INTRODUCTION = """# The op table
 
-Every operation is one row of `gradcompile/ops.py`, and nothing is known about it anywhere else.
-This page is written from these rows while the documentation is built: {count} operations, each with
+Every operation is one row of `gradcompile/ops/table.py`, and nothing is known about it anywhere
+else. This page is written from these rows while the documentation is built: {count} operations,
+each with
 
 - how it is called, also on lists and arrays of numbers and `Value`s, elementwise; it is a method of
   `Value`, too, and most of numpy's functions do the same on `Value`s and arrays of them;

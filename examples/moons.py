@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 import gradcompile as gdc
 from gradcompile import Value, nn, optim
-from gradcompile.plot import decision_boundary
+from gradcompile.demos.plot import decision_boundary
 
 STEPS = 100
 

@@ -9,7 +9,7 @@ import numba
 import numpy as np
 
 import gradcompile as gdc
-from gradcompile import two_moons
+from gradcompile.demos import two_moons
 
 STEPS = 100
 

@@ -12,8 +12,10 @@ Every operation of the op table is a function here (`gdc.tanh`, `gdc.where`, ...
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from gradcompile.compiler import CompiledFunction, compile
-from gradcompile.functions import (
+from gradcompile.api import check_grad, compile, draw
+from gradcompile.compiler.function import CompiledFunction
+from gradcompile.graph.value import TraceError, Value
+from gradcompile.ops.functions import (
     cross_entropy,
     dot,
     log_softmax,
@@ -25,13 +27,10 @@ from gradcompile.functions import (
     softmax,
     sum,
 )
-from gradcompile.ops import TABLE as _TABLE
-from gradcompile.value import TraceError, Value
+from gradcompile.ops.table import TABLE as _TABLE
 
 if TYPE_CHECKING:
     from gradcompile import nn, optim
-    from gradcompile.check import GradCheck
-    from gradcompile.drawing import Picture
 
 __version__ = "0.1.0"
 
@@ -69,32 +68,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-def draw(target: Any, **options: Any) -> "Picture":
-    """The picture of a `Value`'s graph, of a program or of a compiled function.
-
-    Args:
-        target: what to draw.
-        options: `rankdir`, where the graph grows to: "LR" (the default), "TB", "RL" or "BT".
-
-    Returns:
-        A picture: `.save(path)`, `.svg()`, `.png()`, `.source`; notebooks show it.
-
-    Raises:
-        TypeError: the target is none of these.
-    """
-    from gradcompile import drawing  # graphviz loads on first use
-
-    graph = target.value.program if isinstance(target, CompiledFunction) else target
-    return drawing.draw(graph, **options)
-
-
-def check_grad(function: CompiledFunction, *args: Any, **options: Any) -> "GradCheck":
-    """Compare the gradient of a compiled function with numerical slopes.
-
-    See `gradcompile.check.check_grad` for the options and the report.
-    """
-    from gradcompile import check  # loads on first use
-
-    return check.check_grad(function, *args, **options)

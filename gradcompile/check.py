@@ -1,8 +1,8 @@
 """A numerical check of gradients: what torch calls `gradcheck`, for compiled functions.
 
 The gradient that machine code gives is compared with slopes of the value's program, found
-without any rule of differentiation (see `numeric.py`). Numerical slopes estimate their own error,
-and a difference that lies within it is not held against the gradient.
+without any rule of differentiation (see `verify/slopes.py`). Numerical slopes estimate their own
+error, and a difference that lies within it is not held against the gradient.
 
     >>> import gradcompile as gdc
     >>> from gradcompile.check import check_grad
@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from gradcompile.compiler import CompiledFunction
-from gradcompile.numeric import COARSE, Array, numerical_slopes, rounding_errors
-from gradcompile.tree import flatten
+from gradcompile.compiler.function import CompiledFunction
+from gradcompile.graph.nested import flatten
+from gradcompile.support.arrays import AnyArray
+from gradcompile.verify.slopes import COARSE, numerical_slopes, rounding_errors
 
 LISTED = 10
 """How many components a printed report names."""
@@ -163,7 +164,7 @@ def check_grad(
     return report
 
 
-def _verdicts(given: Array, slopes: Array, errors: Array, rtol: float) -> list[str]:
+def _verdicts(given: AnyArray, slopes: AnyArray, errors: AnyArray, rtol: float) -> list[str]:
     """What the numerical slopes, up to their errors, say about each component."""
     sizes = np.fmax(abs(given), abs(slopes))
     sizes[np.isinf(sizes)] = 0.0

@@ -1,6 +1,6 @@
 """The command line: `gradcompile demo`, `gradcompile show` and `gradcompile verify`.
 
-Expressions are Python text, read by `syntax.py` and never executed. Whatever is wrong with a
+Expressions are Python text, read by `ops/syntax.py` and never executed. Whatever is wrong with a
 command is one line on stderr and exit code 2.
 """
 
@@ -22,15 +22,17 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from gradcompile import __version__, compiler, demo, functions
-from gradcompile.compiler import CompiledFunction
-from gradcompile.ops import TABLE
-from gradcompile.syntax import LIST, evaluate, free_names, parse, shorten
-from gradcompile.terminal import console, print_code, print_derivative
-from gradcompile.value import Value
+from gradcompile import __version__, api
+from gradcompile.compiler.function import CompiledFunction
+from gradcompile.demos import neuron
+from gradcompile.graph.value import Value
+from gradcompile.ops import functions
+from gradcompile.ops.syntax import LIST, evaluate, free_names, parse, shorten
+from gradcompile.ops.table import TABLE
+from gradcompile.show.terminal import console, print_code, print_derivative
 
 if TYPE_CHECKING:
-    from gradcompile.drawing import Picture
+    from gradcompile.show.drawing import Picture
 
 NUMBERS = {"pi": math.pi, "inf": math.inf, "nan": math.nan}
 """The names that are numbers; every other name is an input."""
@@ -62,14 +64,14 @@ class UsageError(ValueError):
 
 
 @dataclass(frozen=True)
-class Expression:
+class Request:
     """An expression as the function of its names, in the order in which they appear.
 
     Raises:
         ValueError: it is no expression over known operations, or has no inputs.
 
     Example:
-        >>> Expression("a*b + 1")(2.0, 3.0)
+        >>> Request("a*b + 1")(2.0, 3.0)
         7.0
     """
 
@@ -111,11 +113,11 @@ class Expression:
 
     def compiled(self, wrt: list[str] | None = None) -> CompiledFunction:
         """The compiled function; not cached, as an expression is typed to be looked at once."""
-        function: CompiledFunction = compiler.compile(self, wrt=wrt, cache=False, name="f")
+        function: CompiledFunction = api.compile(self, wrt=wrt, cache=False, name="f")
         return function
 
 
-def _point(expression: Expression, at: Point) -> Point:
+def _point(expression: Request, at: Point) -> Point:
     """`at`, if it has a number for each input and for nothing else."""
     inputs = ", ".join(expression.names)
     for name in at:
@@ -134,14 +136,14 @@ def _point(expression: Expression, at: Point) -> Point:
 class Shown:
     """What `show` has to show: an expression, compiled, and perhaps a point."""
 
-    expression: Expression
+    expression: Request
     function: CompiledFunction
     point: Point | None
 
     @property
     def picture(self) -> "Picture":
         """The program; at a point, the graph with its numbers."""
-        from gradcompile.drawing import draw  # graphviz loads on first use
+        from gradcompile.show.drawing import draw  # graphviz loads on first use
 
         if self.point is None:
             return self.function.draw()
@@ -163,7 +165,7 @@ VIEWS: Mapping[str, tuple[str, Callable[[Shown], str]]] = {
 
 def show(options: argparse.Namespace) -> int:
     """Print a view of an expression; the numbers at a point go to stderr."""
-    expression = Expression(options.expression)
+    expression = Request(options.expression)
     point = None if options.at is None else _point(expression, options.at)
     function = expression.compiled(options.wrt)
     language, text = VIEWS[options.view]
@@ -190,7 +192,7 @@ def _print_numbers(function: CompiledFunction, point: Point, names: list[str]) -
 
 def verify(options: argparse.Namespace) -> int:
     """Print the verification report of an expression; exit code 1 if a derivative is refuted."""
-    report = Expression(options.expression).compiled().verify()
+    report = Request(options.expression).compiled().verify()
     for derivative in report:
         print_derivative(console(), derivative)
     return 0 if report.ok else 1
@@ -198,7 +200,7 @@ def verify(options: argparse.Namespace) -> int:
 
 def run_demo(options: argparse.Namespace) -> int:
     """Tell the story of one of the demos."""
-    demo.DEMOS[options.demo](console(), options.output)
+    neuron.DEMOS[options.demo](console(), options.output)
     return 0
 
 
@@ -246,7 +248,9 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "demo", help="see the whole way from an expression to machine code"
     )
-    command.add_argument("demo", metavar="DEMO", choices=demo.DEMOS, help=" or ".join(demo.DEMOS))
+    command.add_argument(
+        "demo", metavar="DEMO", choices=neuron.DEMOS, help=" or ".join(neuron.DEMOS)
+    )
     command.add_argument(
         "--output", metavar="PATH", help="where to save the picture (.svg or .png)"
     )

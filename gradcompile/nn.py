@@ -36,17 +36,18 @@ from typing import Any, Self
 
 import numpy as np
 
-from gradcompile import ops
-from gradcompile.operators import Operand
-from gradcompile.tree import flatten
-from gradcompile.value import Value
+from gradcompile.graph.nested import flatten
+from gradcompile.graph.value import Value
+from gradcompile.ops import table
+from gradcompile.ops.op import Op
+from gradcompile.ops.operators import Operators
+from gradcompile.support.arrays import FloatArray
 
-Array = np.ndarray[Any, np.dtype[np.float64]]
 Activation = str | Callable[[Any], Any]
 
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "linear": lambda x: x,
-    **{op.name: op for op in ops.TABLE.values() if op.arity - len(op.defaults) == 1},
+    **{op.name: op for op in table.TABLE.values() if op.arity - len(op.defaults) == 1},
 }
 """What a neuron may do with its sum, by name: nothing, or an operation of one operand."""
 
@@ -85,7 +86,7 @@ class Module:
             parameter.grad = 0.0
 
     @property
-    def flat(self) -> Array:
+    def flat(self) -> FloatArray:
         """The numbers of all parameters, in their order: a new float64 array.
 
         Setting it sets the parameters. Changing its items does not.
@@ -136,7 +137,7 @@ class Module:
 def _supplied(module: Module, params: Any, count: int, user: str) -> list[Any]:
     """`params` as a list of the right length; of numbers alone to set `flat`."""
     name = f"{type(module).__name__}.{user}"
-    is_leaf = None if user == "flat" else lambda x: isinstance(x, Operand)
+    is_leaf = None if user == "flat" else lambda x: isinstance(x, Operators)
     try:
         found, _ = flatten(params, is_leaf=is_leaf)
     except TypeError as error:
@@ -225,7 +226,7 @@ class Neuron(Module):
         if isinstance(self.activation, str):
             return ACTIVATIONS[self.activation](total)
         result = self.activation(total)
-        if isinstance(total, Operand) and not isinstance(result, Operand):
+        if isinstance(total, Operators) and not isinstance(result, Operators):
             # math.tanh would do this, and no gradient would pass.
             raise TypeError(
                 f"{self}: the activation made {type(result).__name__} {result!r:.60} of a Value; "
@@ -343,7 +344,7 @@ def _size(count: Any, user: str) -> int:
 
 def _activation(activation: Any) -> Activation:
     """An activation by its name, where it is one of `ACTIVATIONS`."""
-    name = activation.name if isinstance(activation, ops.Op) else activation
+    name = activation.name if isinstance(activation, Op) else activation
     if isinstance(name, str):
         if name not in ACTIVATIONS:
             raise ValueError(
@@ -368,7 +369,7 @@ def _inputs(x: Any) -> Sequence[Any]:
         x = x.tolist()
     if isinstance(x, list | tuple):
         return x
-    if isinstance(x, Operand | int | float | np.number):
+    if isinstance(x, Operators | int | float | np.number):
         return [x]
     try:
         return list(x)

@@ -24,9 +24,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcompile.ops import number
-
-Array = np.ndarray[Any, np.dtype[np.float64]]
+from gradcompile.ops.op import number
+from gradcompile.support.arrays import FloatArray
 
 NUMBERS = ("lr", "momentum", "weight_decay", "eps")
 """The settings that are a number from 0 on."""
@@ -43,7 +42,7 @@ class Optimizer(ABC):
     lr: float = 1e-3
     _shape: tuple[int, ...] | None = field(default=None, init=False, repr=False)
 
-    def step(self, params: Any, grads: Any) -> Array:
+    def step(self, params: Any, grads: Any) -> FloatArray:
         """The parameters after one step; those given are left as they are.
 
         Args:
@@ -72,14 +71,14 @@ class Optimizer(ABC):
             return self._stepped(p, g)
 
     @abstractmethod
-    def _stepped(self, p: Array, g: Array) -> Array:
+    def _stepped(self, p: FloatArray, g: FloatArray) -> FloatArray:
         """The new parameters; remembers what the next step needs."""
 
     @property
     def _name(self) -> str:
         return type(self).__name__
 
-    def _array(self, numbers: Any, argument: str) -> Array:
+    def _array(self, numbers: Any, argument: str) -> FloatArray:
         if hasattr(numbers, "_fields"):
             raise TypeError(
                 f"{self._name}.step: expected {argument} as a flat array, got a "
@@ -144,13 +143,13 @@ class SGD(Optimizer):
     momentum: float = 0.0
     weight_decay: float = 0.0
     nesterov: bool = False
-    _velocity: Array | float = field(default=0.0, init=False, repr=False)
+    _velocity: FloatArray | float = field(default=0.0, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.nesterov and self.momentum == 0.0:
             raise ValueError("SGD: nesterov needs momentum")
 
-    def _stepped(self, p: Array, g: Array) -> Array:
+    def _stepped(self, p: FloatArray, g: FloatArray) -> FloatArray:
         if self.weight_decay:
             g = g + self.weight_decay * p
         if self.momentum:
@@ -184,13 +183,13 @@ class Adam(Optimizer):
     eps: float = 1e-8
     weight_decay: float = 0.0
     _steps: int = field(default=0, init=False, repr=False)
-    _mean: Array | float = field(default=0.0, init=False, repr=False)
-    _square: Array | float = field(default=0.0, init=False, repr=False)
+    _mean: FloatArray | float = field(default=0.0, init=False, repr=False)
+    _square: FloatArray | float = field(default=0.0, init=False, repr=False)
 
-    def _stepped(self, p: Array, g: Array) -> Array:
+    def _stepped(self, p: FloatArray, g: FloatArray) -> FloatArray:
         return self._adapted(p, g + self.weight_decay * p if self.weight_decay else g)
 
-    def _adapted(self, p: Array, g: Array) -> Array:
+    def _adapted(self, p: FloatArray, g: FloatArray) -> FloatArray:
         beta1, beta2 = self.betas
         self._steps += 1
         self._mean = beta1 * self._mean + (1.0 - beta1) * g
@@ -221,5 +220,5 @@ class AdamW(Adam):
 
     weight_decay: float = 1e-2
 
-    def _stepped(self, p: Array, g: Array) -> Array:
+    def _stepped(self, p: FloatArray, g: FloatArray) -> FloatArray:
         return self._adapted(p * (1.0 - self.lr * self.weight_decay), g)

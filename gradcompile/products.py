@@ -4,14 +4,12 @@ Emitted code imports them by name. CPython leaves them to numpy; machine code ke
 result in registers while everything that is added to it is read (`jit/tiles.py`).
 """
 
-from typing import Any
-
 import numpy as np
 
-Matrix = np.ndarray[Any, np.dtype[np.float64]]
+from gradcompile.support.arrays import FloatArray
 
 
-def set_product(c: Matrix, a: Matrix, b: Matrix) -> None:
+def set_product(c: FloatArray, a: FloatArray, b: FloatArray) -> None:
     """`c[:] = a @ b`, where the elements of each row of `b` and of `c` are neighbours in memory.
 
     Args:
@@ -29,7 +27,7 @@ def set_product(c: Matrix, a: Matrix, b: Matrix) -> None:
     c[:] = a @ b
 
 
-def set_affine(c: Matrix, a: Matrix, b: Matrix, d: Matrix) -> None:
+def set_affine(c: FloatArray, a: FloatArray, b: FloatArray, d: FloatArray) -> None:
     """`c[:] = a @ b + d[:, newaxis]`, as `set_product`: what a layer of neurons computes.
 
     Args:
@@ -48,7 +46,7 @@ def set_affine(c: Matrix, a: Matrix, b: Matrix, d: Matrix) -> None:
     c[:] = a @ b + d[:, np.newaxis]
 
 
-def add_product(c: Matrix, a: Matrix, b: Matrix) -> None:
+def add_product(c: FloatArray, a: FloatArray, b: FloatArray) -> None:
     """`c += a @ b`, where the elements of each row of `b` and of `c` are neighbours in memory.
 
     Args:
@@ -66,7 +64,7 @@ def add_product(c: Matrix, a: Matrix, b: Matrix) -> None:
     c += a @ b
 
 
-def add_inner_products(c: Matrix, a: Matrix, b: Matrix) -> None:
+def add_inner_products(c: FloatArray, a: FloatArray, b: FloatArray) -> None:
     """`c += a @ b.T`, where the elements of each row of all three are neighbours in memory.
 
     Args:
@@ -83,7 +81,7 @@ def add_inner_products(c: Matrix, a: Matrix, b: Matrix) -> None:
     c += a @ b.T
 
 
-def add_sums(c: Matrix, a: Matrix) -> None:
+def add_sums(c: FloatArray, a: FloatArray) -> None:
     """`c += a.sum(axis=1)`, where the elements of each row of `a` are neighbours in memory.
 
     Args:
@@ -99,7 +97,7 @@ def add_sums(c: Matrix, a: Matrix) -> None:
     c += a.sum(axis=1)
 
 
-def subtract_product(c: Matrix, a: Matrix, b: Matrix) -> None:
+def subtract_product(c: FloatArray, a: FloatArray, b: FloatArray) -> None:
     """`c -= a @ b`; see `add_product`.
 
     Example:
@@ -111,7 +109,7 @@ def subtract_product(c: Matrix, a: Matrix, b: Matrix) -> None:
     c -= a @ b
 
 
-def subtract_inner_products(c: Matrix, a: Matrix, b: Matrix) -> None:
+def subtract_inner_products(c: FloatArray, a: FloatArray, b: FloatArray) -> None:
     """`c -= a @ b.T`; see `add_inner_products`.
 
     Example:
@@ -123,7 +121,7 @@ def subtract_inner_products(c: Matrix, a: Matrix, b: Matrix) -> None:
     c -= a @ b.T
 
 
-def subtract_sums(c: Matrix, a: Matrix) -> None:
+def subtract_sums(c: FloatArray, a: FloatArray) -> None:
     """`c -= a.sum(axis=1)`; see `add_sums`.
 
     Example:

@@ -505,8 +505,8 @@ def cos_far(x: float) -> float:
 def sin_or(x: float, y: float) -> float:
     """`y`, or the sine of x where |x| is above FAR.
 
-    The one branch here. Machine code takes it once for all numbers of a vector (`wide.py`), so it
-    costs next to nothing.
+    The one branch here. Machine code takes it once for all numbers of a vector
+    (`jit/rare_calls.py`), so it costs next to nothing.
     """
     return sin_far(x) if abs(x) > FAR else y
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradcompile.interpret import interpret
+from gradcompile.ir.interpret import interpret
 
 ROOT = Path(__file__).parent.parent
 VARIABLE = "GRADCOMPILE_CACHE_DIR"

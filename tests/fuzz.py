@@ -11,7 +11,7 @@ import warnings
 from functools import partial
 from multiprocessing import get_context
 
-from tests.engines import Tally, fuzz, report
+from tests.helpers.engines import Tally, fuzz, report
 
 CHUNK = 100
 

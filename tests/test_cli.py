@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gradcompile import demo
 from gradcompile.cli import main
+from gradcompile.demos import neuron
 
 NEURON = "tanh(x1*w1 + x2*w2 + b)"
 AT_NEURON = "x1=2, x2=0, w1=-3, w2=1, b=6.8813735870195432"
@@ -162,7 +162,7 @@ def test_verify_prints_a_line_a_derivative(command):
 
 
 def test_verify_exits_with_1_if_a_derivative_is_refuted(command, monkeypatch):
-    from gradcompile.ops import sin
+    from gradcompile.ops.table import sin
 
     monkeypatch.setitem(sin.__dict__, "partials", (lambda y, x: y,))
     code, out, err = command("verify", "sin(x)*y")
@@ -177,8 +177,8 @@ def test_verify_exits_with_1_if_a_derivative_is_refuted(command, monkeypatch):
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(demo, "ROUNDS", 1)
-    monkeypatch.setattr(demo, "ROUND_SECONDS", 1e-5)
+    monkeypatch.setattr(neuron, "ROUNDS", 1)
+    monkeypatch.setattr(neuron, "ROUND_SECONDS", 1e-5)
 
 
 @pytest.mark.usefixtures("quick")
@@ -214,8 +214,8 @@ def test_demo_output(command, tmp_path, monkeypatch):
 def test_demo_without_a_writable_directory(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "cwd", lambda: tmp_path / "missing")
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    o, _ = demo.eager_neuron(**demo.NEURON)
-    saved = demo._save(o, None, "neuron.svg")
+    o, _ = neuron.eager_neuron(**neuron.NEURON)
+    saved = neuron._save(o, None, "neuron.svg")
     assert saved.parent.parent == tmp_path
     assert saved.is_file()
 
@@ -321,7 +321,7 @@ def test_help_says_what_an_expression_is(capsys):
 
 
 def run(arguments, **options):
-    root = str(Path(demo.__file__).parents[1])
+    root = str(Path(neuron.__file__).parents[1])
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     return subprocess.run(
         [sys.executable, "-m", "gradcompile", *arguments],

@@ -11,8 +11,8 @@ import pytest
 
 import gradcompile as gdc
 from gradcompile import Value, nn
-from gradcompile.tree import flatten
-from gradcompile.value import TracedValue
+from gradcompile.graph.nested import flatten
+from gradcompile.graph.value import TracedValue
 
 XS = [[2.0, 3.0, -1.0], [3.0, -1.0, 0.5], [0.5, 1.0, 1.0], [1.0, 1.0, -1.0]]
 YS = [1.0, -1.0, -1.0, 1.0]

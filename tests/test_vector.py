@@ -19,8 +19,9 @@ import numpy as np
 import pytest
 from llvmlite import binding as llvm
 
-from gradcompile import cache, vector
 from gradcompile import jit as machine
+from gradcompile import vector
+from gradcompile.support import files
 from tests import remez
 
 NAMES = vector.FUNCTIONS
@@ -222,7 +223,7 @@ def kernel(name, tail="", strict=False, use_cache=False):
     count = 2 if name == "pow" else 1
     arguments = ", ".join(["inputs[i]", "inputs[results.size + i]"][:count])
     text = LOOP.format(name=name, count=count, arguments=arguments, tail=tail)
-    function = cache.load(text, f"vector_{name}", use_cache).f
+    function = files.load(text, f"vector_{name}", use_cache).f
     return machine.jit(function, loops=True, strict=strict, use_cache=use_cache)
 
 
@@ -272,7 +273,7 @@ def test_vector_code_is_found_missing(monkeypatch):
         "from gradcompile.ieee import exp\nfrom numpy import empty\n\n" + LOOP[LOOP.find("def") :]
     )
     text = text.format(name="exp", count=1, arguments="inputs[i]", tail="")
-    dispatcher = machine.jit(cache.load(text, "scalar", False).f, loops=True, use_cache=False)
+    dispatcher = machine.jit(files.load(text, "scalar", False).f, loops=True, use_cache=False)
     asm = dispatcher.inspect_asm(dispatcher.signatures[0])
     assert packed(asm) == []
     assert calls(asm) == {"exp"}
@@ -300,7 +301,8 @@ def test_other_code_can_use_them():
 
 PROCESS = """
 import numpy as np
-from gradcompile import cache, vector
+from gradcompile import vector
+from gradcompile.support import files
 from gradcompile.jit import jit, meanings
 
 text = '''

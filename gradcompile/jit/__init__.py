@@ -1,7 +1,12 @@
 """Emitted source → machine code, by numba; this package alone imports it.
 
-numba compiles the emitted function itself. What the functions mean that its text calls is told in
-`meanings.py`.
+numba compiles the emitted function itself.
+
+    meanings.py      what the functions that emitted text imports mean to numba
+    tiles.py         machine code for products of matrices, tile by tile
+    rare_calls.py    LLVM text for a rare call inside vector code
+    wide_vectors.py  numba's compiler, but for the widest vectors
+    cache.py         machine code kept on disk, with a checksum
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +16,6 @@ from types import FunctionType
 from typing import Any
 
 import numba
-import numpy as np
 from numba import types
 from numba.core.compiler import Compiler
 from numba.core.datamodel.models import PointerModel
@@ -19,11 +23,10 @@ from numba.core.registry import CPUDispatcher
 from numba.core.typeconv.castgraph import Conversion
 from numba.extending import lower_cast, register_model
 
+from gradcompile.jit.cache import KernelCache, keeping
 from gradcompile.jit.meanings import INTERNAL, REASSOCIATION, SETTINGS, register
-from gradcompile.jit.store import KernelCache, keeping
-from gradcompile.jit.widest import WidestVectors
-
-Array = np.ndarray[Any, Any]
+from gradcompile.jit.wide_vectors import WidestVectors
+from gradcompile.support.arrays import AnyArray
 
 SIGNATURE = (numba.float64[::1],)
 """A kernel takes one contiguous float64 array."""
@@ -45,7 +48,7 @@ def register_numba() -> None:
 
 def jit(
     function: Callable[..., Any],
-    constants: Sequence[Array] = (),
+    constants: Sequence[AnyArray] = (),
     *,
     loops: bool = False,
     strict: bool = False,
@@ -140,7 +143,7 @@ def _with_parts(
     return FunctionType(function.__code__, names, function.__name__) if parts else function
 
 
-def bind(dispatcher: Any, constants: Sequence[Array], matrices: int = 0) -> Any:
+def bind(dispatcher: Any, constants: Sequence[AnyArray], matrices: int = 0) -> Any:
     """A dispatcher without the one or two constants that another takes after the rest."""
     if matrices:
         return _bind_batched(dispatcher, constants, matrices)
@@ -160,7 +163,7 @@ def bind(dispatcher: Any, constants: Sequence[Array], matrices: int = 0) -> Any:
     return wrapped
 
 
-def _bind_batched(dispatcher: Any, constants: Sequence[Array], matrices: int) -> Any:
+def _bind_batched(dispatcher: Any, constants: Sequence[AnyArray], matrices: int) -> Any:
     if len(constants) == 1:
         (data,) = constants
 

@@ -19,10 +19,10 @@ from numba.core.cgutils import get_or_insert_function
 from numba.core.typing.templates import ConcreteTemplate, Signature, infer_global
 from numba.extending import lower_builtin, overload
 
-from gradcompile import batches, ieee, vector
-from gradcompile.jit.store import FunctionCache
+from gradcompile import blocks, ieee, vector
+from gradcompile.jit.cache import FunctionCache
+from gradcompile.jit.rare_calls import rare_call
 from gradcompile.jit.tiles import register_products
-from gradcompile.wide import rare_call
 
 SETTINGS: dict[str, Any] = {"error_model": "numpy"}
 """How everything is compiled: a division by zero is inf or nan."""
@@ -44,7 +44,7 @@ def register() -> None:
     for name in ieee.NUMPY:
         _register(getattr(ieee, name), _calling(getattr(np, name)))
     _register(ieee._copysign, _calling(math.copysign))
-    for function in (batches.columns, batches.scratch):
+    for function in (blocks.columns, blocks.scratch):
         _register(function, function)
     for name in (*ieee.WRITTEN, "_sinpi"):
         _register(getattr(ieee, name), getattr(ieee, name))
@@ -66,7 +66,7 @@ def _calling(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _rarely(name: str) -> Callable[..., Any]:
-    """What builds a call of a function of `vector.RARE`, as `wide.py` defines it."""
+    """What builds a call of a function of `vector.RARE`, as `jit/rare_calls.py` defines it."""
 
     def build(context: Any, builder: Any, x: Any, y: Any) -> Any:
         dispatcher = _compiled[getattr(vector, vector.RARE[name])]

@@ -52,7 +52,7 @@ VECTOR = ir.VectorType(DOUBLE, WIDTH)
 
 def register_products() -> None:
     """Tell numba what the functions of `products.py` mean."""
-    kinds: dict[str, tuple[int, Build]] = {
+    kinds: dict[str, tuple[int, TileBuilder]] = {
         "set_product": (3, _product(_zero)),
         "set_affine": (4, _product(_element)),
         "add_product": (3, _product(_before)),
@@ -74,7 +74,7 @@ class _OfArrays(AbstractTemplate):
         return signature(types.void, *args)
 
 
-class Matrix(NamedTuple):
+class MatrixPointer(NamedTuple):
     """A matrix in LLVM code; a vector is one of a single column.
 
     Attributes:
@@ -91,10 +91,10 @@ class Matrix(NamedTuple):
 
 
 POINTER = ir.IntType(8).as_pointer()
-Build = Callable[..., None]
+TileBuilder = Callable[..., None]
 
 
-def _calling(name: str, build: Build) -> Callable[..., Any]:
+def _calling(name: str, build: TileBuilder) -> Callable[..., Any]:
     """What lowers a call: the function that `build` makes, once in a module, and a call of it."""
 
     def lower(context: Any, builder: Any, sig: Any, arrays: Sequence[Any]) -> Any:
@@ -115,10 +115,10 @@ def _calling(name: str, build: Build) -> Callable[..., Any]:
     return lower
 
 
-def _define(function: Any, build: Build) -> None:
+def _define(function: Any, build: TileBuilder) -> None:
     function.linkage = "internal"
     function.attributes.add("noinline")
-    matrices = [Matrix(*function.args[k : k + 5]) for k in range(0, len(function.args), 5)]
+    matrices = [MatrixPointer(*function.args[k : k + 5]) for k in range(0, len(function.args), 5)]
     for matrix in matrices:
         matrix.data.add_attribute("noalias")
     builder = ir.IRBuilder(function.append_basic_block("entry"))
@@ -142,16 +142,18 @@ def _before(builder: Any, row: Any, place: Any, mask: Any) -> Any:
     return _load(builder, place, mask)
 
 
-def _element(builder: Any, row: Any, place: Any, mask: Any, d: Matrix) -> Any:
+def _element(builder: Any, row: Any, place: Any, mask: Any, d: MatrixPointer) -> Any:
     """The element of a vector that belongs to the row."""
     element = builder.load(_pointer(builder, d, row, _word(0), DOUBLE), align=8)
     return _repeated(builder, element, WIDTH)
 
 
-def _product(start: Start, combine: str = "fadd") -> Build:
+def _product(start: Start, combine: str = "fadd") -> TileBuilder:
     """Builds a product; `combine` is the instruction that adds to it, or takes away."""
 
-    def build(builder: Any, c: Matrix, a: Matrix, b: Matrix, *others: Matrix) -> None:
+    def build(
+        builder: Any, c: MatrixPointer, a: MatrixPointer, b: MatrixPointer, *others: MatrixPointer
+    ) -> None:
         begin = partial(start, builder, **dict(zip("d", others, strict=False)))
         _Product(builder, combine, begin, _contiguous(c), a, _contiguous(b)).build()
 
@@ -170,9 +172,9 @@ class _Product:
     builder: Any
     combine: str
     begin: Start
-    c: Matrix
-    a: Matrix
-    b: Matrix
+    c: MatrixPointer
+    a: MatrixPointer
+    b: MatrixPointer
 
     def build(self) -> None:
         columns = self.c.columns
@@ -215,10 +217,10 @@ class _Product:
                 _store(builder, x.value, place, mask)
 
 
-def _inner_products(combine: str) -> Build:
+def _inner_products(combine: str) -> TileBuilder:
     """Builds inner products of rows."""
 
-    def build(builder: Any, c: Matrix, a: Matrix, b: Matrix) -> None:
+    def build(builder: Any, c: MatrixPointer, a: MatrixPointer, b: MatrixPointer) -> None:
         start = _word(0)
         with _each(builder, start, c.rows, ROWS) as k, _each(builder, start, c.columns, ROWS) as m:
             _inner_tile(builder, combine, c, a, b, k, m)
@@ -227,7 +229,7 @@ def _inner_products(combine: str) -> Build:
 
 
 def _inner_tile(
-    builder: Any, combine: str, c: Matrix, a: Matrix, b: Matrix, k: Any, m: Any
+    builder: Any, combine: str, c: MatrixPointer, a: MatrixPointer, b: MatrixPointer, k: Any, m: Any
 ) -> None:
     """Inner products: rows from row `k` on, as many columns from column `m` on."""
     a, b, c = _contiguous(a), _contiguous(b), _contiguous(c)
@@ -251,17 +253,17 @@ def _inner_tile(
             _store(builder, builder.fadd(before, totals, FLAGS), place, mask)
 
 
-def _sums(combine: str) -> Build:
+def _sums(combine: str) -> TileBuilder:
     """Builds sums of rows."""
 
-    def build(builder: Any, c: Matrix, a: Matrix) -> None:
+    def build(builder: Any, c: MatrixPointer, a: MatrixPointer) -> None:
         with _each(builder, _word(0), c.rows, ROWS) as k:
             _sums_tile(builder, combine, c, _contiguous(a), k)
 
     return build
 
 
-def _sums_tile(builder: Any, combine: str, c: Matrix, a: Matrix, k: Any) -> None:
+def _sums_tile(builder: Any, combine: str, c: MatrixPointer, a: MatrixPointer, k: Any) -> None:
     """The sums of some rows from row `k` on."""
     rows = _rows(builder, k, c.rows)
     tile = [_Variable(builder, _zeros(VECTOR)) for _ in rows]
@@ -371,12 +373,12 @@ def _whole(builder: Any, count: Any, size: int) -> Any:
     return builder.sub(count, builder.urem(count, _word(size)))
 
 
-def _contiguous(x: Matrix) -> Matrix:
+def _contiguous(x: MatrixPointer) -> MatrixPointer:
     """The matrix, of which LLVM shall know that elements of a row are neighbours."""
     return x._replace(right=_word(8))
 
 
-def _pointer(builder: Any, x: Matrix, row: Any, column: Any, kind: Any = None) -> Any:
+def _pointer(builder: Any, x: MatrixPointer, row: Any, column: Any, kind: Any = None) -> Any:
     """Where an element is, or a vector that begins with it."""
     offset = builder.add(builder.mul(row, x.down), builder.mul(column, x.right))
     return builder.bitcast(builder.gep(x.data, [offset]), (kind or VECTOR).as_pointer())

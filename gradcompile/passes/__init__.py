@@ -1,10 +1,20 @@
-"""The passes: pure functions Program → Program, and the order they run in."""
+"""The passes: pure functions Program → Program, and the order they run in.
+
+capture.py   constants that are data become inputs
+fold.py      constant folding
+rules.py     the rules of simplify, as data
+match.py     which rules an instruction matches
+simplify.py  applies the rules wherever they match
+cse.py       common subexpressions
+dce.py       dead code
+rewrite.py   what the rewriting passes share
+"""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
-from gradcompile.ir import Program
+from gradcompile.ir.program import Program
 from gradcompile.passes.cse import cse
 from gradcompile.passes.dce import dce
 from gradcompile.passes.fold import fold

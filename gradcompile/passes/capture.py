@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from gradcompile import ops
-from gradcompile.lower import Lowered
-from gradcompile.numbered import NOTHING, Integers, Numbered
+from gradcompile.ir.packed import NOTHING, Lowered, Numbered
+from gradcompile.ops import table
+from gradcompile.support.arrays import IntArray
 
 DEPTH = 3
 """How many levels below an instruction count: enough to tell a layer from a penalty, and not so
@@ -83,8 +83,8 @@ def _mixed(numbers: Looks) -> Looks:
 def _are_data(
     numbers: Numbered,
     looks: Looks,
-    rows: Integers,
-    columns: Integers,
+    rows: IntArray,
+    columns: IntArray,
     constants: Sequence[float],
 ) -> Flags:
     """Which constants, of those in these places, differ in instructions that look alike."""
@@ -94,6 +94,6 @@ def _are_data(
     _, first, kind = np.unique(kinds, return_index=True, return_inverse=True)
     vary = np.zeros(len(first), np.bool_)
     vary[kind[bits != bits[first[kind]]]] = True
-    are_powers = np.array([op is ops.pow_ for op in numbers.operations], np.bool_)
+    are_powers = np.array([op is table.pow_ for op in numbers.operations], np.bool_)
     are_data: Flags = vary[kind] & ~(are_powers[numbers.codes[rows]] & (columns == 1))
     return are_data

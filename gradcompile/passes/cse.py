@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 
-from gradcompile.ir import Builder, Instruction, Operand, Program, Var
-from gradcompile.ops import Op, copy
+from gradcompile.ir.program import Builder, Instruction, Operand, Program, Var
+from gradcompile.ops.op import Op
+from gradcompile.ops.table import copy
 from gradcompile.passes.rewrite import rewrite
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from gradcompile.ir import Instruction, Operand, Program
+from gradcompile.ir.program import Instruction, Operand, Program
 
 
 def dce(program: Program) -> Program:

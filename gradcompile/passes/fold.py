@@ -3,8 +3,8 @@
 import math
 from fractions import Fraction
 
-from gradcompile.ir import Builder, Const, Instruction, Operand, Program, Var
-from gradcompile.ops import Op
+from gradcompile.ir.program import Builder, Const, Instruction, Operand, Program, Var
+from gradcompile.ops.op import Op
 from gradcompile.passes.rewrite import rewrite
 
 

@@ -4,8 +4,8 @@ from collections import defaultdict
 from functools import cache
 from typing import Any
 
-from gradcompile.ir import Const, IndexedBuilder, Instruction, Operand, Var
-from gradcompile.ops import Op
+from gradcompile.ir.program import Const, IndexedBuilder, Instruction, Operand, Var
+from gradcompile.ops.op import Op
 from gradcompile.passes.rules import IDENTITIES, STABILITY, Pattern, Rule, Variable
 
 Head = Op | float | None

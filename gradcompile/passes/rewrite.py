@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TypeVar
 
-from gradcompile import ops
-from gradcompile.ir import Builder, Instruction, Operand, Output, Program, Var
+from gradcompile.ir.program import Builder, Instruction, Operand, Output, Program, Var
+from gradcompile.ops import table
 
 AnyBuilder = TypeVar("AnyBuilder", bound=Builder)
 Step = Callable[[AnyBuilder, Instruction], Operand | None]
@@ -46,7 +46,7 @@ def rewrite(
             builder.rename_last(result)
             new[value] = result
         elif isinstance(value, Var) and result.full_name:
-            builder.apply(ops.copy, (value,), result)
+            builder.apply(table.copy, (value,), result)
         else:
             new[result] = value
 

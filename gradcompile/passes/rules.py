@@ -10,11 +10,11 @@ from functools import cached_property
 from math import inf, nan
 from typing import Any
 
-from gradcompile import ops
-from gradcompile.ir import Const
-from gradcompile.operators import Operand
-from gradcompile.ops import Op
-from gradcompile.syntax import evaluate, free_names, parse
+from gradcompile.ir.program import Const
+from gradcompile.ops import table
+from gradcompile.ops.op import Op
+from gradcompile.ops.operators import Operators
+from gradcompile.ops.syntax import evaluate, free_names, parse
 
 CONSTANTS = {"inf": inf, "nan": nan}
 
@@ -65,14 +65,14 @@ class Rule:
 
     def _read(self, text: str) -> Any:
         variables = {name: Variable(name) for name in self.variables}
-        return evaluate(parse(text), {**CONSTANTS, **variables}, ops.TABLE)
+        return evaluate(parse(text), {**CONSTANTS, **variables}, table.TABLE)
 
 
 LARGEST = 1e150
 """The largest constant that a variable `k` stands for, so that its products stay finite."""
 
 
-class Variable(Operand):
+class Variable(Operators):
     """Stands for any operand; for a constant of moderate size, if its name is k."""
 
     __slots__ = ("name",)
@@ -90,7 +90,7 @@ class Variable(Operand):
         return Pattern(op, operands)
 
 
-class Pattern(Operand):
+class Pattern(Operators):
     """An operation over patterns, variables and numbers."""
 
     __slots__ = ("op", "operands")

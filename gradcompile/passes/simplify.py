@@ -9,8 +9,16 @@ from dataclasses import replace
 from math import inf
 from typing import Any
 
-from gradcompile import ops
-from gradcompile.ir import Const, IndexedBuilder, Instruction, Operand, Program, Var, operand_of
+from gradcompile.ir.program import (
+    Const,
+    IndexedBuilder,
+    Instruction,
+    Operand,
+    Program,
+    Var,
+    operand_of,
+)
+from gradcompile.ops import table
 from gradcompile.passes.fold import folded
 from gradcompile.passes.match import candidates, match
 from gradcompile.passes.rewrite import rewrite
@@ -64,7 +72,7 @@ class _Simplifier:
             if bound is not None:
                 self.fired[rule.note] += 1
                 return self._build(builder, rule.result, bound, result, depth + 1)
-        if op is ops.log and origin is None:
+        if op is table.log and origin is None:
             for name, rewritten in _LOGARITHMS.items():
                 value = rewritten(builder, operands[0])
                 if value is not None:
@@ -100,9 +108,9 @@ def _exponents(builder: IndexedBuilder, total: Operand) -> list[Operand]:
     while stack:
         operand = stack.pop()
         definition = builder.definitions.get(operand) if isinstance(operand, Var) else None
-        if definition is None or definition.op not in (ops.add, ops.exp):
+        if definition is None or definition.op not in (table.add, table.exp):
             return []
-        if definition.op is ops.exp:
+        if definition.op is table.exp:
             found.append(definition.operands[0])
         else:
             stack.extend(reversed(definition.operands))
@@ -112,10 +120,10 @@ def _exponents(builder: IndexedBuilder, total: Operand) -> list[Operand]:
 def _unshifted(builder: IndexedBuilder, exponent: Operand) -> tuple[Operand, Operand | None]:
     """An exponent as it was before the largest was taken out, and what was taken out, if any."""
     definition = builder.definitions.get(exponent) if isinstance(exponent, Var) else None
-    if definition is not None and definition.op is ops.sub:
+    if definition is not None and definition.op is table.sub:
         original, shift = definition.operands
         source = builder.definitions.get(shift) if isinstance(shift, Var) else None
-        if source is not None and source.op is ops.stop_gradient:
+        if source is not None and source.op is table.stop_gradient:
             return original, shift
     return exponent, None
 
@@ -129,7 +137,7 @@ def _log_of_exps(builder: IndexedBuilder, argument: Operand) -> Operand | None:
 
 def _log_of_softmax(builder: IndexedBuilder, argument: Operand) -> Operand | None:
     quotient = builder.definitions.get(argument) if isinstance(argument, Var) else None
-    if quotient is None or quotient.op is not ops.div:
+    if quotient is None or quotient.op is not table.div:
         return None
     above, below = (_exponents(builder, operand) for operand in quotient.operands)
     if len(above) != 1 or len(below) < 2:
@@ -146,16 +154,18 @@ def _log_of_softmax(builder: IndexedBuilder, argument: Operand) -> Operand | Non
 def _logsumexp(terms: list[Any]) -> Any:
     if len(terms) < MANY:
         first, second = terms
-        return ops.softplus(second) if isinstance(first, float) else ops.logaddexp(first, second)
+        return (
+            table.softplus(second) if isinstance(first, float) else table.logaddexp(first, second)
+        )
     largest = terms[0]
     for term in terms[1:]:
-        largest = ops.maximum(largest, term)
+        largest = table.maximum(largest, term)
     # The slope by the maximum is 0, whatever the maximum is: it is subtracted and added again.
-    shift = ops.stop_gradient(ops.where(ops.less(ops.abs_(largest), inf), largest, 0.0))
-    total = ops.exp(ops.sub(terms[0], shift))
+    shift = table.stop_gradient(table.where(table.less(table.abs_(largest), inf), largest, 0.0))
+    total = table.exp(table.sub(terms[0], shift))
     for term in terms[1:]:
-        total = total + ops.exp(ops.sub(term, shift))
-    return shift + ops.log(total)
+        total = total + table.exp(table.sub(term, shift))
+    return shift + table.log(total)
 
 
 MANY = 3

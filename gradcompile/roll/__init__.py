@@ -1,14 +1,16 @@
 """Rolling: a straight-line program becomes loop nests.
 
-    forms.py   what is stored, and its form: an expression without its leaves
-    groups.py  values of equal form of which none depends on another: one loop
-    scans.py   groups that repeat one after the other: a loop around their loops
-    arrays.py  where they lie, and what each loop reads and writes
-    affine.py  addresses as strides of loop indices
-    build.py   the nests: loop order, accumulation
-    fuse.py    neighbouring nests over the same index become one
-    block.py   long loops run block by block
-    views.py   matrices in the flat inputs and results
+    forms.py            what is stored, and its form: an expression without its leaves
+    groups.py           values of equal form of which none depends on another: one loop
+    scans.py            groups that repeat one after the other: a loop around their loops
+    affine.py           addresses as strides of loop indices
+    arrays.py           where values lie, and what each loop reads and writes
+    dimensions.py       the order of the dimensions of each array
+    tables.py           what is looked up: integers, and captured constants
+    nests.py            the nest of each group
+    terms.py            its terms: which are added where, and how often
+    sums.py             its loops: their order, and where sums are accumulated
+    matrix_products.py  sums that are a product of matrices
 
 The method is known as loop rerolling; what is rerolled here is a trace, so that there is no
 control flow to respect, only what reads what.
@@ -18,17 +20,20 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from types import MappingProxyType
 
-from gradcompile.ir import Const, Operand, Program, Var
-from gradcompile.nests import Array, Nest, Place, Rolled
-from gradcompile.roll.arrays import Arrays, Shaped, add_rows, arrange, stem
-from gradcompile.roll.block import block_rows
-from gradcompile.roll.build import Tables, build, build_scan
-from gradcompile.roll.data import DataTables
+from gradcompile.ir.nests import Array, Nest, Place, Rolled
+from gradcompile.ir.program import Const, Operand, Program, Var
+from gradcompile.loops.block import block_rows
+from gradcompile.loops.fuse import fuse
+from gradcompile.loops.shrink import drop_dimensions, name_totals
+from gradcompile.loops.views import make_views
+from gradcompile.roll.arrays import Arrays, Shaped
+from gradcompile.roll.dimensions import add_rows, arrange
 from gradcompile.roll.forms import Forms
-from gradcompile.roll.fuse import drop_dimensions, fuse, name_totals
 from gradcompile.roll.groups import Places, make_groups
+from gradcompile.roll.nests import build, build_scan
 from gradcompile.roll.scans import find_scans
-from gradcompile.roll.views import make_views
+from gradcompile.roll.tables import DataTables, Tables
+from gradcompile.support.names import stem
 
 SPARSE = 3
 """A program is regular if it has at least so many stored values a group, ..."""

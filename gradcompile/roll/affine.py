@@ -10,12 +10,11 @@ What does not follow them is looked up in a table.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-Integers = np.ndarray[Any, np.dtype[np.int64]]
-
+from gradcompile.support.arrays import IntArray
 
 SHORTEST = 8
 """From this length on a run of addresses gets a loop although the runs follow no stride."""
@@ -33,11 +32,11 @@ class Fit(NamedTuple):
 
     offset: int
     strides: tuple[int, ...]
-    table: Integers | None = None
+    table: IntArray | None = None
     axes: tuple[int, ...] = ()
 
 
-def factor(addresses: Integers) -> list[int]:
+def factor(addresses: IntArray) -> list[int]:
     """Where a list of addresses jumps: lengths, each dividing the next.
 
     >>> factor(np.array([0, 1, 2, 10, 11, 12, 20, 21, 22]))
@@ -90,7 +89,7 @@ def chain(total: int, found: Iterable[Iterable[int]], rounds: int = 1) -> tuple[
     return tuple([outer // inner for outer, inner in pairwise(chosen)])
 
 
-def fit(addresses: Integers, extents: Sequence[int]) -> Fit:
+def fit(addresses: IntArray, extents: Sequence[int]) -> Fit:
     """One leaf's addresses in a nest of loops.
 
     >>> fit(np.array([0, 1, 2, 10, 11, 12]), (2, 3))

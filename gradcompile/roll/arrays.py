@@ -5,7 +5,6 @@ share an array: they compute the same thing at several places, by forms that dif
 members are all returned writes into the result itself.
 """
 
-import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,11 +14,13 @@ from math import prod
 
 import numpy as np
 
-from gradcompile.ir import Const, Output, Program, Var
-from gradcompile.nests import ROWS, Array, Place, Subscript
-from gradcompile.roll.affine import Fit, Integers, chain, factor, fit
+from gradcompile.ir.nests import Array, Place, Subscript
+from gradcompile.ir.program import Const, Output, Program, Var
+from gradcompile.roll.affine import Fit, chain, factor, fit
 from gradcompile.roll.forms import Form, Forms, Template
 from gradcompile.roll.groups import Group, Places, Shape
+from gradcompile.support.arrays import IntArray
+from gradcompile.support.names import common_label
 
 
 @dataclass
@@ -31,7 +32,7 @@ class Access:
 
 
 @dataclass
-class Terms:
+class SegmentTerms:
     """One segment of a group: terms of one template, and the loops that sum them.
 
     Attributes:
@@ -44,7 +45,7 @@ class Terms:
     template: Template
     extents: tuple[int, ...]
     leaves: list[Access]
-    starts: Integers | None = None
+    starts: IntArray | None = None
 
 
 @dataclass
@@ -58,7 +59,7 @@ class Shaped:
     group: Group
     extents: tuple[int, ...]
     place: Access
-    terms: list[Terms]
+    terms: list[SegmentTerms]
     is_total: bool = False
 
 
@@ -292,7 +293,7 @@ class Arrays:
         array, coordinates = self._coordinates(np.array(leaves))
         return Place(array, tuple(Subscript(int(c[0])) for c in coordinates))
 
-    def _shape(self, group: Group, array: Array | None, places: Integers) -> Shaped:
+    def _shape(self, group: Group, array: Array | None, places: IntArray) -> Shaped:
         grids = group.tables
         regular = [grid for k, grid in enumerate(grids) if k != group.ragged]
         extents = self._extents(array, places, regular, group.rounds)
@@ -315,7 +316,7 @@ class Arrays:
         return Shaped(group, extents, place, terms)
 
     def _extents(
-        self, array: Array | None, places: Integers, grids: Sequence[Integers], rounds: int
+        self, array: Array | None, places: IntArray, grids: Sequence[IntArray], rounds: int
     ) -> tuple[int, ...]:
         """The loops over the members of a group: where what they read or write jumps."""
         found = [factor(c[:, 0]) for grid in grids for c in self._coordinate_lists(grid)]
@@ -324,15 +325,15 @@ class Arrays:
         return chain(len(places), found, rounds)
 
     def _forward_order(
-        self, extents: tuple[int, ...], grids: Sequence[Integers], rounds: int
-    ) -> Integers:
+        self, extents: tuple[int, ...], grids: Sequence[IntArray], rounds: int
+    ) -> IntArray:
         """The order of members in which most strides are positive; rounds keep their order."""
         order = np.arange(prod(extents)).reshape(extents)
         lists = [c[:, 0] for grid in grids for c in self._coordinate_lists(grid)]
         backward = _backward(lists, extents)
         return np.flip(order, tuple(axis for axis in backward if axis or rounds == 1)).ravel()
 
-    def _terms(self, template: Template, grid: Integers, extents: tuple[int, ...]) -> Terms:
+    def _terms(self, template: Template, grid: IntArray, extents: tuple[int, ...]) -> SegmentTerms:
         lists = [c[0] for c in self._coordinate_lists(grid)]
         inner = chain(grid.shape[1], [factor(c) for c in lists])
         if not self.forms.strict:
@@ -342,9 +343,9 @@ class Arrays:
         for number in range(grid.shape[2]):
             array, coordinates = self._coordinates(grid[:, :, number])
             leaves.append(Access(array, [fit(c, (*extents, *inner)) for c in coordinates]))
-        return Terms(template, inner, leaves)
+        return SegmentTerms(template, inner, leaves)
 
-    def _ragged_terms(self, group: Group, grid: Integers, extents: tuple[int, ...]) -> Terms:
+    def _ragged_terms(self, group: Group, grid: IntArray, extents: tuple[int, ...]) -> SegmentTerms:
         """The terms of all members one after the other, and where those of each begin."""
         template, _ = group.segments[group.ragged]
         leaves = []
@@ -354,12 +355,12 @@ class Arrays:
             leaves.append(Access(array, fits))
         lengths = [len(run) // grid.shape[2] for run in group.runs]
         starts = np.concatenate([[0], np.cumsum(lengths)])
-        return Terms(template, grid.shape[1:2], leaves, starts)
+        return SegmentTerms(template, grid.shape[1:2], leaves, starts)
 
-    def _coordinate_lists(self, grid: Integers) -> list[Integers]:
+    def _coordinate_lists(self, grid: IntArray) -> list[IntArray]:
         return [c for k in range(grid.shape[2]) for c in self._coordinates(grid[:, :, k])[1]]
 
-    def _coordinates(self, leaf: Integers) -> tuple[Array, list[Integers]]:
+    def _coordinates(self, leaf: IntArray) -> tuple[Array, list[IntArray]]:
         """The array that a leaf reads, and where in it, dimension by dimension."""
         low = leaf.flat[0]
         if low < self.given:
@@ -372,40 +373,13 @@ class Arrays:
         return array, _coordinates(array, self.place_of[leaf - self.first])
 
 
-_INDICES = re.compile(r"(\[.*|\..*|(_\d+)+)$")
-
-
-def stem(label: str) -> str:
-    """A label without what numbers it.
-
-    >>> stem("w1[0][2]"), stem("w1_0_2"), stem("h1")
-    ('w1', 'w1', 'h')
-    """
-    bare = _INDICES.sub("", label)
-    return bare if bare != label else label.rstrip("0123456789_")
-
-
-def common_label(names: Sequence[str]) -> str:
-    """What labels have in common; "" for nothing.
-
-    >>> common_label(["w1[0][1]", "w1[2][0]"]), common_label(["h1[0]", "h2[0]"])
-    ('w1', 'h')
-    """
-    if len(names) == 1:
-        return names[0]
-    stems = {stem(name) for name in set(names)}
-    if len(stems) > 1:
-        stems = {name.rstrip("0123456789_") for name in stems}
-    return stems.pop() if len(stems) == 1 else ""
-
-
 def _behind(fitted: Fit, loops: int) -> Fit:
     """The fit of one loop, inside of others on which it does not depend."""
     axes = tuple([axis + loops for axis in fitted.axes])
     return Fit(fitted.offset, (0,) * loops + fitted.strides, fitted.table, axes)
 
 
-def _backward(lists: Sequence[Integers], extents: Sequence[int]) -> tuple[int, ...]:
+def _backward(lists: Sequence[IntArray], extents: Sequence[int]) -> tuple[int, ...]:
     """The axes along which more lists fall than rise."""
     votes = np.zeros(len(extents), int)
     for c in lists:
@@ -416,48 +390,16 @@ def _backward(lists: Sequence[Integers], extents: Sequence[int]) -> tuple[int, .
     return tuple(np.flatnonzero(votes < 0))
 
 
-def _coordinates(array: Array, places: Integers) -> list[Integers]:
+def _coordinates(array: Array, places: IntArray) -> list[IntArray]:
     """Places in an array, dimension by dimension.
 
     numpy 2.4's `unravel_index` is wrong for more than 8,192 places in two dimensions.
     """
-    coordinates: list[Integers] = []
+    coordinates: list[IntArray] = []
     for extent in reversed(array.shape[1:]):
         places, inner = np.divmod(places, extent)
         coordinates.append(inner)
     return [places, *reversed(coordinates)] if array.shape else []
-
-
-LONG = 16
-"""From this extent on a dimension may become the innermost one although another one was."""
-
-
-def arrange(shaped: Sequence[Shaped], arrays: Arrays) -> dict[Array, list[int]]:
-    """Let the longest dimension of every array be the innermost: usually the rows of data.
-
-    Returns:
-        For each array that was changed, the former dimensions in their new order.
-    """
-    fixed = {arrays.inputs, arrays.rows, *arrays.outputs}
-    accesses = [
-        access
-        for group in shaped
-        for access in (group.place, *(x for t in group.terms for x in t.leaves))
-    ]
-    orders: dict[Array, list[int]] = {}
-    for access in accesses:
-        shape = access.array.shape
-        if access.array not in orders and access.array not in fixed and len(shape) > 1:
-            longest = max(range(len(shape)), key=lambda axis: (shape[axis], axis))
-            if shape[longest] >= LONG and shape[longest] >= 2 * shape[-1]:
-                rest = [axis for axis in range(len(shape)) if axis != longest]
-                orders[access.array] = [*rest, longest]
-    for access in accesses:
-        if access.array in orders:
-            access.fits = [access.fits[axis] for axis in orders[access.array]]
-    for array, order in orders.items():
-        array.shape = tuple(array.shape[axis] for axis in order)
-    return orders
 
 
 def _stored_leaves(template: Template) -> list[int]:
@@ -474,22 +416,3 @@ def leaf_kinds(template: Template) -> list[str]:
             kinds.append(item.kind)
         stack.extend(reversed(item.parts))
     return kinds
-
-
-def add_rows(shaped: Sequence[Shaped], arrays: Arrays) -> None:
-    """Give every array whose elements depend on a row of the batch an element for each row."""
-    found = {arrays.rows, *(x for x in arrays.outputs if x is not None)}
-    while True:
-        more = {
-            group.place.array
-            for group in shaped
-            if group.place.array not in found
-            and any(leaf.array in found for terms in group.terms for leaf in terms.leaves)
-        }
-        if not more:
-            break
-        found |= more
-    for group in shaped:
-        group.is_total = group.place.array in arrays.totals
-    for array in found - arrays.totals:
-        array.shape = (*array.shape, ROWS)

@@ -13,10 +13,10 @@ from itertools import chain
 
 import numpy as np
 
-from gradcompile import ops
-from gradcompile.ir import Const, Program, Var
-from gradcompile.numbered import NOTHING, Numbered, numbered, numbers_of
-from gradcompile.ops import Op
+from gradcompile.ir.packed import NOTHING, Numbered, numbered, numbers_of
+from gradcompile.ir.program import Const, Program, Var
+from gradcompile.ops import table
+from gradcompile.ops.op import Op
 
 SHORTEST_SUM = 3
 """From this many terms on an addition is a sum of its own; below, it is part of an expression."""
@@ -115,7 +115,7 @@ class Forms:
         steps = zip(numbers.codes.tolist(), numbers.operands.tolist(), strict=True)
         for number, (code, operands) in enumerate(steps, self.first):
             op = numbers.operations[code]
-            if op is ops.add or (op is ops.sub and self._is_sum(operands)):
+            if op is table.add or (op is table.sub and self._is_sum(operands)):
                 self._sums[number] = self._flatten(op, operands)
                 if self._is_kept[number]:
                     self._settle_sum(number)
@@ -198,11 +198,11 @@ class Forms:
     def _flatten(self, op: Op, operands: Sequence[int]) -> "deque[Form]":
         left, right = operands[:2]
         terms = self._terms(left)
-        if op is ops.add and (self.strict or right not in self._sums):
+        if op is table.add and (self.strict or right not in self._sums):
             terms.append(self._form(right))
             return terms
         others = deque([self._form(right)]) if self.strict else self._terms(right)
-        if op is ops.sub:
+        if op is table.sub:
             others = deque([self._negative(form) for form in others])
         # The longer of the two takes up the shorter: a tree of any shape stays cheap.
         if len(terms) >= len(others):
@@ -216,9 +216,9 @@ class Forms:
 
     def _negative(self, form: Form) -> Form:
         template, leaves = form
-        if template.op is ops.neg:
+        if template.op is table.neg:
             return template.parts[0], leaves
-        return self._combine(ops.neg, [form])
+        return self._combine(table.neg, [form])
 
     def _settle_sum(self, number: int) -> None:
         terms = self._sums.pop(number)
@@ -230,11 +230,11 @@ class Forms:
             self._store(number, form)
 
     def _pair(self, left: Form, right: Form) -> Form:
-        if not self.strict and left[0].op is ops.neg:
+        if not self.strict and left[0].op is table.neg:
             left, right = right, left
-        if right[0].op is ops.neg and not self.strict:
-            return self._combine(ops.sub, [left, self._negative(right)])
-        return self._combine(ops.add, [left, right])
+        if right[0].op is table.neg and not self.strict:
+            return self._combine(table.sub, [left, self._negative(right)])
+        return self._combine(table.add, [left, right])
 
 
 def _kept(numbers: Numbered) -> list[bool]:

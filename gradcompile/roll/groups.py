@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcompile.numbered import Integers
 from gradcompile.roll.forms import Forms, Stored, Template
+from gradcompile.support.arrays import IntArray
 
 Segment = tuple[Template, tuple[int, ...]]
 """Terms of a sum that one loop can add: their template, and which of their leaves read the same
@@ -76,7 +76,7 @@ class Group:
     runs: list[tuple[int, ...]] = field(default_factory=list)
 
     @cached_property
-    def tables(self) -> list[Integers]:
+    def tables(self) -> list[IntArray]:
         """The leaves of each segment by member, term and leaf; a ragged one is one long row."""
         found = []
         table = _integers(self.leaves).reshape(len(self.leaves), -1)
@@ -89,7 +89,7 @@ class Group:
         return found
 
 
-def _integers(rows: Iterable[Iterable[int]]) -> Integers:
+def _integers(rows: Iterable[Iterable[int]]) -> IntArray:
     return np.fromiter(chain.from_iterable(rows), np.int64)
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from gradcompile.roll.affine import Integers
 from gradcompile.roll.groups import Group, merge
+from gradcompile.support.arrays import IntArray
 
 FEWEST = 4
 """From so many rounds on a run of groups becomes a loop."""
@@ -37,7 +37,7 @@ def find_scans(groups: Sequence[Group]) -> list[Group]:
     return merged
 
 
-def _repeats(keys: Integers) -> Iterator[tuple[int, int, int]]:
+def _repeats(keys: IntArray) -> Iterator[tuple[int, int, int]]:
     """Where a run of keys repeats itself: where it begins, its period and its rounds."""
     same = [_lengths_of_runs(keys[:-period] == keys[period:])
             for period in range(1, min(LONGEST, len(keys) // FEWEST) + 1)]  # fmt: skip
@@ -53,7 +53,7 @@ def _repeats(keys: Integers) -> Iterator[tuple[int, int, int]]:
         start += best[0] or 1
 
 
-def _lengths_of_runs(same: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> Integers:
+def _lengths_of_runs(same: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> IntArray:
     """For each place, how many places from it on are true."""
     ends = np.append(np.flatnonzero(~same), len(same))
     return ends[np.searchsorted(ends, np.arange(len(same)))] - np.arange(len(same))

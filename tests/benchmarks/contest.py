@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcompile.threads import cores
+from gradcompile.batch.threads import cores
 from tests.benchmarks.process import Clock, difference
 from tests.benchmarks.rows import FLAT, Step, Work, make
 from tests.benchmarks.timing import Candidate, calls_in, ratio

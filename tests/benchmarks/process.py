@@ -18,15 +18,15 @@ import numpy as np
 
 import gradcompile as gdc
 from gradcompile import Value
-from gradcompile.interpret import interpret
-from gradcompile.ir import Program
-from gradcompile.nests import Apply, Assign, Expression, Loop, Step
+from gradcompile.graph.value import topological
+from gradcompile.ir.interpret import interpret
+from gradcompile.ir.nests import Apply, Assign, Expression, Loop, Step
+from gradcompile.ir.program import Program
 from gradcompile.roll import roll
-from gradcompile.value import topological
 from tests.benchmarks.timing import Candidate, by_turns, calls_in, ratio
 from tests.benchmarks.works import WORKS, Work, moons, moons_data
-from tests.blocks import Blocks
-from tests.engines import Jitter, run_with
+from tests.helpers.blocks import Blocks
+from tests.helpers.engines import Jitter, run_with
 
 Found = dict[str, Any]
 

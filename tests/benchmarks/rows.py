@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 import gradcompile as gdc
-from gradcompile import nn, two_moons
+from gradcompile import nn
+from gradcompile.demos import two_moons
 
 Arrays = dict[str, np.ndarray]
 Step = Callable[[], Any]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gradcompile.value import topological
+from gradcompile.graph.value import topological
 from tests.benchmarks import rolling
 from tests.benchmarks.process import compiled, difference
 from tests.benchmarks.rolling import AGREE, LINEAR, Figure, Lab, Row, compiling, markdown, save

@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcompile import cache, vector
+from gradcompile import vector
+from gradcompile.support import files
 from tests.benchmarks.timing import calls_in, medians
 
 ROOT = Path(__file__).parent.parent.parent
@@ -70,7 +71,7 @@ def compiled(source: str, use_cache: bool = False) -> Any:
     """Machine code of a loop, with the flags of rolled code."""
     from gradcompile.jit import jit
 
-    return jit(cache.load(source, "f", use_cache).f, loops=True, use_cache=use_cache)
+    return jit(files.load(source, "f", use_cache).f, loops=True, use_cache=use_cache)
 
 
 def inputs(name: str) -> np.ndarray:
@@ -128,7 +129,7 @@ def in_processes(name: str) -> tuple[float, float]:
 
 def _process(name: str, folder: str) -> float:
     command = [sys.executable, "-m", "tests.benchmarks.vector", "--compile", name]
-    environment = {**os.environ, cache.VARIABLE: folder}
+    environment = {**os.environ, files.VARIABLE: folder}
     printed = subprocess.run(
         command, capture_output=True, text=True, check=True, cwd=ROOT, env=environment
     ).stdout

@@ -1,0 +1,167 @@
+"""The public functions: `compile`, `draw` and `check_grad`."""
+
+import functools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from gradcompile import compiler
+from gradcompile.batch.threads import cores
+from gradcompile.compiler.function import CompiledFunction
+from gradcompile.compiler.options import Options, Wrt
+from gradcompile.graph import value as values
+from gradcompile.graph.trace import Inputs, trace_graph
+from gradcompile.graph.value import Value
+from gradcompile.support.names import identifier
+
+if TYPE_CHECKING:
+    from gradcompile.check import GradCheck
+    from gradcompile.show.drawing import Picture
+
+
+def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
+    target: Any = None,
+    inputs: Inputs = None,
+    *,
+    wrt: Wrt = None,
+    batched: str | Sequence[str] = (),
+    reduce: str | None = "mean",
+    parallel: bool | int = False,
+    cache: bool = True,
+    name: str | None = None,
+    check_domain: bool = False,
+    roll: bool | str = "auto",
+    strict: bool = False,
+    progress: bool = False,
+) -> Any:
+    """Compile a function or a finished expression graph.
+
+    Args:
+        target: a Python function of numbers (in lists, tuples, dicts or arrays, nested in any
+            way), which is traced on its first call for each structure of arguments; or a `Value`.
+            Without it, `compile` is a decorator with options.
+        inputs: for a `Value`: the arguments of the compiled function. A sequence of Values, or a
+            mapping of names to Values or to nested lists or arrays of them; without it, the
+            labelled leaves. Every other leaf is a constant.
+        wrt: the names of the arguments to differentiate by; if not given, all that are not batched
+            (all, if every one is).
+        batched: the names of the arguments that hold rows of data: arrays, or dicts of arrays,
+            whose first axis is that of the rows. The function (or the graph) is that of one row;
+            it is compiled for any number of rows.
+        reduce: what becomes of the rows' values: their "mean", their "sum", or None for one value
+            and one gradient for each row.
+        parallel: spread the rows over threads: True for one a core, or how many. Results are the
+            same bits for the same number of threads and rows.
+        cache: keep source and machine code on disk, for the next process.
+        name: the function's name in emitted code and messages.
+        check_domain: run by the interpreter, slowly, and raise `FloatingPointError` where an
+            operation makes nan or inf from finite numbers; it names the operation and your line.
+        roll: find the loops that the trace unrolled again: "auto" (large regular programs; small
+            ones stay straight-line, for reading), True or False.
+        strict: keep the order of every sum, and so every bit; otherwise sums that became loops may
+            be added in another order.
+        progress: show a progress bar while a large program is compiled.
+
+    Returns:
+        A `CompiledFunction`.
+
+    Raises:
+        TypeError: the target is neither a function nor a Value; `wrt` or `batched` are no names.
+        ValueError: `inputs` names a Value that the graph does not contain, or one twice; `wrt`
+            or `batched` names no argument; `reduce` or `roll` is none of its values.
+
+    Example:
+        >>> import gradcompile as gdc
+        >>> @gdc.compile
+        ... def f(x):
+        ...     return 3 * x**2 - 4 * x + 5
+        >>> f(3.0)
+        20.0
+        >>> f.value_and_grad(3.0)
+        (20.0, Gradient(x=14.0))
+    """
+    if target is None:
+        return functools.partial(
+            compile, inputs=inputs, wrt=wrt, batched=batched, reduce=reduce, parallel=parallel,
+            cache=cache, name=name, check_domain=check_domain, roll=roll, strict=strict,
+            progress=progress,
+        )  # fmt: skip
+    if roll not in (True, False, "auto"):
+        raise ValueError(f'roll: expected True, False or "auto", got {roll!r:.60}')
+    if not isinstance(batched, str | Sequence):
+        raise TypeError(
+            f"batched: expected names of arguments, got {type(batched).__name__} {batched!r:.60}"
+        )
+    names = (batched,) if isinstance(batched, str) else tuple(batched)
+    threads = _threads(parallel, names)
+    options = Options(wrt, cache, check_domain, roll, strict, progress, names, reduce, threads)
+    compiled = _batched_function(options) if names else CompiledFunction
+    if isinstance(target, Value):
+        label = identifier(name or target.label) or "f"
+        return compiled(None, trace_graph(target, inputs, label), label, options)
+    if not callable(target):
+        given = type(target).__name__
+        raise TypeError(f"compile: expected a function or a Value, got {given} {target!r:.60}")
+    if inputs is not None:
+        raise TypeError("compile: inputs= is for a Value; a function has its own arguments")
+    given = name or str(getattr(target, "__name__", type(target).__name__))
+    label = "f" if given == "<lambda>" else identifier(given) or "f"
+    return compiled(target, None, label, options)
+
+
+def _threads(parallel: Any, batched: Sequence[str]) -> int:
+    if not isinstance(parallel, int) or parallel < 0:
+        raise ValueError(f"parallel: expected a bool or how many threads, got {parallel!r:.60}")
+    if parallel and not batched:
+        raise ValueError("parallel: rows are spread over threads, so it needs batched=")
+    return cores() if parallel is True else max(1, int(parallel))
+
+
+def _batched_function(options: Options) -> "type[CompiledFunction]":
+    if options.reduce not in ("mean", "sum", None):
+        raise ValueError(f'reduce: expected "mean", "sum" or None, got {options.reduce!r:.60}')
+    if options.roll is False:
+        raise ValueError("batched: the rows are a loop, so roll=False is not possible")
+    if options.check_domain:
+        raise ValueError("batched: check_domain=True is for a function without batched arguments")
+    from gradcompile.batch.arguments import BatchedFunction  # the passes load with it
+
+    return BatchedFunction
+
+
+def draw(target: Any, **options: Any) -> "Picture":
+    """The picture of a `Value`'s graph, of a program or of a compiled function.
+
+    Args:
+        target: what to draw.
+        options: `rankdir`, where the graph grows to: "LR" (the default), "TB", "RL" or "BT".
+
+    Returns:
+        A picture: `.save(path)`, `.svg()`, `.png()`, `.source`; notebooks show it.
+
+    Raises:
+        TypeError: the target is none of these.
+    """
+    from gradcompile.show import drawing  # graphviz loads on first use
+
+    graph = target.value.program if isinstance(target, CompiledFunction) else target
+    return drawing.draw(graph, **options)
+
+
+def check_grad(function: CompiledFunction, *args: Any, **options: Any) -> "GradCheck":
+    """Compare the gradient of a compiled function with numerical slopes.
+
+    See `gradcompile.check.check_grad` for the options and the report.
+    """
+    from gradcompile import check  # loads on first use
+
+    return check.check_grad(function, *args, **options)
+
+
+def _svg(value: Value) -> str:
+    from gradcompile.show.drawing import svg  # graphviz loads on first use
+
+    return svg(value)
+
+
+values.svg = _svg
+vars(compiler)["compile"] = compile  # `gradcompile.compiler.compile` is a name that users know

@@ -1,0 +1,5 @@
+"""Differentiation: a program becomes a program that also computes derivatives.
+
+partials.py  what the lambdas of the op table append to a program, recorded once
+reverse.py   reverse mode: the forward sweep, then the adjoints of every value
+"""

@@ -1,0 +1,7 @@
+"""Functions of one row of data, compiled for any number of rows.
+
+arguments.py  the arguments of a batched function: which hold rows, and the trace of one row
+build.py      one kernel of a batched function, from its program to its machine code
+rows.py       the rows of data that a batched argument is made of
+threads.py    rows spread over threads
+"""

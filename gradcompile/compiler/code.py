@@ -1,0 +1,132 @@
+"""The structure of a program is the key to its code.
+
+Two programs that differ only in the data they captured have the same key, and share what is
+emitted for them and the machine code made of that. The code of a structure is kept in the cache
+directory, with a checksum; a damaged entry is made anew.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass, field
+from functools import cache as once
+from pathlib import Path
+
+import numpy as np
+
+from gradcompile.ir.packed import Lowered
+from gradcompile.support import files
+from gradcompile.support.arrays import AnyArray, IntArray
+
+
+@dataclass(frozen=True)
+class EmittedCode:
+    """Emitted code, and what it needs beside the inputs.
+
+    Attributes:
+        source: the module.
+        order: for each number of the data that it takes, which captured constant it is.
+        tables: the integers of its tables.
+        rolled: what was rolled; None if nothing was.
+    """
+
+    source: str
+    order: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
+    tables: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
+    rolled: dict[str, int] | None = None
+
+    def arguments(self, captured: AnyArray) -> tuple[AnyArray, ...]:
+        """What the emitted function takes after the inputs."""
+        data = captured[self.order]
+        return tuple(array for array in (data, self.tables) if len(array))
+
+
+def key(lowered: Lowered, settings: str) -> str:
+    """A digest of everything about a program but its data."""
+    numbers = lowered.numbers
+    operations = [op.name for op in numbers.operations]
+    text = repr((lowered.name, lowered.names, len(lowered.data), lowered.labels, operations,
+                 numbers.operands.shape, settings, _compiler()))  # fmt: skip
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass"))
+    flat = np.append(numbers.operands, numbers.outputs)
+    are_constants = flat >= numbers.values
+    constants = np.array(numbers.constants)[flat[are_constants] - numbers.values]
+    flat[are_constants] = numbers.values  # of a constant only the value counts
+    for array in (numbers.codes, flat, constants):
+        digest.update(array.tobytes())
+    return digest.hexdigest()[:32]
+
+
+@once
+def _compiler() -> str:
+    """A digest of the compiler itself: other code may come from another version."""
+    digest = hashlib.sha256()
+    for path in sorted(files.PACKAGE.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+_known: dict[str, EmittedCode] = {}
+
+
+def load(key: str, name: str, use_cache: bool) -> EmittedCode | None:
+    """The code that is known for a structure; None if there is none."""
+    if not use_cache:
+        return None
+    if key not in _known:
+        path = _path(key, name)
+        code = None if path is None else _read(path)
+        if code is None:
+            return None
+        _known[key] = code
+    return _known[key]
+
+
+def save(key: str, name: str, code: EmittedCode, use_cache: bool) -> None:
+    """Keep the code of a structure."""
+    if not use_cache:
+        return
+    _known[key] = code
+    path = _path(key, name)
+    if path is not None:
+        content = json.dumps(
+            {
+                "source": code.source,
+                "order": _packed(code.order),
+                "tables": _packed(code.tables),
+                "rolled": code.rolled,
+            }
+        ).encode()
+        files.write(path, _checksum(path, content) + content)
+
+
+def _path(key: str, name: str) -> Path | None:
+    folder = files.directory()
+    return None if folder is None else folder / f"{name}_{key}.structure"
+
+
+def _read(path: Path) -> EmittedCode | None:
+    try:
+        whole = path.read_bytes()
+    except OSError:
+        return None
+    content = whole[32:]
+    if not hmac.compare_digest(whole[:32], _checksum(path, content)):
+        return None
+    entry = json.loads(content)
+    return EmittedCode(
+        entry["source"], _unpacked(entry["order"]), _unpacked(entry["tables"]), entry["rolled"]
+    )
+
+
+def _checksum(path: Path, content: bytes) -> bytes:
+    return hashlib.sha256(path.stem.encode() + b"\0" + content).digest()
+
+
+def _packed(numbers: IntArray) -> str:
+    return base64.b64encode(numbers.tobytes()).decode()
+
+
+def _unpacked(text: str) -> IntArray:
+    return np.frombuffer(base64.b64decode(text), np.int64).copy()

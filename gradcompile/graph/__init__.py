@@ -1,0 +1,7 @@
+"""User code becomes a program: values, tracing, lowering.
+
+value.py   `Value`: the expression graph, eager evaluation, eager `backward()`
+nested.py  nested arguments to a flat list and back
+trace.py   a function to a graph of Values, and the arguments of a graph
+lower.py   a graph of Values to instructions in order, at any depth
+"""

@@ -1,0 +1,67 @@
+"""Value graph → instructions in order, at any depth: in numbers, and as a Program on demand."""
+
+import os
+from collections.abc import Mapping, Sequence
+from itertools import chain, count
+
+import numpy as np
+
+from gradcompile.graph.value import Value, topological
+from gradcompile.ir.packed import Lowered, in_numbers
+from gradcompile.support.collector import collector_paused
+
+BYTES_A_NODE = 5_000
+"""About as much memory takes a node of a graph while it is compiled, its derivatives included."""
+
+
+@collector_paused()
+def lower(
+    roots: Sequence[Value],
+    inputs: Sequence[Value],
+    names: Sequence[str],
+    name: str,
+    lines: Mapping[int, str] | None = None,
+) -> Lowered:
+    """The program that computes `roots` from `inputs`.
+
+    Args:
+        roots: the Values to return.
+        inputs: the Values that become the program's inputs; one that has operands is cut off from
+            them. Every other leaf becomes a constant.
+        names: one a Value in `inputs`.
+        name: of the program.
+        lines: where the user's code made a Value, by its id.
+
+    Raises:
+        MemoryError: this machine has not the memory to compile a graph of that size.
+    """
+    given = set(inputs)
+    values = topological(*roots, stop_at=given)
+    _require_memory(len(values), name)
+    computed = [value for value in values if value.op is not None and value not in given]
+    leaves = [value for value in values if value.op is None and value not in given]
+    number_of = dict(zip(chain(inputs, computed, leaves), count()))
+    operands = chain.from_iterable([value.operands for value in computed])
+    numbers = in_numbers(
+        len(inputs),
+        [value.op for value in computed if value.op is not None],
+        np.fromiter(map(number_of.__getitem__, operands), np.int64),
+        np.array([number_of[root] for root in roots], np.int64),
+        [leaf.data for leaf in leaves],
+    )
+    labels = {k: str(value.label) for k, value in enumerate(computed) if value.label}
+    found = {k: lines[id(value)] for k, value in enumerate(computed)} if lines else {}
+    return Lowered(name, tuple(names), numbers, labels, found)
+
+
+def _require_memory(nodes: int, name: str) -> None:
+    """An error before the work starts, not in the middle of it."""
+    if not hasattr(os, "sysconf"):
+        return
+    present = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if nodes * BYTES_A_NODE > present:
+        raise MemoryError(
+            f"{name}: the graph has {nodes:,} nodes; compiling it takes about "
+            f"{nodes * BYTES_A_NODE / 1e9:.1f} GB ({BYTES_A_NODE:,} bytes a node), and this "
+            f"machine has {present / 1e9:.1f} GB; build it from fewer rows"
+        )

@@ -1,0 +1,197 @@
+"""Python function → program, and Value graph → program: what a call of `compile` starts from."""
+
+import inspect
+import keyword
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate, islice
+from typing import Any
+
+import numpy as np
+
+from gradcompile.graph.lower import lower
+from gradcompile.graph.nested import Structure, flatten, paths, unflatten
+from gradcompile.graph.value import Constant, TracedValue, TraceError, Value, topological
+from gradcompile.ir.packed import Lowered
+from gradcompile.ir.program import Program
+from gradcompile.support.collector import collector_paused
+from gradcompile.support.names import Names
+from gradcompile.support.timing import Stages
+
+
+@dataclass(frozen=True, eq=False)
+class Traced:
+    """What a function computes, and how its arguments and its result map to that.
+
+    Attributes:
+        lowered: the instructions, from flat inputs to flat outputs.
+        arguments: each argument's name and structure, in order.
+        result: the structure of what the function returns.
+        seconds: how long tracing and lowering took.
+    """
+
+    lowered: Lowered
+    arguments: Mapping[str, Structure]
+    result: Structure
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def program(self) -> Program:
+        """The program, made of the numbers when it is asked for."""
+        return self.lowered.program
+
+    @property
+    def places(self) -> dict[str, range]:
+        """For each argument, the places of its leaves among the flat inputs."""
+        ends = list(accumulate(argument.size for argument in self.arguments.values()))
+        bounds = zip([0, *ends], ends, strict=False)
+        return {name: range(*found) for name, found in zip(self.arguments, bounds, strict=True)}
+
+
+@collector_paused()
+def trace_function(
+    function: Callable[..., Any],
+    name: str,
+    bound: inspect.BoundArguments,
+    structures: Mapping[str, Structure],
+    record_lines: bool = False,
+) -> Traced:
+    """Run `function` once on traced values and lower what it builds.
+
+    Args:
+        function: the user's.
+        name: of the program.
+        bound: a call of it; only the shapes of its arguments matter.
+        structures: the structure of each argument.
+        record_lines: remember the user's line of every operation.
+
+    Raises:
+        TraceError: the function branches on a traced value, or returns something that is not
+            built from its inputs.
+    """
+    names = [path for argument, s in structures.items() for path in paths(s, argument)]
+    inputs = [TracedValue(None, (), label) for label in names]
+    supply = iter(inputs)
+    arguments = {
+        argument: unflatten(s, list(islice(supply, s.size))) for argument, s in structures.items()
+    }
+    call = inspect.BoundArguments(bound.signature, arguments)
+    lines: dict[int, str] | None = {} if record_lines else None
+    TracedValue.lines = lines
+    stages = Stages()
+    try:
+        with stages("trace"):
+            returned = function(*call.args, **call.kwargs)
+    finally:
+        TracedValue.lines = None
+    outputs, result = _outputs(returned, name)
+    with stages("lower"):
+        lowered = lower(outputs, inputs, names, name, lines)
+    return Traced(lowered, structures, result, stages.seconds)
+
+
+def _outputs(returned: Any, name: str) -> tuple[list[Value], Structure]:
+    try:
+        outputs, structure = flatten(returned, is_leaf=lambda x: isinstance(x, Value))
+    except TypeError:
+        outputs, structure = [returned], Structure("leaf")
+    for output in outputs:
+        if not isinstance(output, TracedValue):
+            kind = "nothing" if output is None else f"{type(output).__name__} {output!r:.60}"
+            raise TraceError(
+                f"{name} returned {kind}, which is not built from its inputs; "
+                "return a value computed from the arguments"
+            )
+    if not outputs:
+        raise TraceError(f"{name} returned {returned!r:.60}, which holds no value")
+    return outputs, structure
+
+
+Inputs = Iterable[Any] | Mapping[str, Any] | Value | None
+
+
+@collector_paused()
+def trace_graph(root: Value, inputs: Inputs, name: str) -> Traced:
+    """Lower a finished graph.
+
+    Args:
+        root: the Value to return.
+        inputs: the arguments of the function: a sequence or a mapping of names to Values, or to
+            nested lists, tuples, dicts or arrays of them; None for every labelled leaf.
+        name: of the program.
+
+    Raises:
+        ValueError: an input is not part of the graph, or is given twice.
+        TypeError: an input is no Value.
+    """
+    arguments = _named_inputs(root, inputs)
+    leaves: list[Value] = []
+    labels: list[str] = []
+    structures: dict[str, Structure] = {}
+    for argument, tree in arguments.items():
+        found, structures[argument] = _values(tree, argument)
+        leaves.extend(found)
+        labels.extend(
+            value.label or path
+            for value, path in zip(found, paths(structures[argument], argument), strict=True)
+        )
+    _require_distinct(leaves, labels)
+    stages = Stages()
+    with stages("lower"):
+        lowered = lower([root], leaves, labels, name)
+    traced = Traced(lowered, structures, Structure("leaf"), stages.seconds)
+    _require_read(traced)
+    return traced
+
+
+def _require_read(traced: Traced) -> None:
+    """Each argument must be read; single elements of it, like the weights of a rare word, not."""
+    name, names, numbers = traced.lowered.name, traced.lowered.names, traced.lowered.numbers
+    is_read = np.zeros(numbers.count + 1, np.bool_)
+    is_read[numbers.operands] = is_read[numbers.outputs] = True
+    for places in traced.places.values():
+        if places and not is_read[places].any():
+            raise ValueError(f"inputs: {names[places[0]]!r} is not part of the graph of {name}")
+
+
+def _named_inputs(root: Value, inputs: Inputs) -> dict[str, Any]:
+    """The inputs by argument names: labels made identifiers, each distinct."""
+    names = Names(frozenset(keyword.kwlist))
+    if isinstance(inputs, Mapping):
+        return {names.fresh(str(name), "x"): tree for name, tree in inputs.items()}
+    if isinstance(inputs, Value) or inputs is None:
+        inputs = [inputs] if isinstance(inputs, Value) else _labelled_leaves(root)
+    if not hasattr(inputs, "__iter__"):
+        kind = type(inputs).__name__
+        raise TypeError(f"inputs: expected Values, or names to Values, got {kind} {inputs!r:.60}")
+    inputs = list(inputs)
+    labels = [tree.label if isinstance(tree, Value) else "" for tree in inputs]
+    return {names.fresh(label, "x"): tree for label, tree in zip(labels, inputs, strict=True)}
+
+
+def _labelled_leaves(root: Value) -> list[Value]:
+    leaves = [v for v in topological(root) if v.op is None and not isinstance(v, Constant)]
+    if not any(value.label for value in leaves):
+        raise ValueError("compile: no leaf of the graph has a label; name the inputs with inputs=")
+    return [value for value in leaves if value.label]
+
+
+def _values(tree: Any, argument: str) -> tuple[list[Value], Structure]:
+    try:
+        found, structure = flatten(tree, is_leaf=lambda x: isinstance(x, Value))
+    except TypeError as error:
+        raise TypeError(f"inputs: {argument!r}: {error}") from None
+    for value in found:
+        if not isinstance(value, Value):
+            raise TypeError(
+                f"inputs: {argument!r}: expected Values, got {type(value).__name__} {value!r:.60}"
+            )
+    return found, structure
+
+
+def _require_distinct(values: Sequence[Value], labels: Sequence[str]) -> None:
+    seen: dict[int, str] = {}
+    for value, label in zip(values, labels, strict=True):
+        if id(value) in seen:
+            raise ValueError(f"inputs: {label!r} is given twice")
+        seen[id(value)] = label

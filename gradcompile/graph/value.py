@@ -1,0 +1,292 @@
+"""`Value`: a scalar in an expression graph, evaluated eagerly. A superset of micrograd's.
+
+>>> from gradcompile import Value
+>>> a = Value(2.0, label="a")
+>>> L = (a * -3.0 + 10.0).tanh()
+>>> L.backward()
+>>> round(L.data, 6), round(a.grad, 6)
+(0.999329, -0.004023)
+"""
+
+import linecache
+import os
+import sys
+import sysconfig
+from collections.abc import Callable, Container
+from pathlib import Path
+from typing import Any, ClassVar, NoReturn
+
+import numpy as np
+
+from gradcompile.ops.op import Op, number
+from gradcompile.ops.operators import Operators
+from gradcompile.ops.table import pow_
+from gradcompile.support.files import PACKAGE
+
+_STANDARD_LIBRARY = sysconfig.get_path("stdlib") + os.sep
+_INTERNAL = (str(PACKAGE) + os.sep, str(Path(np.__file__).parent) + os.sep)
+"""Where code lies that calls a user's values, but is not the user's."""
+
+
+svg: "Callable[[Value], str] | None" = None
+"""Draws a Value for a notebook. `gradcompile.api` sets it: pictures stand above graphs."""
+
+
+class TraceError(Exception):
+    """The function being traced does something that a program of instructions cannot express."""
+
+
+class Value(Operators):
+    """A scalar that remembers how it was computed.
+
+    Args:
+        data: its number (int, float or a numpy scalar; kept as a float).
+        label: its name in pictures and emitted code; any text.
+
+    Attributes:
+        data: the number.
+        grad: what `backward()` found: d(root)/d(self).
+        label: the name, or "".
+        op: the `Op` that made it; None for a leaf.
+        operands: the Values it was made from, in order; a constant operand is a leaf.
+
+    Raises:
+        TypeError: `data` is no real number.
+
+    Example:
+        >>> x = Value(3.0, label="x")
+        >>> y = x * x + 1
+        >>> y.backward()
+        >>> y, x
+        (Value(data=10.0, grad=1.0), Value(data=3.0, grad=6.0, label='x'))
+    """
+
+    __slots__ = ("__weakref__", "data", "grad", "label", "op", "operands")
+
+    data: float
+    grad: float
+    label: str
+    op: Op | None
+    operands: "tuple[Value, ...]"
+
+    def __init__(self, data: float, label: str = "") -> None:
+        self.data = number(data, "Value")
+        self.grad = 0.0
+        self.label = str(label)
+        self.op = None
+        self.operands = ()
+
+    def _apply(self, op: Op, operands: tuple[Any, ...]) -> "Value":
+        values = _values(op, operands)
+        for value in values:
+            if isinstance(value, TracedValue):
+                return TracedValue(op, values)
+        return _node(op, values)
+
+    def backward(self) -> None:
+        """Set `grad` throughout the graph to the derivative of this value.
+
+        Gradients of leaves accumulate over calls until `zero_grad`; those of inner values are set
+        anew each time, as in PyTorch. Iterative: the depth of the graph does not matter.
+        """
+        order = [value for value in topological(self) if value.op is not None]
+        if not order:
+            self.grad += 1.0
+            return
+        for value in order:
+            value.grad = 0.0
+        self.grad = 1.0
+        # What only a branch not taken leads to is never reached, so its inf and nan stay there.
+        reached = {id(self)}
+        for value in reversed(order):
+            if id(value) in reached:
+                reached.update(map(id, value._backward()))
+
+    def _backward(self) -> "list[Value]":
+        """Add this value's contributions to its operands' gradients; the operands reached."""
+        reached: list[Value] = []
+        if self.op is None:
+            return reached
+        inputs = [x.data for x in self.operands]
+        for index, (operand, partial) in enumerate(
+            zip(self.operands, self.op.partials, strict=True)
+        ):
+            if partial is None or isinstance(operand, Constant):
+                continue
+            selects = self.op.selects[index] if self.op.selects else None
+            if selects is not None and not selects(self.data, *inputs):
+                continue
+            slope = self.op.slope(index, self.data, inputs)
+            if slope != 0.0 or not self.op.gate:
+                operand.grad += self.grad * slope
+            reached.append(operand)
+        return reached
+
+    def zero_grad(self) -> None:
+        """Set `grad` to 0 in the whole graph below this value."""
+        for value in topological(self):
+            value.grad = 0.0
+
+    def __bool__(self) -> bool:  # noqa: PLE0304
+        stop(
+            "a branch on a Value would be frozen in the compiled function",
+            "use gdc.where(condition, a, b), gdc.maximum, gdc.minimum, abs, "
+            "gdc.greater for arrays, or compare `.data` where only eager numbers are meant",
+        )
+
+    def __float__(self) -> float:
+        return self.data
+
+    def __repr__(self) -> str:
+        label = f", label={self.label!r}" if self.label else ""
+        return f"Value(data={self.data}, grad={self.grad}{label})"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        try:
+            picture = {"image/svg+xml": svg(self)} if svg is not None else {}
+        except (ValueError, RuntimeError):  # too large a graph, or nothing that could lay it out
+            picture = {}
+        return {"text/plain": repr(self), **picture}
+
+    @property
+    def _prev(self) -> "set[Value]":
+        """The operands as micrograd keeps them, for code written for it."""
+        return set(self.operands)
+
+    @property
+    def _op(self) -> str:
+        """The operation as micrograd writes it, for code written for it."""
+        if self.op is None:
+            return ""
+        if self.op is pow_ and isinstance(self.operands[1], Constant):
+            return f"**{self.operands[1].data:g}"
+        return self.op.symbol or self.op.name
+
+
+class Constant(Value):
+    """A number in an expression: a leaf that needs no gradient."""
+
+    __slots__ = ()
+
+
+class TracedValue(Value):
+    """A scalar of a function that is being traced: it has operands, but no number yet."""
+
+    __slots__ = ()
+
+    lines: ClassVar[dict[int, str] | None] = None
+    """Where each traced value was made, by its id, while someone asks for it."""
+
+    def __init__(self, op: Op | None, operands: tuple[Value, ...], label: str = "") -> None:
+        self.op = op
+        self.operands = operands
+        self.label = label
+        if TracedValue.lines is not None:
+            TracedValue.lines[id(self)] = user_line()
+
+    def _apply(self, op: Op, operands: tuple[Any, ...]) -> "TracedValue":
+        return TracedValue(op, _values(op, operands))
+
+    @property
+    def data(self) -> NoReturn:  # type: ignore[override]
+        """None yet: the function is being traced."""
+        stop("a traced value has no `.data`", "compute with the value itself")
+
+    @property
+    def grad(self) -> NoReturn:  # type: ignore[override]
+        """None yet: the function is being traced."""
+        stop("a traced value has no `.grad`", "call `.grad(...)` on the compiled function")
+
+    def backward(self) -> NoReturn:
+        """Not while tracing."""
+        stop(
+            "`backward()` cannot be traced", "return the value and call `.grad` on the compiled one"
+        )
+
+    def __float__(self) -> NoReturn:
+        stop("a traced value has no number yet", "use gradcompile's functions, such as gdc.exp")
+
+    def __index__(self) -> NoReturn:  # noqa: PLE0305
+        stop(
+            "a traced value cannot be a count, an index or rounded",
+            "use a number that is known while tracing, such as the length of an argument, "
+            "or gdc.floor",
+        )
+
+    __int__ = __round__ = __index__
+
+    def __repr__(self) -> str:
+        return f"TracedValue({self.label or (self.op.name if self.op else 'input')})"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/plain": repr(self)}
+
+
+def _values(op: Op, operands: tuple[Any, ...]) -> tuple[Value, ...]:
+    """The operands, numbers among them as constants."""
+    for operand in operands:
+        if not isinstance(operand, Value):
+            break
+    else:
+        return operands
+    return tuple(
+        [
+            x if isinstance(x, Value) else Constant(op.number(x, name))
+            for x, name in zip(operands, op.operand_names, strict=True)
+        ]
+    )
+
+
+def _node(op: Op, operands: tuple[Value, ...]) -> Value:
+    value = Value.__new__(Value)
+    value.data = op.evaluate(*[x.data for x in operands])
+    value.grad = 0.0
+    value.label = ""
+    value.op = op
+    value.operands = operands
+    return value
+
+
+def topological(*roots: Value, stop_at: Container[Value] = ()) -> list[Value]:
+    """Every Value that the roots are made from, operands before users; iterative.
+
+    Args:
+        roots: where to start.
+        stop_at: Values whose operands are not looked at.
+    """
+    order: list[Value] = []
+    seen: set[Value] = set()
+    users: list[Value] = []  # those whose operands are on the stack
+    stack: list[Value | None] = [*reversed(roots)]
+    while stack:
+        value = stack.pop()
+        if value is None:  # all operands of the latest user are in order
+            order.append(users.pop())
+        elif value not in seen:
+            seen.add(value)
+            if not value.operands or value in stop_at:
+                order.append(value)
+            else:
+                users.append(value)
+                stack.append(None)
+                stack += value.operands[::-1]
+    return order
+
+
+def user_line() -> str:
+    """The line of the user's code that is running: file, number and text."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and not _is_users(frame.f_code.co_filename):
+        frame = frame.f_back
+    file, line = frame.f_code.co_filename, frame.f_lineno
+    return f"{file}, line {line}: `{linecache.getline(file, line).strip()}`"
+
+
+def _is_users(file: str) -> bool:
+    standard = file.startswith(_STANDARD_LIBRARY) and "site-packages" not in file
+    return not standard and not file.startswith(_INTERNAL)
+
+
+def stop(problem: str, advice: str) -> NoReturn:
+    """Raise a `TraceError` that names the user's line."""
+    raise TraceError(f"{user_line()}: {problem}; {advice}.")

@@ -1,0 +1,16 @@
+"""What operations mean: the op table, and what is built of its rows alone.
+
+op.py         one row of the table: what an operation is, and what follows from its row
+table.py      the op table: one row an operation, and nothing about an operation anywhere else
+operand.py    what Python's operators and numpy's functions mean on traced things
+functions.py  sums, norms, softmaxes, products of vectors: built from the table's operations
+syntax.py     expressions as text: read by `ast`, evaluated over any algebra, never by `eval`
+"""
+
+from gradcompile.ops.op import Op
+from gradcompile.ops.table import TABLE
+
+__all__ = ["TABLE", "Op"]
+__all__ += list(TABLE)
+
+globals().update(TABLE)

@@ -1,0 +1,141 @@
+"""What Python's operators mean on traced things: each applies a row of the op table.
+
+`Operators` is the base of everything that the table's lambdas and users' functions may be run on:
+`Value` (builds an expression graph), `Ref` (appends instructions to a program) and `Symbol`
+(builds a sympy expression). A subclass says in `_apply` what applying an operation does.
+"""
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from gradcompile.ops import table
+from gradcompile.ops.op import Op
+
+
+class Operators:
+    """Operators, numpy's ufuncs and one method an operation, all by the op table."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:  # the methods that the end of this file adds
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def _apply(self, op: Op, operands: tuple[Any, ...]) -> Self:
+        raise NotImplementedError
+
+    def __add__(self, other: Any) -> Self:
+        return _binary(table.add, self, other)
+
+    def __radd__(self, other: Any) -> Self:
+        return _binary(table.add, other, self)
+
+    def __sub__(self, other: Any) -> Self:
+        return _binary(table.sub, self, other)
+
+    def __rsub__(self, other: Any) -> Self:
+        return _binary(table.sub, other, self)
+
+    def __mul__(self, other: Any) -> Self:
+        return _binary(table.mul, self, other)
+
+    def __rmul__(self, other: Any) -> Self:
+        return _binary(table.mul, other, self)
+
+    def __truediv__(self, other: Any) -> Self:
+        return _binary(table.div, self, other)
+
+    def __rtruediv__(self, other: Any) -> Self:
+        return _binary(table.div, other, self)
+
+    def __pow__(self, other: Any) -> Self:
+        return _binary(table.pow_, self, other)
+
+    def __rpow__(self, other: Any) -> Self:
+        return _binary(table.pow_, other, self)
+
+    def __neg__(self) -> Self:
+        return self._apply(table.neg, (self,))
+
+    def __pos__(self) -> Self:
+        return self
+
+    def __abs__(self) -> Self:
+        return self._apply(table.abs_, (self,))
+
+    def __floor__(self) -> Self:
+        return self._apply(table.floor, (self,))
+
+    def __ceil__(self) -> Self:
+        return self._apply(table.ceil, (self,))
+
+    def conjugate(self) -> Self:
+        """Itself: it is real. numpy asks for it in `std` and `vdot`."""
+        return self
+
+    def __lt__(self, other: Any) -> Self:
+        return _binary(table.less, self, other)
+
+    def __le__(self, other: Any) -> Self:
+        return _binary(table.less_equal, self, other)
+
+    def __gt__(self, other: Any) -> Self:
+        return _binary(table.greater, self, other)
+
+    def __ge__(self, other: Any) -> Self:
+        return _binary(table.greater_equal, self, other)
+
+    def __eq__(self, other: object) -> Self:  # type: ignore[override]
+        return _binary(table.equal, self, other)
+
+    def __ne__(self, other: object) -> Self:  # type: ignore[override]
+        return _binary(table.not_equal, self, other)
+
+    def __and__(self, other: Any) -> Self:
+        return _binary(table.logical_and, self, other)
+
+    def __rand__(self, other: Any) -> Self:
+        return _binary(table.logical_and, other, self)
+
+    def __or__(self, other: Any) -> Self:
+        return _binary(table.logical_or, self, other)
+
+    def __ror__(self, other: Any) -> Self:
+        return _binary(table.logical_or, other, self)
+
+    def __invert__(self) -> Self:
+        return self._apply(table.logical_not, (self,))
+
+    __hash__ = object.__hash__
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        op = table.UFUNCS.get(ufunc.__name__)
+        if op is None or method != "__call__" or options:
+            return NotImplemented
+        return op(*inputs)
+
+
+def _binary(op: Op, a: Any, b: Any) -> Any:
+    if type(a) is type(b):  # by far the most, when a function is traced
+        return a._apply(op, (a, b))
+    operand = a if isinstance(a, Operators) else b
+    if a is None or b is None or isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        other = b if operand is a else a
+        return op(a, b) if isinstance(other, np.ndarray) else NotImplemented
+    return operand._apply(op, (a, b))
+
+
+def _method(op: Op) -> Any:
+    def method(self: Operators, *others: Any) -> Any:
+        return op(self, *others)
+
+    method.__name__ = op.name
+    method.__doc__ = f"`{op.expression}`, see the op table."
+    return method
+
+
+for _op in table.TABLE.values():
+    for _name in {_op.name, _op.ufunc} - {""}:
+        if not hasattr(Operators, _name):
+            setattr(Operators, _name, _method(_op))

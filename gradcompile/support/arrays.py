@@ -1,0 +1,14 @@
+"""The types of numpy arrays, each with one name."""
+
+from typing import Any
+
+import numpy as np
+
+AnyArray = np.ndarray[Any, np.dtype[Any]]
+"""An array of any kind."""
+
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+"""An array of float64."""
+
+IntArray = np.ndarray[Any, np.dtype[np.int64]]
+"""An array of int64."""

@@ -1,0 +1,82 @@
+"""Names for emitted code: a label is data, and becomes a readable, distinct identifier."""
+
+import builtins
+import keyword
+import re
+import unicodedata
+from collections.abc import Sequence
+
+LONGEST = 40
+"""Characters of a label that are kept in a name."""
+
+RESERVED = frozenset(keyword.kwlist) | frozenset(keyword.softkwlist) | frozenset(dir(builtins))
+"""Names that emitted code must not assign."""
+
+
+def identifier(label: str) -> str:
+    """`label` as an identifier, or "" if nothing of it can be kept.
+
+    >>> identifier("x; import os"), identifier("2nd"), identifier("<b>"), identifier("")
+    ('x_import_os', '_2nd', 'b', '')
+    """
+    text = unicodedata.normalize("NFKC", label[: 4 * LONGEST])
+    text = re.sub(r"\W+", "_", text).strip("_")[:LONGEST]
+    if not text:
+        return ""
+    return text if text.isidentifier() else f"_{text}" if f"_{text}".isidentifier() else ""
+
+
+class Names:
+    """Gives out names, each once."""
+
+    def __init__(self, taken: frozenset[str] = RESERVED) -> None:
+        self.reserved = taken
+        self.taken = set(taken)
+        self.next: dict[str, int] = {}
+
+    def fresh(self, label: str, fallback: str = "v") -> str:
+        """A new name that reads like `label`; numbered if there is none or it is taken."""
+        base = identifier(label)
+        if base and base not in self.taken:
+            self.taken.add(base)
+            return base
+        if base in self.reserved and f"{base}_" not in self.taken:
+            self.taken.add(f"{base}_")
+            return f"{base}_"
+        return self.numbered(f"{base}_" if base else fallback, 2 if base else 1)
+
+    def numbered(self, stem: str, first: int = 1) -> str:
+        """A new name: `stem` and the next number that is free."""
+        number = self.next.get(stem, first)
+        while f"{stem}{number}" in self.taken:
+            number += 1
+        self.next[stem] = number + 1
+        self.taken.add(f"{stem}{number}")
+        return f"{stem}{number}"
+
+
+_INDICES = re.compile(r"(\[.*|\..*|(_\d+)+)$")
+
+
+def stem(label: str) -> str:
+    """A label without what numbers it.
+
+    >>> stem("w1[0][2]"), stem("w1_0_2"), stem("h1")
+    ('w1', 'w1', 'h')
+    """
+    bare = _INDICES.sub("", label)
+    return bare if bare != label else label.rstrip("0123456789_")
+
+
+def common_label(names: Sequence[str]) -> str:
+    """What labels have in common; "" for nothing.
+
+    >>> common_label(["w1[0][1]", "w1[2][0]"]), common_label(["h1[0]", "h2[0]"])
+    ('w1', 'h')
+    """
+    if len(names) == 1:
+        return names[0]
+    stems = {stem(name) for name in set(names)}
+    if len(stems) > 1:
+        stems = {name.rstrip("0123456789_") for name in stems}
+    return stems.pop() if len(stems) == 1 else ""

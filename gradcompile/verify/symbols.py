@@ -1,0 +1,191 @@
+"""Expressions of emitted text over sympy.
+
+The only module that imports sympy. The op table says what each operation means to them
+(`Op.sympy`, or the expression itself); how they are differentiated is sympy's own knowledge, which
+makes it an independent oracle.
+"""
+
+import ast
+from collections.abc import Mapping
+from typing import Any
+
+import sympy
+
+from gradcompile.ops import table
+from gradcompile.ops.syntax import code, evaluate, parse
+from gradcompile.verify.algebras import ARITHMETIC, SHARED, lifted
+
+
+class _Flat(sympy.Function):  # type: ignore[misc]
+    """A function that sympy must not differentiate: its slope is 0 where it is smooth."""
+
+    def fdiff(self, argindex: int = 1) -> Any:
+        return sympy.Integer(0)
+
+
+class _Floor(_Flat):
+    pass
+
+
+class _Ceil(_Flat):
+    pass
+
+
+class _Stopped(_Flat):
+    pass
+
+
+def _is_condition(x: Any) -> bool:
+    # sympy's symbols are both numbers and truth values; here they are numbers.
+    return isinstance(x, sympy.logic.boolalg.Boolean) and not isinstance(x, sympy.Symbol)
+
+
+def _condition(c: Any) -> Any:
+    if _is_condition(c):
+        return c
+    if isinstance(c, sympy.Piecewise) and c.args[0][0] == 1 and c.args[-1][0] == 0:
+        return c.args[0][1]
+    return sympy.Ne(c, 0)
+
+
+def _where(c: Any, a: Any, b: Any) -> Any:
+    return sympy.Piecewise((a, _condition(c)), (b, True))
+
+
+def _as_number(x: Any) -> Any:
+    return _where(x, 1, 0) if _is_condition(x) else x
+
+
+def exact(x: float) -> Any:
+    """A number of the text: exactly, or what the constant stands for that it is nearest to."""
+    if x in table.CONSTANTS:
+        return evaluate(parse(table.CONSTANTS[x]), {"pi": sympy.pi}, SYMBOLS, sympy.Rational)
+    return sympy.oo if x == float("inf") else sympy.Rational(x)
+
+
+SYMBOLS = lifted(
+    {
+        **ARITHMETIC,
+        "greater": sympy.Gt, "greater_equal": sympy.Ge, "less": sympy.Lt, "less_equal": sympy.Le,
+        # Two different expressions are equal almost nowhere; the table's kinks have their own test.
+        "equal": lambda a, b: sympy.true if a == b else sympy.false,
+        "not_equal": lambda a, b: sympy.false if a == b else sympy.true,
+        "where": _where, "float64": _as_number, "bool": _condition,
+        "max": lambda a, b: _where(sympy.Gt(a, b), a, b),
+        "abs": lambda x: _where(sympy.Gt(x, 0), x, -x),
+        "logical_not": lambda c: sympy.Not(_condition(c)),
+        "logical_and": lambda c, d: sympy.And(_condition(c), _condition(d)),
+        "logical_or": lambda c, d: sympy.Or(_condition(c), _condition(d)),
+        "floor": _Floor, "ceil": _Ceil, "polygamma": sympy.polygamma, "stop_gradient": _Stopped,
+        **{name: getattr(sympy, name) for name in SHARED},
+    },
+    exact,
+)  # fmt: skip
+"""The operations on sympy's expressions."""
+
+
+ZERO = sympy.Integer(0)
+ONE = sympy.Integer(1)
+
+
+def symbol(name: str) -> Any:
+    """The real number that a name stands for."""
+    return sympy.Symbol(name, real=True)
+
+
+def symbolic(tree: ast.expr, names: Mapping[str, Any]) -> Any:
+    """An expression of the text over sympy, where the names stand for these."""
+    constants = {"inf": sympy.oo, "nan": sympy.nan}
+    return sympy.sympify(code(tree, SYMBOLS, exact)({**constants, **names}))
+
+
+def derivative(expression: Any, by: Any) -> Any:
+    """The derivative, by sympy, of an expression by a symbol."""
+    return sympy.diff(expression, by)
+
+
+def substitute(expression: Any, definitions: Mapping[Any, Any]) -> Any:
+    """An expression with what its symbols stand for put in, in conditions too."""
+    replaced = dict(definitions)
+    for name, definition in definitions.items():
+        if isinstance(definition, sympy.Piecewise):
+            condition = _condition(definition)
+            replaced[sympy.Ne(name, 0)] = condition
+            replaced[sympy.Eq(name, 0)] = sympy.Not(condition)
+    return expression.xreplace(replaced)
+
+
+def latex(expression: Any) -> str:
+    """An expression as LaTeX, with a bar over the names of adjoints."""
+    adjoints = {
+        name: rf"\bar{{{sympy.latex(sympy.Symbol(name.name.removesuffix('_bar')))}}}"
+        for name in sympy.sympify(expression).free_symbols
+        if name.name.endswith("_bar")
+    }
+    return str(sympy.latex(expression, symbol_names=adjoints))
+
+
+CASES = 5
+"""The most conditions whose cases are looked at one by one."""
+
+SIMPLIFIABLE = 200
+"""The largest expression, in operations, that is given to sympy's `simplify`."""
+
+
+def is_large(expression: Any) -> bool:
+    """Is it beyond what sympy is asked to simplify?"""
+    conditions = expression.atoms(sympy.core.relational.Relational)
+    return len(conditions) > CASES or expression.count_ops() > SIMPLIFIABLE
+
+
+def is_zero(difference: Any, thorough: bool = True, cases: int = CASES) -> bool:
+    """Can sympy tell that an expression is zero, in each case of its conditions?"""
+    if difference == 0:
+        return True
+    conditions = difference.atoms(sympy.core.relational.Relational)
+    if not conditions:
+        return _simplifies_to_zero(difference, thorough)
+    if cases == 0:
+        return False
+    first = min(conditions, key=lambda c: (c.count_ops(), str(c)))  # inner ones before outer ones
+    return all(
+        is_zero(difference.xreplace(_known(conditions, first, holds)), thorough, cases - 1)
+        for holds in (True, False)
+    )
+
+
+def _known(conditions: set[Any], first: Any, holds: bool) -> dict[Any, Any]:
+    """What is known of some conditions where the first one holds, or where it does not.
+
+    Which of two inequalities is strict makes no difference: ties are kinks, and not looked at.
+    """
+    known = {first: sympy.true if holds else sympy.false}
+    excess = _excess(first)
+    for condition in conditions - {first} if excess is not None else ():
+        other = _excess(condition)
+        if other == excess:
+            known[condition] = known[first]
+        elif other == -excess:
+            known[condition] = sympy.Not(known[first])
+    return known
+
+
+def _excess(condition: Any) -> Any:
+    """What is positive where an inequality holds; None for an equation."""
+    if not isinstance(condition, _INEQUALITIES):
+        return None
+    return sympy.expand(condition.gts - condition.lts)
+
+
+_INEQUALITIES = (
+    sympy.StrictGreaterThan, sympy.GreaterThan, sympy.StrictLessThan, sympy.LessThan,
+)  # fmt: skip
+
+
+def _simplifies_to_zero(difference: Any, thorough: bool) -> bool:
+    if difference == 0:
+        return True
+    if difference.count_ops() > SIMPLIFIABLE:
+        return False
+    attempts = (sympy.expand, sympy.cancel, sympy.simplify) if thorough else (sympy.expand,)
+    return any(attempt(difference) == 0 for attempt in attempts)

@@ -1,0 +1,83 @@
+"""Every example runs as it is, if what it imports is installed."""
+
+import ast
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def imported(path):
+    """The packages that a script imports."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Import(aliases):
+                yield from (alias.name.split(".")[0] for alias in aliases)
+            case ast.ImportFrom(str(module)):
+                yield module.split(".")[0]
+
+
+EXAMPLES = sorted(ROOT.glob("examples/*.py"))
+
+SAYS = {
+    "breast_cancer.py": [
+        "426 rows to train with, 143 to test",
+        "gradcompile   99.06%   95.80%",
+        "scikit-learn  99.06%   95.80%",
+    ],
+    "lecture_mlp.py": [
+        "41 parameters",
+        "   0  3.140717868421  3.140717868421",
+        "4 of 4 signs are right",
+        "times faster",
+    ],
+    "moons.py": [
+        "step 0: loss 0.8958441028683 by Values",
+        "step 1: loss 1.7235905336972 by Values",
+        "step  0: loss 0.8958441028683 compiled, accuracy 50%",
+        "step  1: loss 1.7235905336972 compiled, accuracy 81%",
+        "step 40: loss 0.06016",
+        "step 99: loss 0.0109783701",
+        "accuracy 100%",
+        "picture  moons.png",
+    ],
+    "moons_in_machine_code.py": [
+        "step  0: loss 0.8958441028683",
+        "step  1: loss 1.7235905336972",
+        "accuracy 100%",
+        "the loop in Python comes to the same",
+        "100 steps: ",
+    ],
+    "neuron.py": [
+        "eager     0.7071067811865",
+        "n_bar = 1.0 - o * o",
+        "d/db: proved",
+        "loss 0.0307",
+    ],
+}
+"""What an example prints, among other things."""
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_example(example, tmp_path):
+    if missing := {name for name in imported(example) if importlib.util.find_spec(name) is None}:
+        pytest.skip(f"needs {', '.join(sorted(missing))}")
+    if "gradcompile.demos.plot" in example.read_text(encoding="utf-8"):
+        pytest.importorskip("matplotlib")
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    done = subprocess.run(
+        [sys.executable, "-W", "error", example],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path, "TQDM_DISABLE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    for text in SAYS.get(example.name, []):
+        assert text in done.stdout

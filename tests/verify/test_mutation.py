@@ -1,0 +1,433 @@
+"""A fault put into the reverse sweep of emitted code is found by reading that code.
+
+A few functions are compiled, and their source is changed in one place: a sign, an operand, a
+missing contribution, a constant, a function, a condition, two entries of the gradient. If the
+results change at any of many points, `verify_source` has to refute the text; and what it refutes
+has to be wrong.
+"""
+
+import ast
+import copy
+import itertools
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pytest
+
+import gradcompile as gdc
+from gradcompile import Value, ieee
+from gradcompile.emit.reader import REVERSE
+from gradcompile.ops.syntax import ExpressionError
+from gradcompile.verify.adjoints import verify_source
+
+
+def shared(t, y):
+    return t * t * y + gdc.sin(t) / (t * t + 1) + t
+
+
+FUNCTIONS = {
+    "tanh and sigmoid": lambda x, y, z: gdc.tanh(x * y + z) * gdc.sigmoid(x - z) + gdc.exp(-y * y),
+    "quotient": lambda x, y, z: gdc.log(x * x + y * y + 1) * gdc.sin(z) / (z * z + 2),
+    "roots": lambda x, y: gdc.sqrt(x * x + 1) * gdc.cbrt(y) + gdc.hypot(x, y),
+    "where": lambda x, y, z: gdc.where(x > y, x * z, y * z * z) + gdc.relu(z - x),
+    "maximum and clip": lambda x, y: gdc.maximum(x * y, x + 1) * gdc.clip(y, -1, 1) + abs(x - y),
+    "powers": lambda x, y: x**3 * y**2 - 2 * x / y + (x * x + 1) ** 1.5 + y**-1,
+    "erf and softplus": lambda x, y, z: (x**3 + gdc.erf(y)) * gdc.softplus(z),
+    "angles": lambda x, y: gdc.atan2(x, y * y + 1) * gdc.cos(y) + gdc.asinh(x * y),
+    "gamma": lambda x, y: gdc.lgamma(x * x + 1) * gdc.expm1(y) + gdc.log1p(x * x),
+    "shared": lambda x, y: shared(x * y + x, y),
+    "logsumexp": lambda x, y, z: gdc.log(gdc.exp(x) + gdc.exp(2 * y) + gdc.exp(z * x)),
+    "neuron": lambda w0, w1, x0, x1, b: gdc.tanh(w0 * x0 + w1 * x1 + b),
+    "leaky": lambda x, y: gdc.leaky_relu(x - y) * gdc.elu(x * y) + gdc.gelu(y),
+    "long": lambda *x: sum((a - 0.5 * b) * a for a, b in itertools.pairwise(x)),
+}  # fmt: skip
+
+OTHERS = {
+    "exp": "sin", "sin": "cos", "cos": "sin", "tanh": "sigmoid", "log": "sin", "log1p": "tanh",
+    "sqrt": "abs", "hypot": "maximum", "maximum": "minimum", "minimum": "maximum", "max": "minimum",
+    "abs": "sign", "sign": "abs", "erfc": "erf", "erf": "erfc", "expm1": "exp", "digamma": "exp",
+}  # fmt: skip
+"""For each function in the reverse sweeps, another one."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """The source of a kernel, and what it computes."""
+
+    name: str
+    source: str
+
+    @cached_property
+    def lines(self) -> list[str]:
+        return self.source.splitlines()
+
+    @cached_property
+    def first(self) -> int:
+        """The line at which the reverse sweep begins."""
+        return next(k for k, line in enumerate(self.lines) if line.strip() == REVERSE) + 1
+
+    def results(self, points: np.ndarray) -> np.ndarray:
+        """The value and the gradient at every point."""
+        function = self._function(self.source)
+        with np.errstate(all="ignore"):
+            return np.array([np.append(*reversed(function(at))) for at in points])
+
+    def adjoints(self, points: np.ndarray) -> list[dict[str, float]]:
+        """What each name of the reverse sweep is at every point."""
+        kept = self.lines[: -1 if self.lines[-1].lstrip().startswith("return") else None]
+        function = self._function("\n".join([*kept, "    return locals()"]))
+        with np.errstate(all="ignore"):
+            found = [function(at) for at in points]
+        return [{n: float(x) for n, x in names.items() if np.ndim(x) == 0} for names in found]
+
+    @staticmethod
+    def _function(source: str) -> Callable:
+        # A fault may call functions that the text does not import.
+        names: dict = {name: getattr(ieee, name) for name in ieee.FUNCTIONS}
+        exec(source, names)
+        return next(x for n, x in names.items() if n.endswith("value_and_grad"))
+
+
+def text_of(name: str) -> Text:
+    function = FUNCTIONS[name]
+    if name == "long":
+        x = [Value(1.0, f"x{k}") for k in range(18)]
+        return Text(name, gdc.compile(function(*x), inputs=x, cache=False).source)
+    return Text(name, gdc.compile(function, cache=False).source)
+
+
+# --- faults --------------------------------------------------------------------------------------
+
+
+def faults(text: Text, rng: random.Random) -> Iterator[tuple[str, Text]]:
+    """Every single fault, as its kind and the changed text; what is put in is drawn."""
+    known: list[str] = []
+    for k, line in enumerate(text.lines):
+        if not line.startswith("    ") or line.lstrip().startswith("#"):
+            continue
+        (statement,) = ast.parse(line.strip()).body
+        if k >= text.first:
+            for kind, changed in changes(statement, known, rng):
+                lines = [*text.lines[:k], f"    {ast.unparse(changed)}", *text.lines[k + 1 :]]
+                yield kind, Text(text.name, "\n".join(lines) + "\n")
+        names = (n for n in ast.walk(statement) if isinstance(n, ast.Name))
+        known += [n.id for n in names if isinstance(n.ctx, ast.Store) and n.id != "gradient"]
+
+
+def changes(
+    statement: ast.stmt, known: list[str], rng: random.Random
+) -> Iterator[tuple[str, ast.stmt]]:
+    """A statement with each place changed; the value that is returned is left alone."""
+    for index in range(len(list(ast.walk(statement)))):
+        changed = copy.deepcopy(statement)
+        place = list(ast.walk(changed))[index]
+        if isinstance(changed, ast.Return) and _in_value(changed, place):
+            continue
+        for kind, put_in in _substitutes(place, known, rng):
+            again = copy.deepcopy(statement)
+            target = list(ast.walk(again))[index]
+            put_in(target)
+            yield kind, ast.fix_missing_locations(_replaced(again, target))
+
+
+def _in_value(statement: ast.Return, place: ast.AST) -> bool:
+    assert isinstance(statement.value, ast.Tuple)
+    return place is statement.value or place in ast.walk(statement.value.elts[0])
+
+
+def _replaced(tree: ast.stmt, target: ast.AST) -> ast.stmt:
+    """The tree, where a node may name in `instead` what to put in its place."""
+
+    class Replace(ast.NodeTransformer):
+        def visit(self, node: ast.AST) -> ast.AST:
+            return node.instead if node is target and hasattr(node, "instead") else (
+                self.generic_visit(node)
+            )  # fmt: skip
+
+    return Replace().visit(tree)
+
+
+def _substitutes(
+    node: ast.AST, known: list[str], rng: random.Random
+) -> Iterator[tuple[str, Callable]]:
+    def setting(**values):
+        return lambda target: [setattr(target, name, x) for name, x in values.items()]
+
+    match node:
+        case ast.BinOp(left, operator, right):
+            if isinstance(operator, ast.Add | ast.Sub):
+                other = ast.Sub() if isinstance(operator, ast.Add) else ast.Add()
+                yield "sign", setting(op=other)
+                kept = rng.choice((left, right))
+                yield "missing contribution", setting(instead=kept)
+            else:
+                other = ast.Div() if isinstance(operator, ast.Mult) else ast.Mult()
+                yield "operation", setting(op=other)
+                yield "missing factor", setting(instead=left)
+        case ast.UnaryOp(ast.USub(), operand):
+            yield "sign", setting(instead=operand)
+        case ast.Name(name, ast.Load()) if name in known:
+            others = [x for x in known if x != name]
+            yield "operand", setting(id=rng.choice(others))
+            yield "sign", setting(instead=ast.UnaryOp(ast.USub(), ast.Name(name)))
+        case ast.Constant(float(number)):
+            yield (
+                "constant",
+                setting(value=rng.choice((number + 1.0, number - 0.5, 1.001 * number))),
+            )
+        case ast.Call(ast.Name(name), _) if name in OTHERS:
+            yield "function", setting(func=ast.Name(OTHERS[name]))
+        case ast.IfExp(_, body, orelse):
+            yield "condition", setting(body=orelse, orelse=body)
+        case ast.List(items) if len(items) > 1:
+            a, b = rng.sample(range(len(items)), 2)
+            order = list(items)
+            order[a], order[b] = order[b], order[a]
+            yield "swapped entries", setting(elts=order)
+        case ast.Subscript(ast.Name("gradient"), ast.Constant(int(index))):
+            yield "swapped entries", setting(slice=ast.Constant(index - 1 if index else index + 1))
+
+
+# --- what they change ----------------------------------------------------------------------------
+
+REGIONS = ((-2.0, 2.0), (0.1, 2.0), (-0.9, 0.9), (1.0, 20.0), (-8.0, 8.0), (-40.0, 40.0))
+"""Where results are compared; points beyond those of `verify_source` are among them."""
+
+
+def random_points(text: Text, count: int = 60) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    arity = text.source.count("inputs[")
+    return np.array([rng.uniform(*REGIONS[k % len(REGIONS)], arity) for k in range(count)])
+
+
+def differ(a: np.ndarray, b: np.ndarray) -> bool:
+    """Do results differ by more than rounding, wherever the right ones are finite?"""
+    finite = np.isfinite(a)
+    far = abs(a - b) > 1e-7 * np.maximum(1.0, abs(a))
+    return bool((finite & (far | ~np.isfinite(b))).any())
+
+
+def is_refuted(text: Text) -> bool:
+    try:
+        return not verify_source(text.source).ok
+    except ExpressionError:
+        return True
+
+
+def a_name_is_wrong(right: Text, changed: Text, points: np.ndarray) -> bool:
+    """Is an adjoint of the text another number, if only where nothing reads it?"""
+    pairs = zip(right.adjoints(points), changed.adjoints(points), strict=True)
+    return any(
+        differ(np.array(list(a.values())), np.array([b[name] for name in a])) for a, b in pairs
+    )
+
+
+@dataclass
+class Score:
+    """What became of the faults."""
+
+    refuted: Counter
+    harmless: int = 0
+    missed: list[str] | None = None
+    false_alarms: list[str] | None = None
+
+    def __post_init__(self) -> None:
+        self.missed, self.false_alarms = [], []
+
+
+def try_faults(count: int, seed: int) -> Score:
+    """Draw that many faults over all functions, each function as often as any."""
+    rng = random.Random(seed)
+    score = Score(Counter())
+    for place, name in enumerate(FUNCTIONS):
+        text = text_of(name)
+        points = random_points(text)
+        right = text.results(points)
+        share = count // len(FUNCTIONS) + (place < count % len(FUNCTIONS))
+        every = list(faults(text, rng))
+        # Faults of each kind as often as of any other, as far as there are some.
+        rng.shuffle(every)
+        seen: Counter = Counter()
+        order = []
+        for kind, changed in every:
+            order.append((seen[kind], kind, changed))
+            seen[kind] += 1
+        order.sort(key=lambda item: item[0])
+        for _, kind, changed in order[:share]:
+            try:
+                wrong = differ(right, changed.results(points))
+            except NameError:  # it reads what is not there yet
+                wrong = True
+            refuted = is_refuted(changed)
+            new = next(line for line in changed.lines if line not in text.lines)
+            if wrong and refuted:
+                score.refuted[kind] += 1
+            elif wrong:
+                score.missed.append(f"{name}: {kind}: {new}")
+            elif refuted and not a_name_is_wrong(text, changed, points):
+                score.false_alarms.append(f"{name}: {kind}: {new}")
+            else:
+                score.harmless += 1
+    return score
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_text_as_emitted_is_right(name):
+    report = verify_source(text_of(name).source)
+    assert report.ok
+    assert {check.verdict for check in report.statements} <= {"proved", "confirmed"}
+
+
+def test_faults_in_the_reverse_sweep_are_refuted():
+    score = try_faults(42, seed=1)
+    assert score.missed == []
+    assert score.false_alarms == []
+    assert score.refuted.total() > 30
+
+
+def test_each_entry_of_a_long_gradient_is_filled_once():
+    text = text_of("long").source
+    assert "gradient[0] = " in text
+    assert is_refuted(Text("", text.replace("gradient[0] = ", "gradient[1] = ", 1)))
+    assert is_refuted(Text("", text.replace("gradient[0] = ", "", 1)))
+    assert is_refuted(Text("", text.replace("empty(18)", "empty(19)")))
+
+
+@pytest.mark.parametrize(
+    ("function", "right", "wrong"),
+    [
+        (lambda x: gdc.where(x > 30, x * x, x), "2.0 * x", "3.0 * x"),
+        (lambda x: gdc.where(x < -1e3, gdc.sin(x), x), "cos(x)", "sin(x)"),
+        (lambda x: gdc.where(abs(x) < 1e-3, x * x, x), "2.0 * x", "3.0 * x"),
+        (lambda x, y: gdc.where((x > 1.9) & (y < -1.9), x * x * y, x), "2.0 * x", "3.0 * x"),
+        (lambda x: gdc.relu(x - 50) * x, "v1 > 0.0", "v1 > 1.0"),
+        (lambda x: gdc.maximum(gdc.exp(x), 1e9), "v1 > 1000000000.0", "v1 > 0.0"),
+    ],
+)
+def test_a_fault_in_a_branch_that_is_seldom_taken_is_refuted(function, right, wrong):
+    source = gdc.compile(function, cache=False).source
+    first, sweep, second = source.partition(REVERSE)
+    assert right in second
+    assert not is_refuted(Text("", source))
+    assert is_refuted(Text("", first + sweep + second.replace(right, wrong)))
+
+
+@pytest.mark.slow
+def test_hundreds_of_faults_are_refuted():
+    score = try_faults(420, seed=2)
+    print(f"refuted {score.refuted.total()} of {420 - score.harmless}: {dict(score.refuted)}")
+    assert score.missed == []
+    assert score.false_alarms == []
+    assert score.refuted.total() >= 300
+    assert set(score.refuted) == {
+        "sign", "operand", "missing contribution", "missing factor", "operation", "constant",
+        "function", "condition", "swapped entries",
+    }  # fmt: skip
+
+
+# --- at scale ------------------------------------------------------------------------------------
+
+
+def large(statements: int) -> Text:
+    """A program of about so many statements."""
+    rng = random.Random(1)
+    inputs = [Value(0.3 * k - 1.0, f"x{k}") for k in range(10)]
+    pool = list(inputs)
+    while len(pool) < statements:
+        a, b = rng.choice(pool[-60:]), rng.choice(pool[-60:])
+        pool.append(
+            rng.choice(
+                (
+                    lambda a=a, b=b: a + 0.5 * b,
+                    lambda a=a, b=b: gdc.tanh(a) * b,
+                    lambda a=a, b=b: gdc.sin(a) - b,
+                    lambda a=a, b=b: a / (1.5 + b * b),
+                    lambda a=a, b=b: gdc.sigmoid(a) + gdc.softplus(b),
+                )
+            )()
+        )
+    total = sum(pool[::20])  # so that adjoints everywhere matter
+    return Text("large", gdc.compile(total, inputs=inputs, cache=False).source)
+
+
+def branching(statements: int) -> Text:
+    """A program of about so many statements that choose, with zero adjoints where they did not."""
+    rng = random.Random(3)
+    inputs = [Value(0.3 * k - 1.0, f"x{k}") for k in range(10)]
+    pool = list(inputs)
+    while len(pool) < statements:
+        a, b = rng.choice(pool[-60:]), rng.choice(pool[-60:])
+        pool.append(
+            rng.choice(
+                (
+                    lambda a=a, b=b: gdc.relu(a - b) + 0.5 * b,
+                    lambda a=a, b=b: gdc.maximum(a, b) * 0.7,
+                    lambda a=a, b=b: gdc.where(a > b, gdc.sin(a), b),
+                    lambda a=a, b=b: abs(a) - b,
+                    lambda a=a, b=b: gdc.leaky_relu(a) + 0.3 * b,
+                    lambda a=a, b=b: gdc.tanh(a) * b,
+                )
+            )()
+        )
+    return Text("branching", gdc.compile(sum(pool[::20]), inputs=inputs, cache=False).source)
+
+
+def refutes_one_fault(text: Text, rng: random.Random) -> bool:
+    points = random_points(text, 12)
+    right = text.results(points)
+    lines = [k for k in range(text.first, len(text.lines) - 1) if " + " in text.lines[k]]
+    while True:
+        k = rng.choice(lines)
+        lines_changed = list(text.lines)
+        lines_changed[k] = text.lines[k].split("  #")[0].replace(" + ", " - ", 1)
+        changed = Text(text.name, "\n".join(lines_changed) + "\n")
+        if differ(right, changed.results(points)):
+            return is_refuted(changed)
+
+
+def test_a_fault_in_a_program_of_hundreds_of_statements_is_found():
+    text = large(400)
+    assert verify_source(text.source).ok
+    assert refutes_one_fault(text, random.Random(0))
+
+
+@pytest.mark.parametrize(
+    ("statements", "count"), [(260, 3), pytest.param(400, 30, marks=pytest.mark.slow)]
+)
+def test_faults_in_branches_of_a_long_program_are_refuted(statements, count):
+    text = branching(statements)
+    assert verify_source(text.source).ok
+    points = random_points(text)
+    right = text.results(points)
+    rng = random.Random(5)
+    drawn = list(faults(text, rng))
+    rng.shuffle(drawn)
+    tried = 0
+    for kind, changed in drawn:
+        # A name of the forward sweep in another's place may be equal to it wherever one looks.
+        if kind in ("condition", "constant", "function", "missing contribution", "sign"):
+            if differ(right, changed.results(points)):
+                tried += 1
+                new = next(line for line in changed.lines if line not in text.lines)
+                assert is_refuted(changed), f"{kind}: {new}"
+            if tried == count:
+                return
+    raise AssertionError("too few faults")
+
+
+@pytest.mark.slow
+def test_ten_thousand_statements_are_verified_in_a_minute():
+    text = large(7_000)
+    assert len(text.lines) > 10_000
+    start = time.perf_counter()
+    report = verify_source(text.source)
+    assert time.perf_counter() - start < 60.0
+    assert report.ok
+    assert len(report) == 10
+    assert len(report.statements) > 4_000
+    assert refutes_one_fault(text, random.Random(0))
