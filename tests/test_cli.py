@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gradcompile.cli import main
-from gradcompile.demos import neuron
+from gradcompile.demos import neuron, telling
 
 NEURON = "tanh(x1*w1 + x2*w2 + b)"
 AT_NEURON = "x1=2, x2=0, w1=-3, w2=1, b=6.8813735870195432"
@@ -177,8 +177,8 @@ def test_verify_exits_with_1_if_a_derivative_is_refuted(command, monkeypatch):
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(neuron, "ROUNDS", 1)
-    monkeypatch.setattr(neuron, "ROUND_SECONDS", 1e-5)
+    monkeypatch.setattr(telling, "ROUNDS", 1)
+    monkeypatch.setattr(telling, "ROUND_SECONDS", 1e-5)
 
 
 @pytest.mark.usefixtures("quick")
@@ -215,7 +215,7 @@ def test_demo_without_a_writable_directory(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "cwd", lambda: tmp_path / "missing")
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     o, _ = neuron.eager_neuron(**neuron.NEURON)
-    saved = neuron._save(o, None, "neuron.svg")
+    saved = telling.save_drawing(o, None, "neuron.svg")
     assert saved.parent.parent == tmp_path
     assert saved.is_file()
 
@@ -321,7 +321,7 @@ def test_help_says_what_an_expression_is(capsys):
 
 
 def run(arguments, **options):
-    root = str(Path(neuron.__file__).parents[1])
+    root = str(Path(telling.__file__).parents[2])
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     return subprocess.run(
         [sys.executable, "-m", "gradcompile", *arguments],

@@ -315,7 +315,7 @@ def f(inputs):
         results[i] = tanh(sin(inputs[i])) + {number}
     return results
 '''
-dispatcher = jit(cache.load(text, "f").f, loops=True)
+dispatcher = jit(files.load(text, "f").f, loops=True)
 print(dispatcher(np.array([0.5]))[0] - {number})
 count = lambda counter: sum(counter.values())
 stats = dispatcher.stats

@@ -8,7 +8,8 @@ import pytest
 import gradcompile as gdc
 from gradcompile import nn
 from gradcompile.cli import main
-from gradcompile.demos import neuron, plot, two_moons
+from gradcompile.demos import moons as moons_demo
+from gradcompile.demos import plot, telling, two_moons
 from gradcompile.demos.two_moons import Training
 from gradcompile.graph.value import topological
 from gradcompile.show.terminal import console
@@ -137,8 +138,8 @@ def test_what_cannot_be_saved_is_told_before_the_work(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("training")
 def test_demo_moons(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(neuron, "ROUNDS", 1)
-    monkeypatch.setattr(neuron, "ROUND_SECONDS", 1e-5)
+    monkeypatch.setattr(telling, "ROUNDS", 1)
+    monkeypatch.setattr(telling, "ROUND_SECONDS", 1e-5)
     code = main(["demo", "moons"])
     out, err = capsys.readouterr()
     assert (code, err) == (0, "")
@@ -163,7 +164,7 @@ def test_demo_moons(capsys, tmp_path, monkeypatch):
 
 def test_the_demo_without_matplotlib_says_what_is_left_out(capsys, moons, monkeypatch):
     monkeypatch.setattr(plot, "available", lambda: False)
-    neuron._plot(console(), Training([], []), *moons, None)
+    moons_demo._plot(console(), Training([], []), *moons, None)
     out, _ = capsys.readouterr()
     assert out == (
         "No picture of the decision boundary, as a plot needs matplotlib: pip install \n"

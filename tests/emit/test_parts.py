@@ -169,7 +169,7 @@ dispatcher.compiler.compile_extra = counted
 
 f = gdc.compile(lambda x, y: gdc.tanh(x * y) + gdc.exp(x) * y, name="f", cache=False)
 source = emit(f.value_and_grad.program, "f", limit=2)
-run = jit(cache.load(source, "f").f)
+run = jit(files.load(source, "f").f)
 value, gradient = run(np.array([0.5, 2.0]))
 print(json.dumps([value, *gradient, [name for name in compiled if name.startswith("f")]]))
 """
