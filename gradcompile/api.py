@@ -1,15 +1,16 @@
 """The public functions: `compile`, `draw` and `check_grad`."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gradcompile import compiler
 from gradcompile.batch.threads import cores
+from gradcompile.compiler.arguments import Arguments
 from gradcompile.compiler.function import CompiledFunction
 from gradcompile.compiler.options import Options, Wrt
 from gradcompile.graph import value as values
-from gradcompile.graph.trace import Inputs, trace_graph
+from gradcompile.graph.trace import Inputs, Traced, trace_graph
 from gradcompile.graph.value import Value
 from gradcompile.support.names import identifier
 
@@ -94,10 +95,11 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
     names = (batched,) if isinstance(batched, str) else tuple(batched)
     threads = _threads(parallel, names)
     options = Options(wrt, cache, check_domain, roll, strict, progress, names, reduce, threads)
-    compiled = _batched_function(options) if names else CompiledFunction
+    if names:
+        _require_batchable(options)
     if isinstance(target, Value):
         label = identifier(name or target.label) or "f"
-        return compiled(None, trace_graph(target, inputs, label), label, options)
+        return _compiled(None, trace_graph(target, inputs, label), label, options)
     if not callable(target):
         given = type(target).__name__
         raise TypeError(f"compile: expected a function or a Value, got {given} {target!r:.60}")
@@ -105,7 +107,7 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
         raise TypeError("compile: inputs= is for a Value; a function has its own arguments")
     given = name or str(getattr(target, "__name__", type(target).__name__))
     label = "f" if given == "<lambda>" else identifier(given) or "f"
-    return compiled(target, None, label, options)
+    return _compiled(target, None, label, options)
 
 
 def _threads(parallel: Any, batched: Sequence[str]) -> int:
@@ -116,16 +118,24 @@ def _threads(parallel: Any, batched: Sequence[str]) -> int:
     return cores() if parallel is True else max(1, int(parallel))
 
 
-def _batched_function(options: Options) -> "type[CompiledFunction]":
+def _require_batchable(options: Options) -> None:
     if options.reduce not in ("mean", "sum", None):
         raise ValueError(f'reduce: expected "mean", "sum" or None, got {options.reduce!r:.60}')
     if options.roll is False:
         raise ValueError("batched: the rows are a loop, so roll=False is not possible")
     if options.check_domain:
         raise ValueError("batched: check_domain=True is for a function without batched arguments")
-    from gradcompile.batch.arguments import BatchedFunction  # the passes load with it
 
-    return BatchedFunction
+
+def _compiled(
+    function: Callable[..., Any] | None, graph: Traced | None, name: str, options: Options
+) -> CompiledFunction:
+    if not options.batched:
+        return CompiledFunction(Arguments(function, graph, name, options))
+    from gradcompile.batch.arguments import BatchedArguments  # loads on first use
+    from gradcompile.batch.kernel import BatchKernel
+
+    return CompiledFunction(BatchedArguments(function, graph, name, options), BatchKernel)
 
 
 def draw(target: Any, **options: Any) -> "Picture":

@@ -149,10 +149,11 @@ def check_grad(
         raise TypeError(f"check_grad: {f.name} is batched; check the function of one row")
     _, gradient = f.value_and_grad(*args, **kwargs)
     given = np.array(flatten(gradient)[0], dtype=np.float64)
-    leaves, traced = f._trace(args, kwargs)
+    leaves, traced, _ = f.arguments.read(args, kwargs)
     at, build = np.array(leaves, np.float64), f.value._build(traced)
-    names = [build.program.inputs[slot].name for slot in build.slots]
-    method, slopes, errors = numerical_slopes(build.program, at, np.array(build.slots, int))
+    slots = build.request.slots
+    names = [build.program.inputs[slot].name for slot in slots]
+    method, slopes, errors = numerical_slopes(build.program, at, np.array(slots, int))
     # Rounding is no fault of the gradient either.
     rounding = rounding_errors(f.value_and_grad._build(traced).program, at)[1:]
     errors = errors + np.where(np.isfinite(given), rounding, 0.0)

@@ -22,9 +22,9 @@ def python_kernels(monkeypatch):
     """Kernels run their emitted text under CPython: numba would take long for so many."""
 
     def run(build):
-        return np.errstate(all="ignore")(build.function)
+        return np.errstate(all="ignore")(build.target.function)
 
-    monkeypatch.setattr(Build, "dispatcher", property(run))
+    monkeypatch.setattr(Build, "run", property(run))
 
 
 @contextmanager

@@ -1,7 +1,10 @@
 """Functions of one row of data, compiled for any number of rows.
 
 arguments.py  the arguments of a batched function: which hold rows, and the trace of one row
-build.py      one kernel of a batched function, from its program to its machine code
+kernel.py     one derived function of any number of rows
+strategy.py   how its text is made: loops over the rows
+calls.py      calls of machine code with rows
+results.py    totals over the rows, and what there is for each row
 rows.py       the rows of data that a batched argument is made of
 threads.py    rows spread over threads
 """

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -68,7 +68,7 @@ def rows_of(argument: Any) -> BatchedRows:
     return BatchedRows(structure, (matrix,), (array.shape,))
 
 
-@cache
+@lru_cache
 def _row(shape: tuple[int, ...]) -> Structure:
     return Structure("array", shape)
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
 Result = TypeVar("Result")
+
+MAX_POOLS = 8
+"""Numbers of threads, each with a pool of its own; the threads of one that is dropped end."""
 
 
 def cores() -> int:
@@ -19,7 +22,7 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-@cache
+@lru_cache(MAX_POOLS)
 def _pool(threads: int) -> "ThreadPoolExecutor":
     from concurrent.futures import ThreadPoolExecutor  # loads on first use
 

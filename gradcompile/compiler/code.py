@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import json
 from dataclasses import dataclass, field
-from functools import cache as once
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,10 @@ import numpy as np
 from gradcompile.ir.packed import Lowered
 from gradcompile.support import files
 from gradcompile.support.arrays import AnyArray, IntArray
+from gradcompile.support.recent import Recent
+
+MAX_KEPT_CODES = 128
+"""Structures whose text is kept in memory, with the integers of its tables."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +33,14 @@ class EmittedCode:
         order: for each number of the data that it takes, which captured constant it is.
         tables: the integers of its tables.
         rolled: what was rolled; None if nothing was.
+        rules: what the passes did to the program, one line a rule.
     """
 
     source: str
     order: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
     tables: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
     rolled: dict[str, int] | None = None
+    rules: tuple[str, ...] = ()
 
     def arguments(self, captured: AnyArray) -> tuple[AnyArray, ...]:
         """What the emitted function takes after the inputs."""
@@ -58,36 +64,36 @@ def key(lowered: Lowered, settings: str) -> str:
     return digest.hexdigest()[:32]
 
 
-@once
+@cache
 def _compiler() -> str:
     """A digest of the compiler itself: other code may come from another version."""
+    return digest_of(files.PACKAGE)
+
+
+def digest_of(package: Path) -> str:
+    """A digest of all sources in a folder, and of their names."""
     digest = hashlib.sha256()
-    for path in sorted(files.PACKAGE.rglob("*.py")):
-        digest.update(path.read_bytes())
+    for path in sorted(package.rglob("*.py")):
+        text = path.read_bytes()
+        digest.update(f"{path.relative_to(package).as_posix()} {len(text)}\n".encode() + text)
     return digest.hexdigest()
 
 
-_known: dict[str, EmittedCode] = {}
+_known: Recent[str, EmittedCode] = Recent(MAX_KEPT_CODES)
 
 
-def load(key: str, name: str, use_cache: bool) -> EmittedCode | None:
+def load(key: str, name: str) -> EmittedCode | None:
     """The code that is known for a structure; None if there is none."""
-    if not use_cache:
-        return None
-    if key not in _known:
-        path = _path(key, name)
-        code = None if path is None else _read(path)
-        if code is None:
-            return None
-        _known[key] = code
-    return _known[key]
+    known = _known.get(key)
+    if known is not None:
+        return known
+    path = _path(key, name)
+    code = None if path is None else _read(path)
+    return None if code is None else _known.put(key, code)
 
 
-def save(key: str, name: str, code: EmittedCode, use_cache: bool) -> None:
-    """Keep the code of a structure."""
-    if not use_cache:
-        return
-    _known[key] = code
+def save(key: str, name: str, code: EmittedCode) -> EmittedCode:
+    """Keep the code of a structure; what is kept, if another thread was faster."""
     path = _path(key, name)
     if path is not None:
         content = json.dumps(
@@ -96,9 +102,11 @@ def save(key: str, name: str, code: EmittedCode, use_cache: bool) -> None:
                 "order": _packed(code.order),
                 "tables": _packed(code.tables),
                 "rolled": code.rolled,
+                "rules": code.rules,
             }
         ).encode()
         files.write(path, _checksum(path, content) + content)
+    return _known.put(key, code)
 
 
 def _path(key: str, name: str) -> Path | None:
@@ -116,7 +124,11 @@ def _read(path: Path) -> EmittedCode | None:
         return None
     entry = json.loads(content)
     return EmittedCode(
-        entry["source"], _unpacked(entry["order"]), _unpacked(entry["tables"]), entry["rolled"]
+        entry["source"],
+        _unpacked(entry["order"]),
+        _unpacked(entry["tables"]),
+        entry["rolled"],
+        tuple(entry["rules"]),
     )
 
 

@@ -1,17 +1,15 @@
-"""The pipeline end to end: `compile` and `CompiledFunction`."""
+"""`CompiledFunction`, the face of it all: what a user calls, looks at and has checked."""
 
 import functools
 import html
-import inspect
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from gradcompile.compiler.arguments import Arguments
 from gradcompile.compiler.kernel import Kernel
-from gradcompile.compiler.options import GRAD, VALUE, VALUE_AND_GRAD, Mode, Options, Wrt
-from gradcompile.graph.nested import Structure, flatten
-from gradcompile.graph.trace import Traced, trace_function
-from gradcompile.graph.value import TraceError, Value
+from gradcompile.compiler.options import GRAD, VALUE, VALUE_AND_GRAD
+from gradcompile.graph.value import TraceError
 from gradcompile.ir.program import Program
 from gradcompile.show.html import highlighted
 
@@ -28,7 +26,8 @@ class CompiledFunction:
 
     Calling it gives the value. `value`, `grad` and `value_and_grad` are kernels: they take the
     same arguments, and each shows its `.source`, `.program`, `.dispatcher`, `.llvm()`, `.asm()`
-    and `.flat(x)`. Gradients are namedtuples in the structure of the arguments.
+    and `.flat(x)`. Gradients are namedtuples in the structure of the arguments. A batched function
+    is called with any number of rows; see `compile(batched=...)`.
 
     Example:
         >>> import gradcompile as gdc
@@ -38,27 +37,17 @@ class CompiledFunction:
         (0.707106781187, [1.0, 0.0])
     """
 
-    def __init__(
-        self,
-        function: Callable[..., Any] | None,
-        graph: Traced | None,
-        name: str,
-        options: "Options",
-    ) -> None:
-        self.name = name
-        self.options = options
-        self._function = function
-        self._graph = graph
-        self._signature = _signature(function, graph)
-        self._traces: dict[tuple[tuple[str, Structure], ...], Traced] = {}
-        self._newest = graph
-        self.wrt = _wrt_names(options.wrt, list(self._signature.parameters))
-        self.value = self._kernel(VALUE)
-        self.grad = self._kernel(GRAD)
-        self.value_and_grad = self._kernel(VALUE_AND_GRAD)
-        if function is not None:
-            functools.update_wrapper(self, function, updated=())
-        self.__name__ = name
+    def __init__(self, arguments: Arguments, kernel: type[Kernel] = Kernel) -> None:
+        self.arguments = arguments
+        self.name = arguments.name
+        self.options = arguments.options
+        self.wrt = arguments.wrt
+        self.value = kernel(arguments, VALUE)
+        self.grad = kernel(arguments, GRAD)
+        self.value_and_grad = kernel(arguments, VALUE_AND_GRAD)
+        if arguments.function is not None:
+            functools.update_wrapper(self, arguments.function, updated=())
+        self.__name__ = self.name
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The value."""
@@ -110,12 +99,13 @@ class CompiledFunction:
             return bar
 
         build = self.value_and_grad._build()
-        names = [build.program.inputs[slot].name for slot in build.slots]
-        source = build.straight_source if build.has_loops else build.source
-        report = verify_source(source, names, build.slots, progress)
-        if build.has_loops:
-            report = report.refute({place - 1 for place in build.differing()}, UNLIKE)
-        return report
+        slots, loops = build.request.slots, build.strategy.loops
+        names = [build.program.inputs[slot].name for slot in slots]
+        report = verify_source(
+            build.straight_source if loops else build.source, names, slots, progress
+        )
+        # The value comes before the derivatives.
+        return report.refute({k - 1 for k in build.differing()}, UNLIKE) if loops else report
 
     def report(self) -> "BuildReport":
         """Where the compile time of `value_and_grad` went, what was rolled, which rules fired.
@@ -129,7 +119,7 @@ class CompiledFunction:
         return self.value_and_grad._build().report()
 
     def __repr__(self) -> str:
-        return f"<CompiledFunction {self.name}{self._signature}>"
+        return f"<CompiledFunction {self.name}{self.arguments.signature}>"
 
     def _repr_html_(self) -> str:
         try:
@@ -137,111 +127,3 @@ class CompiledFunction:
         except (TraceError, TypeError, ValueError):
             return f"<code>{html.escape(repr(self))}</code>"
         return highlighted(source)
-
-    # --- what the kernels ask ----------------------------------------------------------------
-
-    def _kernel(self, mode: Mode) -> Kernel:
-        return Kernel(self, mode)
-
-    def _trace(
-        self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> tuple[list[float], Traced | None]:
-        """The flat arguments, and the program for their structure; None if they are Values."""
-        bound = self._bind(args, kwargs)
-        leaves: list[Any] = []
-        structures: dict[str, Structure] = {}
-        for name, argument in bound.arguments.items():
-            found, structures[name] = self._flatten(name, argument)
-            leaves.extend(found)
-        if any(isinstance(leaf, Value) for leaf in leaves):
-            return [], None
-        if self._graph is not None:
-            for name, expected in self._graph.arguments.items():
-                self._require(name, expected, structures[name])
-            return leaves, self._graph
-        key = tuple(structures.items())
-        if key not in self._traces:
-            assert self._function is not None
-            self._newest = self._traces[key] = trace_function(
-                self._function, self.name, bound, structures, self.options.check_domain
-            )
-        return leaves, self._traces[key]
-
-    def _bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> inspect.BoundArguments:
-        try:
-            bound = self._signature.bind(*args, **kwargs)
-        except TypeError as error:
-            given = f"{len(args)} positional" + (f" and {sorted(kwargs)}" if kwargs else "")
-            raise TypeError(f"{self.name}{self._signature}: {error} (given: {given})") from None
-        bound.apply_defaults()
-        return bound
-
-    def _flatten(self, name: str, argument: Any) -> tuple[list[Any], Structure]:
-        try:
-            return flatten(argument, self._is_leaf)
-        except TypeError as error:
-            raise TypeError(f"{self.name}: argument {name!r}: {error}") from None
-        except RecursionError:
-            raise ValueError(f"{self.name}: argument {name!r} is nested too deeply") from None
-
-    def _is_leaf(self, node: Any) -> bool:
-        """Is it something in an argument that is taken for a number, though it is none?"""
-        return isinstance(node, Value)
-
-    def _leaves(self, name: str, argument: Any, expected: Structure) -> list[float]:
-        leaves, structure = self._flatten(name, argument)
-        self._require(name, expected, structure)
-        return leaves
-
-    def _require(self, name: str, expected: Structure, given: Structure) -> None:
-        if given != expected:
-            raise ValueError(f"{self.name}: argument {name!r}: expected {expected}, got {given}")
-
-    def _latest(self) -> Traced:
-        """The program to show when no arguments are given."""
-        if self._newest is None:
-            try:
-                self._trace(*self._numbers())
-            except Exception as error:
-                raise TraceError(
-                    f"{self.name} has not been called yet, so the shapes of its arguments are not "
-                    f"known, and it does not work on plain numbers ({error}); call it once first"
-                ) from error
-        assert self._newest is not None
-        return self._newest
-
-    def _numbers(self) -> tuple[tuple[float, ...], dict[str, float]]:
-        """A call with a number for each argument."""
-        parameters = self._signature.parameters.values()
-        keywords = [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
-        return (1.0,) * (len(self._signature.parameters) - len(keywords)), dict.fromkeys(
-            keywords, 1.0
-        )
-
-    def _on_values(self, mode: Mode, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """Called on Values, the function builds a graph: so compiled functions compose."""
-        if self._function is None or mode is not VALUE:
-            raise TypeError(f"{self.name}.{mode.name}: expected numbers, got Values")
-        return self._function(*args, **kwargs)
-
-
-def _signature(function: Callable[..., Any] | None, graph: Traced | None) -> inspect.Signature:
-    if function is not None:
-        return inspect.signature(function)
-    assert graph is not None
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    return inspect.Signature([inspect.Parameter(name, kind) for name in graph.arguments])
-
-
-def _wrt_names(wrt: Wrt, names: list[str]) -> tuple[str, ...]:
-    if wrt is None:
-        return tuple(names)
-    if not isinstance(wrt, str | Sequence):
-        raise TypeError(
-            f"wrt: expected the names of arguments, got {type(wrt).__name__} {wrt!r:.60}"
-        )
-    chosen = [wrt] if isinstance(wrt, str) else list(wrt)
-    for name in chosen:
-        if name not in names:
-            raise ValueError(f"wrt: {name!r} is not an argument; the arguments are {names}")
-    return tuple(name for name in names if name in chosen)

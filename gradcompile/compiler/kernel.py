@@ -7,19 +7,21 @@ through in every call: the build that they led to takes the next ones as well.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gradcompile.compiler.arguments import Arguments
 from gradcompile.compiler.fast_path import PLAIN
-from gradcompile.compiler.options import Mode
+from gradcompile.compiler.options import VALUE, Mode
 from gradcompile.graph.trace import Traced
 from gradcompile.ir.program import Program
 from gradcompile.support.arrays import FloatArray
 
 if TYPE_CHECKING:
-    from gradcompile.compiler.build import Build, FastCall, FastFlat
-    from gradcompile.compiler.function import CompiledFunction
+    from gradcompile.compiler.build import Build
+    from gradcompile.compiler.calls import FastCall, FastFlat
 
 NONE = (None, None)
 """No build, and no fast way to call it."""
@@ -33,8 +35,8 @@ class Kernel:
     call it assumes that every argument is a number.
     """
 
-    def __init__(self, owner: "CompiledFunction", mode: Mode) -> None:
-        self._owner = owner
+    def __init__(self, arguments: Arguments, mode: Mode) -> None:
+        self._arguments = arguments
         self._mode = mode
         self._builds: dict[Traced, Build] = {}
         self._fast: dict[tuple[type, ...], tuple[Build | None, FastCall]] = {}
@@ -49,35 +51,52 @@ class Kernel:
         return self._general_call(args, kwargs)
 
     def _general_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        leaves, traced = self._owner._trace(args, kwargs)
+        leaves, traced, rows = self._arguments.read(args, kwargs)
         if traced is None:
-            return self._owner._on_values(self._mode, args, kwargs)
+            return self._call_on_values(args, kwargs)
         build = self._build(traced)
-        if self._owner.options.check_domain:
-            return build.unpack(build.interpret(leaves))
-        result = build.unpack(build.run(np.array(leaves, np.float64)))
+        if self._arguments.options.check_domain:
+            from gradcompile.compiler.programs import interpreted
+
+            return build.unpack(interpreted(build.program, leaves))
+        result = build.unpack(build.run(np.array(leaves, np.float64), *rows))
         self._remember(build, args, kwargs)
         return result
+
+    def _call_on_values(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Call the user's function, which builds a graph: so compiled functions compose."""
+        function = self._arguments.function
+        if function is None or self._mode is not VALUE:
+            name = self._arguments.name
+            raise TypeError(f"{name}.{self._mode.name}: expected numbers, got Values")
+        return function(*args, **kwargs)
 
     def _remember(self, build: "Build", args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Let the build take the next arguments of these types, if they can be plain."""
         types = tuple(map(type, args))
         if kwargs or not PLAIN.issuperset(types) or self._fast.get(types, NONE)[0] is build:
             return
-        names = list(self._owner._signature.parameters)
+        names = list(self._arguments.signature.parameters)
         if len(names) == len(types):
-            self._fast[types] = build, build.fast_call(names, types)
+            call = build.calls.fast_call(build.run, build.unpack, names, types)
+            self._fast[types] = build, call
 
     def _build(self, traced: Traced | None = None) -> "Build":
-        traced = traced or self._owner._latest()
+        traced = traced or self._arguments.latest()
         if traced not in self._builds:
-            self._builds[traced] = self._new_build(traced)
+            self._builds.setdefault(traced, self._new_build(traced))
         return self._builds[traced]
 
     def _new_build(self, traced: Traced) -> "Build":
-        from gradcompile.compiler.build import Build  # the passes load when something is compiled
+        # The passes load when something is compiled.
+        from gradcompile.compiler.build import Build
+        from gradcompile.compiler.calls import PlainCalls
+        from gradcompile.compiler.request import Request
+        from gradcompile.compiler.strategies import choose
 
-        return Build(self._mode, traced, self._owner.wrt, self._owner.options)
+        arguments = self._arguments
+        request = Request(self._mode, traced, arguments.wrt, arguments.options)
+        return Build(request, partial(choose, request), PlainCalls(request))
 
     @property
     def source(self) -> str:
@@ -100,20 +119,27 @@ class Kernel:
 
         numpy's warnings about inf and nan are off: IEEE-754 says what comes out.
         """
-        build = self._build()
-        if not build.constants:
-            return np.errstate(all="ignore")(build.function)
-        return np.errstate(all="ignore")(lambda *given: build.function(*given, *build.constants))
+        target = self._build().target
+        function, constants = target.function, target.constants
+        if not constants:
+            return np.errstate(all="ignore")(function)
+        return np.errstate(all="ignore")(lambda *given: function(*given, *constants))
 
     def llvm(self) -> str:
         """The LLVM IR that numba made of the source."""
-        dispatcher = self._build().inspectable
+        dispatcher = self._compiled_anew()
         return str(dispatcher.inspect_llvm(dispatcher.signatures[0]))
 
     def asm(self) -> str:
         """The assembly code of this machine that LLVM made of it."""
-        dispatcher = self._build().inspectable
+        dispatcher = self._compiled_anew()
         return str(dispatcher.inspect_asm(dispatcher.signatures[0]))
+
+    def _compiled_anew(self) -> Any:
+        """The machine code with its LLVM IR: numba keeps none of what comes from a cache."""
+        from gradcompile.compiler.machine_code import compiled_anew
+
+        return compiled_anew(self._build().target)
 
     def flat(self, x: Any, /, **others: Any) -> Any:
         """The kernel on one flat vector, as `scipy.optimize` wants it.
@@ -132,43 +158,47 @@ class Kernel:
             ValueError: the vector has another length, or the kernel differentiates by rows.
             TypeError: an argument is missing.
         """
-        fast = self._fast_flat.get(self._owner._newest)
+        fast = self._fast_flat.get(self._arguments.newest)
         if fast is not None and (result := fast(x, others)) is not None:
             return result
         build = self._build()
         result = self._general_flat(build, x, others)
-        self._fast_flat[build.traced] = build.fast_flat
+        self._fast_flat[build.request.traced] = build.fast_flat
         return result
 
     def _general_flat(self, build: "Build", x: Any, others: dict[str, Any]) -> Any:
-        vector = self._vector(build, x)
-        if len(build.slots) != len(build.traced.lowered.names):
+        request = build.request
+        vector = vector_of(x, len(request.slots))
+        if len(request.slots) != len(request.traced.lowered.names):
             vector = self._with_others(build, vector, others)
         return build.run(vector)
 
-    def _vector(self, build: "Build", x: Any) -> "FloatArray":
-        vector = np.require(np.ascontiguousarray(x, dtype=np.float64), requirements="A")
-        if vector.shape != (len(build.slots),):
-            expected = (len(build.slots),)
-            raise ValueError(f"flat: expected a vector of shape {expected}, got {vector.shape}")
-        return vector
-
     def _with_others(
-        self, build: "Build", vector: "FloatArray", others: Mapping[str, Any]
-    ) -> "FloatArray":
-        batched = self._owner.options.batched
-        needed = [x for x in build.traced.arguments if x not in build.wrt and x not in batched]
+        self, build: "Build", vector: FloatArray, others: Mapping[str, Any]
+    ) -> FloatArray:
+        """The flat inputs: the vector, and the arguments that are not differentiated by."""
+        request, batched = build.request, self._arguments.options.batched
+        arguments = request.traced.arguments
+        needed = [x for x in arguments if x not in request.wrt and x not in batched]
         if sorted(others) != sorted(needed):
             raise TypeError(f"flat: expected the arguments {needed}, got {list(others)}")
-        inputs = np.empty(build.traced.lowered.given)
-        inputs[build.slots] = vector
+        inputs = np.empty(request.traced.lowered.given)
+        inputs[request.slots] = vector
         rest = np.ones(len(inputs), bool)
-        rest[build.slots] = False
+        rest[request.slots] = False
         leaves: list[float] = []
         for name in needed:
-            leaves.extend(self._owner._leaves(name, others[name], build.traced.arguments[name]))
+            leaves.extend(self._arguments.leaves(name, others[name], arguments[name]))
         inputs[rest] = leaves
         return inputs
 
     def __repr__(self) -> str:
-        return f"<kernel {self._owner.name}.{self._mode.name}>"
+        return f"<kernel {self._arguments.name}.{self._mode.name}>"
+
+
+def vector_of(x: Any, size: int) -> FloatArray:
+    """The vector of so many numbers that machine code takes."""
+    vector = np.require(np.ascontiguousarray(x, dtype=np.float64), requirements="A")
+    if vector.shape != (size,):
+        raise ValueError(f"flat: expected a vector of shape {(size,)}, got {vector.shape}")
+    return vector

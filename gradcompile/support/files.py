@@ -12,15 +12,22 @@ import stat
 import sys
 import tempfile
 import warnings
-from functools import cache
+import weakref
+from functools import lru_cache
 from pathlib import Path
+from threading import RLock
 from types import ModuleType
+
+from gradcompile.support.recent import Recent
 
 PACKAGE = Path(__file__).parent.parent
 """Where the compiler's own sources lie: what is in there is not the user's code."""
 
 VARIABLE = "GRADCOMPILE_CACHE_DIR"
 """The environment variable that moves the cache."""
+
+MAX_DIRECTORIES = 64
+"""Cache directories, one after another, of which it is remembered whether they can be used."""
 
 
 class CacheWarning(UserWarning):
@@ -38,7 +45,7 @@ def directory() -> Path | None:
         return None
 
 
-@cache
+@lru_cache(MAX_DIRECTORIES)
 def _usable(path: Path) -> Path | None:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -58,13 +65,13 @@ def _require_private(path: Path) -> None:
             raise PermissionError("others can write to it")
 
 
-_given_up: set[Path] = set()
+_given_up: Recent[Path, object] = Recent(MAX_DIRECTORIES)
 
 
 def give_up(path: Path, error: Exception) -> None:
     """Warn, once a directory, that the cache is not used."""
-    if path not in _given_up:
-        _given_up.add(path)
+    this_error = object()
+    if _given_up.put(path, this_error) is this_error:  # the first of this directory, in any thread
         warnings.warn(
             f"gradcompile works without its cache in {path} ({error}); "
             f"set {VARIABLE} to a directory of your own",
@@ -92,23 +99,31 @@ def write(path: Path, content: bytes) -> bool:
     return True
 
 
-def source_file(source: str, name: str, use_cache: bool = True) -> str:
-    """The file that holds `source`, for tracebacks, debuggers and `inspect.getsource`.
+def load(source: str, name: str, use_cache: bool = True) -> ModuleType:
+    """The emitted module, executed from its file; text that is loaded already is so but once.
 
-    Returns:
-        The path of a real file in the cache directory; without one, a name under which
-        `linecache` knows the text.
+    The module lives as long as one of its functions does, and so long its name can be imported.
     """
-    digest = hashlib.sha256(source.encode()).hexdigest()[:16]
     content = source.encode()
+    stem = f"{name}_{hashlib.sha256(content).hexdigest()[:16]}"
+    filename = _source_file(stem, content, use_cache)
+    if filename is None:
+        filename, label = f"<gradcompile {stem}>", f"gradcompile_{stem}"
+    else:
+        label = stem
+    module = ModuleType(f"gradcompile.emitted.{label}")
+    module.__file__ = filename
+    exec(compile(source, filename, "exec"), vars(module))  # our own emitted text
+    return _registered(module, source)
+
+
+def _source_file(stem: str, content: bytes, use_cache: bool) -> str | None:
+    """A real file that holds a text, in the cache directory; None without one."""
     folder = directory() if use_cache else None
-    if folder is not None:
-        path = folder / f"{name}_{digest}.py"
-        if _holds(path, content) or write(path, content):
-            return str(path)
-    filename = f"<gradcompile {name}_{digest}>"
-    linecache.cache[filename] = (len(content), None, source.splitlines(True), filename)
-    return filename
+    if folder is None:
+        return None
+    path = folder / f"{stem}.py"
+    return str(path) if _holds(path, content) or write(path, content) else None
 
 
 def _holds(path: Path, content: bytes) -> bool:
@@ -118,11 +133,37 @@ def _holds(path: Path, content: bytes) -> bool:
         return False
 
 
-def load(source: str, name: str, use_cache: bool = True) -> ModuleType:
-    """The emitted module, executed from its file; importable under its name, as numba needs it."""
-    filename = source_file(source, name, use_cache)
-    stem = Path(filename).stem.strip("<>").replace(" ", "_")
-    module = ModuleType(f"gradcompile.emitted.{stem}")
-    module.__file__ = filename
-    exec(compile(source, filename, "exec"), vars(module))  # our own emitted text
-    return sys.modules.setdefault(module.__name__, module)
+_loaded: "weakref.WeakValueDictionary[str, ModuleType]" = weakref.WeakValueDictionary()
+"""The emitted modules of which a function lives."""
+
+_registration = RLock()  # the collector may call `_forget` inside of `_registered`
+
+
+def _registered(module: ModuleType, source: str) -> ModuleType:
+    """The module of this name that is importable now: this one, if there was none."""
+    with _registration:
+        known = _loaded.get(module.__name__)
+        if known is not None:
+            return known
+        # So each of its functions holds the module, as the module holds them.
+        vars(module)["the module itself"] = module
+        # numba imports the module of a function to compile it and to load what it kept of it. But
+        # what is in `sys.modules` lives for good, so there is only something of the same name.
+        named = ModuleType(module.__name__)
+        named.__file__ = filename = str(module.__file__)
+        sys.modules[module.__name__] = named
+        if filename.startswith("<"):  # for tracebacks, debuggers and `inspect.getsource`
+            lines = source.splitlines(True)
+            linecache.cache[filename] = (len(source), None, lines, filename)
+        _loaded[module.__name__] = module
+        weakref.finalize(module, _forget, named).atexit = False
+        return module
+
+
+def _forget(named: ModuleType) -> None:
+    """Remove what stands for a module that is gone, unless it was loaded again."""
+    with _registration:
+        if sys.modules.get(named.__name__) is named:
+            del sys.modules[named.__name__]
+            if str(named.__file__).startswith("<"):
+                linecache.cache.pop(str(named.__file__), None)

@@ -18,7 +18,7 @@ import pytest
 
 import gradcompile as gdc
 from gradcompile import Value, blocks, jit
-from gradcompile.batch import build as batch_build
+from gradcompile.batch import calls
 from gradcompile.batch.threads import spread
 from gradcompile.blocks import columns
 from gradcompile.check import check_grad
@@ -67,7 +67,7 @@ def by_rows(function, arguments, batched, reduce, wrt=None):
     found = []
     for i in range(count):
         row = {k: row_of(x, i) if k in batched else x for k, x in arguments.items()}
-        leaves, traced = one._trace((), row)
+        leaves, traced, _ = one.arguments.read((), row)
         build = one.value_and_grad._build(traced)
         value, gradient = interpret(build.program, leaves)
         found.append((value, build.unpack((value, np.array(gradient)))[1]))
@@ -101,16 +101,16 @@ def assert_near(found, expected, tolerance=1e-12):
 
 def by_text(kernel, *args, **kwargs):
     """What a kernel's text gives under CPython, in watched arrays."""
-    leaves, matrices, traced = kernel._owner.read(args, kwargs)
+    leaves, traced, (matrices,) = kernel._arguments.read(args, kwargs)
     build = kernel._build(traced)
     names = {}
     exec(compile(build.source, "<batch>", "exec"), names)
     names["empty"] = garbage
     names["scratch"] = lambda *shape: garbage(shape)
     names["columns"] = lambda *given: columns(*given).view(Watched)
-    constants = [array.view(Watched) for array in build.constants]
+    constants = [array.view(Watched) for array in build.target.constants]
     with np.errstate(all="ignore"):
-        result = names[build.function_name](
+        result = names[build.request.function_name](
             np.array(leaves, np.float64).view(Watched), matrices, *constants
         )
     if isinstance(result, tuple):
@@ -422,7 +422,7 @@ def test_nothing_is_compiled_again_for_another_number_of_rows(monkeypatch):
         f.value_and_grad(**arguments)
         f.value_and_grad(**{**arguments, "x": np.asfortranarray(arguments["x"], np.float32)})
     assert f.value_and_grad.dispatcher.signatures == signatures
-    assert len(f._traces) == len(f.value_and_grad._builds) == len(signatures) == 1
+    assert len(f.arguments.traces) == len(f.value_and_grad._builds) == len(signatures) == 1
 
 
 def test_rows_of_nan():
@@ -506,7 +506,7 @@ def test_parameters_that_changed_length():
     assert by_text(f.value_and_grad, [1.0, 2.0], [3.0]) == (9.0, ([3.0, 3.0],))
     assert by_text(f.value_and_grad, [1.0, 2.0, 3.0], [3.0, 1.0]) == (24.0, ([4.0, 4.0, 4.0],))
     assert by_text(f.value_and_grad, [1.0, 2.0], [3.0]) == (9.0, ([3.0, 3.0],))
-    assert len(f._traces) == 2
+    assert len(f.arguments.traces) == 2
 
 
 def test_a_flat_vector():
@@ -524,9 +524,9 @@ def test_a_flat_vector_of_some_parameters():
         return (a * x + b[0] - b[1]) ** 2
 
     f = gdc.compile(line, batched="x", wrt="b", reduce="sum", cache=False, name="line")
-    f.value_and_grad._owner.read((2.0, [1.0, 3.0], [1.0, 2.0]), {})
+    f.value_and_grad._arguments.read((2.0, [1.0, 3.0], [1.0, 2.0]), {})
     build = f.value_and_grad._build()
-    build.run = lambda *given: build.function(*given, *build.constants)
+    build.run = lambda *given: build.target.function(*given, *build.target.constants)
     value, slopes = f.value_and_grad.flat([1.0, 3.0], a=2.0, x=np.array([1.0, 2.0]))
     assert value == 4.0
     assert slopes.tolist() == [4.0, -4.0]
@@ -561,9 +561,9 @@ def test_data_in_machine_code():
     arguments = PROGRAMS["data"][1](250)
     check(f.value_and_grad(**arguments), captured, arguments, ("x",), "sum", ["p", "x"])
     build = f.value_and_grad._build()
-    assert build.constants
+    assert build.target.constants
     at, rows = np.array([arguments["p"]]), (arguments["x"][:, None],)
-    value = build.machine(at, rows, *build.constants)[0]
+    value = build.machine(at, rows, *build.target.constants)[0]
     assert f.value_and_grad.dispatcher(at, rows)[0] == value
     assert f.value_and_grad.python(at, rows)[0] == pytest.approx(value, rel=1e-12)
 
@@ -708,7 +708,6 @@ def test_a_graph_of_lists_of_lists():
 
 def replace_source(build, source):
     build.code = replace(build.code, source=source)
-    build.source = source
 
 
 @pytest.mark.parametrize("reduce", REDUCTIONS)
@@ -717,7 +716,7 @@ def test_verify(reduce):
         lambda p, x, y: gdc.sin(p[0] * x - p[1]) * y,
         batched=("y", "x"), reduce=reduce, wrt=["p", "y"], cache=False, name="wave",
     )  # fmt: skip
-    f.value_and_grad._owner.read(([1.0, 2.0], [1.0], [2.0]), {})
+    f.value_and_grad._arguments.read(([1.0, 2.0], [1.0], [2.0]), {})
     report = f.verify()
     assert report.ok
     assert [derivative.verdict for derivative in report.derivatives] == ["proved"] * 3
@@ -749,7 +748,7 @@ def test_a_wrong_reduction_is_found(reduce, right, wrong, monkeypatch):
     f = gdc.compile(
         lambda p, x: gdc.tanh(p * x), batched="x", reduce=reduce, cache=False, name="product"
     )
-    f.value_and_grad._owner.read((1.0, [1.0]), {})
+    f.value_and_grad._arguments.read((1.0, [1.0]), {})
     build = f.value_and_grad._build()
     assert build.differing() == set()
     wrong = build.source.replace(right, wrong)
@@ -972,7 +971,7 @@ def test_names_given_twice_and_as_decorator():
 @pytest.mark.parametrize("threads", [1, 2, 3, 7])
 @pytest.mark.parametrize("reduce", REDUCTIONS)
 def test_rows_over_threads(reduce, threads, monkeypatch):
-    monkeypatch.setattr(batch_build, "LEAST", 10)
+    monkeypatch.setattr(calls, "MIN_ROWS_OF_A_THREAD", 10)
     options = {"batched": ("x", "y"), "reduce": reduce, "wrt": ("p", "x"), "name": "neuron"}
     arguments = neuron_arguments(100)
     expected, gradient = gdc.compile(neuron, **options).value_and_grad(**arguments)

@@ -12,7 +12,7 @@ import pytest
 
 import gradcompile as gdc
 from gradcompile import Value, jit
-from gradcompile.batch import build
+from gradcompile.batch import calls
 from gradcompile.compiler.fast_path import is_readable_array
 from gradcompile.compiler.kernel import Kernel
 from tests.batch.test_batch import BAD, KINDS, REDUCTIONS, X, Y
@@ -44,7 +44,7 @@ def outcome(call):
 
 def assert_same(kernel, *args):
     """These arguments and plain ones, in turns: by position as by name, flat as in general."""
-    names = list(kernel._owner._signature.parameters)
+    names = list(kernel._arguments.signature.parameters)
     for given in (args, (P, X, Y), args, (P, X, Y)):
         assert_same_once(kernel, dict(zip(names, given, strict=True)))
 
@@ -231,7 +231,7 @@ def test_a_dict_of_arrays_is_looked_through():
 
 
 def test_rows_over_threads(monkeypatch):
-    monkeypatch.setattr(build, "LEAST", 10)
+    monkeypatch.setattr(calls, "MIN_ROWS_OF_A_THREAD", 10)
     x, y = np.resize(X, (100, 2)), np.resize(Y, 100)
     f = compiled(parallel=3)
     for _ in range(2):
@@ -317,8 +317,8 @@ def test_a_vector_without_rows(only_fast):
 
 def test_bad_vectors_are_told_before_anything_is_compiled(monkeypatch):
     f, g = gdc.compile(product), compiled()
-    f._trace((np.ones((2, 2)), np.ones(2)), {})
-    g.read((P, X, Y), {})
+    f.arguments.read((np.ones((2, 2)), np.ones(2)), {})
+    g.arguments.read((P, X, Y), {})
     monkeypatch.setattr(jit, "jit", lambda *_, **__: pytest.fail("compiled"))
     with pytest.raises(ValueError, match=r"^flat: expected a vector of shape \(6,\), got \(5,\)$"):
         f.value_and_grad.flat(np.ones(5))

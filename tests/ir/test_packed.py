@@ -191,9 +191,9 @@ def test_known_code_is_found_without_instructions():
 
     first, second = build(1.0), build(2.0)
     assert first.source == second.source
-    assert "program" in vars(first._captured)
-    assert "program" not in vars(second._captured)
-    assert "program" not in vars(second.traced.lowered)
+    assert "program" in vars(first.strategy.lowered)
+    assert "program" not in vars(second.strategy.lowered)
+    assert "program" not in vars(second.request.traced.lowered)
 
 
 def test_a_batched_function_of_known_code_is_called_without_instructions(tmp_path, monkeypatch):
@@ -210,5 +210,5 @@ def test_a_batched_function_of_known_code_is_called_without_instructions(tmp_pat
         kernel.flat(model.flat, x=x, y=y)
         kernel.flat(model.flat, x=x, y=y)
         build = kernel._build()
-        made = "program" in {**vars(build._captured), **vars(build.traced.lowered)}
+        made = "program" in {**vars(build.strategy.lowered), **vars(build.request.traced.lowered)}
         assert made != is_known

@@ -171,7 +171,7 @@ ONE_RESULT = {
 def traced(function, at):
     """The program of a function of one vector."""
     compiled = gdc.compile(lambda x: function(x), name="f")
-    return compiled._trace((at,), {})[1].program
+    return compiled.arguments.read((at,), {}).traced.program
 
 
 @pytest.mark.parametrize("name", ONE_RESULT)
@@ -376,7 +376,7 @@ def test_products_with_zeros_have_slopes():
 
 
 def test_a_traced_class_chooses():
-    program = gdc.compile(functions.cross_entropy)._trace((POINT, 1.0), {})[1].program
+    program = gdc.compile(functions.cross_entropy).arguments.read((POINT, 1.0), {}).traced.program
     both = run_passes(reverse(run_passes(program), range(4)))
     for index in range(3):
         value, gradient = interpret(both, [*POINT, float(index)])
@@ -387,7 +387,7 @@ def test_a_traced_class_chooses():
 
 @pytest.mark.parametrize("index", [-1.0, 3.0, 1.5, math.nan, math.inf])
 def test_a_traced_class_that_does_not_exist_gives_nan(index):
-    program = gdc.compile(functions.cross_entropy)._trace((POINT, 1.0), {})[1].program
+    program = gdc.compile(functions.cross_entropy).arguments.read((POINT, 1.0), {}).traced.program
     assert math.isnan(interpret(run_passes(program), [*POINT, index])[0])
     assert math.isnan(functions.cross_entropy(POINT, Value(index)).data)
 

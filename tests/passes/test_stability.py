@@ -328,7 +328,7 @@ def test_explain_names_the_rules_that_fired():
         fired = rule.pattern in ("exp(x) - 1.0", "expm1(x) / (1.0 + exp(x))")
         assert (f"{rule.pattern} → {rule.replacement} ({rule.reason}): 1×" in text) == fired
     softmax = gdc.compile(lambda z: -gdc.log(gdc.exp(z[1]) / sum(map(gdc.exp, z))), cache=False)
-    softmax.value_and_grad._build(softmax._trace(([0.0, 0.0, 0.0],), {})[1])
+    softmax.value_and_grad._build(softmax.arguments.read(([0.0, 0.0, 0.0],), {}).traced)
     assert "log(exp(x1) / (exp(x1) + exp(x2) + ...)) → " in softmax.explain()
     assert gdc.compile(lambda x: gdc.sin(x), cache=False).explain().count("→") == 1  # 1.0 * cos(x)
 

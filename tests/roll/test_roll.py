@@ -63,9 +63,9 @@ def run(kernel, at):
     names = {}
     exec(compile(build.source, "<rolled>", "exec"), names)
     names["empty"] = garbage
-    arrays = [np.array(at, np.float64), *build.constants]
+    arrays = [np.array(at, np.float64), *build.target.constants]
     with np.errstate(all="ignore"):
-        return flat(names[build.function_name](*[array.view(Watched) for array in arrays]))
+        return flat(names[build.request.function_name](*[array.view(Watched) for array in arrays]))
 
 
 def gradient_of(program, **options):
@@ -78,7 +78,7 @@ def gradient_of(program, **options):
 def values_of(program, **options):
     """The kernel of the list of all that it computes."""
     f = gdc.compile(lambda p: program.outputs(p), cache=False, name="f", **options)
-    f._trace((program.at,), {})
+    f.arguments.read((program.at,), {})
     return f.value
 
 
@@ -305,7 +305,7 @@ def test_a_rolled_network_has_the_gradient_of_its_graph(network):
 def folder(tmp_path, monkeypatch):
     """A cache directory of the test's own, and no code known from tests before it."""
     monkeypatch.setenv(VARIABLE, str(tmp_path))
-    monkeypatch.setattr(structure, "_known", {})
+    structure._known.clear()
     return tmp_path
 
 
@@ -368,24 +368,24 @@ def test_another_process_shares_them_too(folder, run_python):
 
 
 @pytest.mark.parametrize("damage", [b"", b"\0" * 40, b"{}"], ids=["empty", "zeros", "short"])
-def test_a_damaged_structure_is_made_anew(folder, damage, monkeypatch):
+def test_a_damaged_structure_is_made_anew(folder, damage):
     good = compiled(rnn).source
     (path,) = folder.glob("*.structure")
     content = path.read_bytes()
     for wrong in (damage, content[:-1], content[:50] + b"x" + content[51:], content[::-1]):
         path.write_bytes(wrong)
-        monkeypatch.setattr(structure, "_known", {})
+        structure._known.clear()
         assert compiled(rnn).source == good
         assert path.read_bytes() == content
 
 
-def test_a_structure_under_another_name_is_not_trusted(folder, monkeypatch):
+def test_a_structure_under_another_name_is_not_trusted(folder):
     compiled(mlp, 6).source  # noqa: B018
     (path,) = folder.glob("*.structure")
     good = compiled(mlp, 7).source
     (other,) = set(folder.glob("*.structure")) - {path}
     other.write_bytes(path.read_bytes())
-    monkeypatch.setattr(structure, "_known", {})
+    structure._known.clear()
     assert compiled(mlp, 7).source == good
 
 
@@ -394,7 +394,7 @@ def test_a_structure_under_another_name_is_not_trusted(folder, monkeypatch):
 
 @pytest.mark.parametrize(
     "place",
-    ["gradcompile.compiler.build.roll", "gradcompile.compiler.build.emit_nests",
+    ["gradcompile.compiler.strategies.roll", "gradcompile.compiler.strategies.emit_nests",
      "gradcompile.compiler.code.save", "gradcompile.support.files.os.replace",
      "gradcompile.jit.KernelCache.save_overload"],
 )  # fmt: skip

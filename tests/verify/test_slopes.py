@@ -85,7 +85,7 @@ def test_the_method_fits_the_operation(op):
 
 def slopes_of(function, *at):
     """The numerical slopes of a function of numbers."""
-    program = gdc.compile(function)._trace(at, {})[1].program
+    program = gdc.compile(function).arguments.read(at, {}).traced.program
     return numerical_slopes(program, np.array(at), np.arange(len(at)))
 
 
@@ -165,7 +165,7 @@ def test_branches_that_join_smoothly_are_no_kinks(function, at, exact):
 
 
 def test_rounding_errors_show_cancellation():
-    program = gdc.compile(lambda x: (1e8 + x) - 1e8)._trace((1.0,), {})[1].program
+    program = gdc.compile(lambda x: (1e8 + x) - 1e8).arguments.read((1.0,), {}).traced.program
     (error,) = rounding_errors(program, np.array([1.0]))
     assert 1e-9 < error < 1e-5
     assert 0.0 < rounding_errors(single(table.exp), np.array([1.0]))[0] < 1e-13
@@ -173,7 +173,7 @@ def test_rounding_errors_show_cancellation():
 
 def test_large_programs_are_run_in_parts(monkeypatch):
     x = np.linspace(-1.0, 1.0, 50)
-    program = gdc.compile(lambda x: functions.logsumexp(x))._trace((x,), {})[1].program
+    program = gdc.compile(lambda x: functions.logsumexp(x)).arguments.read((x,), {}).traced.program
     whole = numerical_slopes(program, x, np.arange(50))
     monkeypatch.setattr(slopes, "ROOM", 500)
     parts = numerical_slopes(program, x, np.arange(50))

@@ -7,7 +7,7 @@ import weakref
 import pytest
 
 import gradcompile as gdc
-from gradcompile.compiler import build
+from gradcompile.compiler import programs
 from gradcompile.support.collector import collector_paused
 
 # Builds a chain, and measures what is asked of it. Every step goes through the public pipeline.
@@ -167,7 +167,7 @@ def test_the_collector_is_paused_and_left_as_it_was(enabled):
 
 def test_a_build_pauses_the_collector(monkeypatch):
     enabled = []
-    monkeypatch.setattr(build, "run_passes", lambda p, **_: enabled.append(gc.isenabled()) or p)
+    monkeypatch.setattr(programs, "run_passes", lambda p, **_: enabled.append(gc.isenabled()) or p)
     assert gdc.compile(lambda x: x * x).source
     assert enabled == [False, False]
 
@@ -181,5 +181,5 @@ def test_a_traced_graph_is_gone_without_the_collector():
         return {"product": [product]}
 
     with collector_paused():
-        gdc.compile(f)._trace((1.0, 2.0), {})
+        gdc.compile(f).arguments.read((1.0, 2.0), {})
         assert made[0]() is None
