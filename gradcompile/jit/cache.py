@@ -16,19 +16,22 @@ from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
-from gradcompile import blocks, ieee, products, vector
 from gradcompile.support import files
 
-_OWN = sorted(map(str, Path(__file__).parent.glob("*.py")))
-"""The files that say what machine code is made of."""
+MEANINGS = ("ieee.py", "vector.py", "blocks.py", "products.py", "jit/*.py")
+"""The files that say what machine code is made of: what emitted text imports, and this folder."""
 
 
 @functools.cache
 def _meanings() -> str:
     """A digest of what emitted code imports: machine code has it compiled in."""
-    modules = (ieee, vector, blocks, products)
-    paths = [*(str(module.__file__) for module in modules), *_OWN]
-    return hashlib.sha256(b"".join(Path(path).read_bytes() for path in paths)).hexdigest()
+    return digest_of_meanings(files.PACKAGE)
+
+
+def digest_of_meanings(package: Path) -> str:
+    """A digest of the files in a package that say what machine code is made of."""
+    paths = sorted(path for pattern in MEANINGS for path in package.glob(pattern))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
 
 class KernelCache(_Cache):
