@@ -12,6 +12,7 @@ numba compiles the emitted function itself.
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from threading import RLock
 from types import FunctionType
 from typing import Any
 
@@ -35,15 +36,17 @@ BATCH = types.Array(types.float64, 2, "A", readonly=True)
 """A matrix of rows may be a view of any kind, and is only read."""
 
 _registered: list[bool] = []
+_registration = RLock()  # numba may call this again inside of it
 
 
 def register_numba() -> None:
     """Tell numba all that emitted text needs; numba calls this itself when it starts."""
-    if not _registered:
-        _registered.append(True)
-        register()
-        register_model(Entries)(PointerModel)
-        lower_cast(types.Array, Entries)(_entries_of)
+    with _registration:
+        if not _registered:
+            _registered.append(True)
+            register()
+            register_model(Entries)(PointerModel)
+            lower_cast(types.Array, Entries)(_entries_of)
 
 
 def jit(

@@ -106,3 +106,27 @@ def test_kernels_of_one_structure_at_the_same_time():
 
     machines = at_once(work)
     assert all(machine is machines[0] for machine in machines)
+
+
+FIRST_CALLS = """
+import threading
+import gradcompile as gdc
+
+values, barrier = [], threading.Barrier(6)
+
+def work(k):
+    f = gdc.compile(lambda x: gdc.tanh(gdc.sin(x) * gdc.erf(x)) + k, cache=False)
+    barrier.wait()
+    values.append(f(1.0) - k)
+
+threads = [threading.Thread(target=work, args=(k,)) for k in range(6)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(len(values), max(values) - min(values) < 1e-12)
+"""
+
+
+def test_the_first_calls_of_a_process(run_python):
+    assert run_python(FIRST_CALLS) == "6 True\n"
