@@ -20,8 +20,9 @@ from gradcompile.compiler.build_report import BuildReport
 from gradcompile.compiler.code import EmittedCode
 from gradcompile.compiler.fast_path import is_vector, vector_reader
 from gradcompile.compiler.options import GRAD, VALUE, Mode, Options
+from gradcompile.emit.layout import emitted_names
 from gradcompile.emit.nests import emit_nests
-from gradcompile.emit.straight import emit, emitted_names
+from gradcompile.emit.straight import emit
 from gradcompile.graph.nested import NUMBER, paths, unflatten
 from gradcompile.graph.trace import Traced
 from gradcompile.ir.interpret import interpret, require_finite
