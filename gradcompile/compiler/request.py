@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from gradcompile.compiler.options import VALUE, Mode, Options
-from gradcompile.emit.straight import emitted_names
+from gradcompile.emit.layout import emitted_names
 from gradcompile.graph.nested import paths
 from gradcompile.graph.trace import Traced
 from gradcompile.support.names import Names, identifier, stem

@@ -18,6 +18,7 @@ from gradcompile.compiler.kernel import Kernel
 from gradcompile.demos import plot, two_moons
 from gradcompile.demos.telling import compiled_anew, duration, heading, medians, saved, table_of
 from gradcompile.demos.two_moons import Training
+from gradcompile.emit.layout import FORWARD_SWEEP, REVERSE_SWEEP
 from gradcompile.graph.value import Value, topological
 from gradcompile.show.terminal import print_code
 from gradcompile.support.arrays import FloatArray
@@ -92,7 +93,7 @@ def _compiled(root: Value, params: list[Value]) -> tuple[Kernel, str]:
 def _print_forward(out: Console, source: str) -> None:
     """The forward sweep of a long text."""
     lines = source.splitlines()
-    first, last = lines.index("    # forward sweep"), lines.index("    # reverse sweep")
+    first, last = (lines.index(f"    # {x}") for x in (FORWARD_SWEEP, REVERSE_SWEEP))
     print_code(out, textwrap.dedent("\n".join(lines[first:last])), "python")
     out.print(f"# ... {last - first} of {len(lines)} lines", style="dim")
 

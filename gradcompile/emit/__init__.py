@@ -1,10 +1,17 @@
 """Programs and loop nests become readable Python; and that text is read back.
 
-expressions.py    a row's expression with operands put in, as a syntax tree
-straight.py       a program to statements
-nests.py          loop nests to statements
-product_calls.py  products of matrices in loop nests to calls of `gradcompile.products`
-parts.py          where long text is cut into functions, and what crosses a cut
-layout.py         statements to the text of a module
-reader.py         emitted text, read back statement by statement
+expressions.py         a row's expression with operands put in, as a syntax tree
+trees.py               small syntax trees: numbers, elements, calls, assignments
+straight.py            a program to text: its statements
+straight_functions.py  what its functions take, load, allocate and return
+nests.py               loop nests to text
+nest_names.py          what their arrays and indices are called
+nest_places.py         their expressions, places and subscripts, as syntax trees
+product_calls.py       products of matrices to calls of `gradcompile.products`
+nest_trees.py          their loops and assignments, as statements
+nest_arrays.py         the arrays that they use: views, and memory
+nest_functions.py      what their functions take, make and return
+parts.py               where long text is cut into functions, and what crosses a cut
+layout.py              functions made of statements to the text of a module
+reader.py              emitted text, read back statement by statement
 """

@@ -1,31 +1,43 @@
-"""Statements → the text of a module: what is loaded, the sweeps, what is returned, the imports.
+"""Functions made of statements → the text of a module: titles, comments, line breaks, imports.
 
-Text longer than a limit becomes several functions, its parts, which `emit/parts.py` plans, and the
-function that calls them in order:
-
-    def f(inputs):
-        kept = empty(2)
-        f_1(inputs, kept)
-        f_2(kept)
-        value = kept[1]
-        return value
+Both emitters end here. A function is a name, its arguments, and a body of three kinds of things:
+lines, loops over such things, and comments. Its text is made of nothing else; which names a body
+has, and so what a part of the text takes and a module imports, is read off the trees.
 """
 
 import ast
-from collections.abc import Callable, Container, Iterable
+import textwrap
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
 
 from gradcompile import ieee, products, vector
-from gradcompile.emit.parts import cut, kept
+from gradcompile.support.names import RESERVED
 
-LINE_WIDTH = 100
+FORWARD_SWEEP = "forward sweep"
+"""The comment that the forward sweep begins with."""
+
+REVERSE_SWEEP = "reverse sweep"
+"""The comment that the reverse sweep begins with."""
+
+MAX_LINE = 100
 """The widest line with its comment."""
 
-COLUMN = 48
-"""As far as this, the comments of a sweep stand below one another."""
+MAX_COMMENT = 80
+"""The widest line that is a comment."""
 
-UNPACKED = 3
-"""The most names on a line of a part: for more, numba builds tuples, which takes it long."""
+MAX_SUM = 72
+"""The widest sum on one line, inside of its loops; a wider one has a line for each term."""
+
+MAX_COMMENT_COLUMN = 48
+"""As far as this, the comments beside the lines of a sweep stand below one another."""
+
+MAX_NAMED = 4
+"""How many forward statements a comment names."""
+
+INPUTS = "inputs"
+"""The flat array of the numbers that a function takes."""
 
 HELPERS = {
     "array": "numpy", "empty": "numpy", "zeros": "numpy", "float64": "numpy",
@@ -35,165 +47,206 @@ HELPERS = {
 }  # fmt: skip
 """What emitted code imports from elsewhere than `gradcompile.ieee`."""
 
+_AUGMENTED = {ast.Add: "+=", ast.Sub: "-=", ast.Mult: "*=", ast.Div: "/="}
 
-@dataclass
-class Statement:
-    """An assignment to a name, to entries of arrays, or to both."""
 
-    name: str
-    tree: ast.expr
-    reverse: bool = False
-    comments: tuple[str, ...] = ("",)
-    entries: tuple[str, ...] = ()
+def emitted_names() -> frozenset[str]:
+    """List the names that emitted code imports or finds built in, and must not give to anything."""
+    return RESERVED | frozenset(ieee.FUNCTIONS) | frozenset(HELPERS)
+
+
+# --- what a function is made of ------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Comment:
+    """A comment on lines of its own."""
+
+    text: str
 
     @property
-    def code(self) -> str:
-        """The statement without its comment."""
-        targets = (self.name, *self.entries) if self.name else self.entries
-        return " = ".join((*targets, ast.unparse(self.tree)))
+    def names(self) -> frozenset[str]:
+        """None: a comment reads nothing."""
+        return frozenset()
 
 
-@dataclass
-class Stretch:
-    """Statements in a row, under one title."""
-
-    title: str
-    statements: list[Statement]
-
-    def __post_init__(self) -> None:
-        self.assigned = [s.name for s in self.statements if s.name]
-        self.read = names_in(s.tree for s in self.statements)
-
-    def lines(self) -> list[str]:
-        """The title and the statements with their comments."""
-        column = min(max((len(s.code) for s in self.statements if s.name), default=0), COLUMN)
-        head = [self.title] if self.title else []
-        return head + [_with_comment(statement, column) for statement in self.statements]
-
-
-@dataclass
-class Layout:
-    """What a module has to say.
+@dataclass(frozen=True)
+class Line:
+    """An assignment, a call, or what is returned.
 
     Attributes:
-        function: the name of its function.
-        inputs: the names of the inputs, in order.
-        statements: those of both sweeps, in the order of the program.
-        fills: what fills the places of long arrays that no statement of a sweep fills.
-        sizes: the length of each array that is filled.
-        results: the expressions that are returned.
-        fresh: gives a name that nothing else has.
+        tree: the statement.
+        differentiates: the forward statements that it is an adjoint of, for a comment beside it.
+        may_break: may a sum that is too wide have a line for each of its terms?
     """
 
-    function: str
-    inputs: list[str]
-    statements: list[Statement]
-    fills: list[Statement]
-    sizes: dict[str, int]
-    results: list[ast.expr]
-    fresh: Callable[[str], str]
+    tree: ast.Assign | ast.AugAssign | ast.Expr | ast.Return
+    differentiates: tuple["Line", ...] = ()
+    may_break: bool = False
 
-    def module(self, summary: str, limit: int) -> str:
-        """The text.
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Every name in it."""
+        return frozenset(names_in([self.tree]))
 
-        Args:
-            summary: a comment for the first line.
-            limit: the most statements of one function.
-        """
-        self.sources = {name: ("inputs", index) for index, name in enumerate(self.inputs)}
-        stretches = self._stretches()
-        if len(self.statements) + len(self.fills) <= limit:
-            functions = [self._whole(stretches)]
-        else:
-            functions = self._split(stretches, limit)
-        read = names_in(self.results).union(*(stretch.read for stretch in stretches))
-        head = f"# {summary}\n" if summary else ""
-        needed = read | {"empty"} if self.sizes else read
-        return head + imports(needed) + "\n\n\n".join(functions) + "\n"
+    @cached_property
+    def value(self) -> str:
+        """The text of what is assigned, called or returned."""
+        return "" if self.tree.value is None else _unparenthesised(self.tree.value)
 
-    def _stretches(self) -> list[Stretch]:
-        sweeps = [
-            Stretch("# forward sweep", [s for s in self.statements if not s.reverse]),
-            Stretch("# reverse sweep", [s for s in self.statements if s.reverse]),
-            Stretch("", self.fills),
-        ]
-        return [stretch for stretch in sweeps if stretch.statements]
+    @cached_property
+    def code(self) -> tuple[str, ...]:
+        """Its text without the comment, on as many lines as it takes."""
+        start, value = self._start(), self.tree.value
+        if self.may_break and len(start) + len(self.value) > MAX_SUM and value is not None:
+            terms = list(_terms(value))
+            if len(terms) > 1:
+                return (f"{start}(", *(f"    {term}" for term in terms), ")")
+        return (start + self.value,)
 
-    def _whole(self, stretches: list[Stretch]) -> str:
-        read = names_in(self.results).union(*(stretch.read for stretch in stretches))
-        sweeps = [line for stretch in stretches for line in stretch.lines()]
-        lines = [*self._loads(read), *self._allocations(), *sweeps, self._return()]
-        return function_text(self.function, ["inputs"], lines)
+    def _start(self) -> str:
+        match self.tree:
+            case ast.Assign(targets):
+                return "".join(f"{_unparenthesised(target)} = " for target in targets)
+            case ast.AugAssign(target, operator):
+                return f"{ast.unparse(target)} {_AUGMENTED[type(operator)]} "
+            case ast.Return():
+                return "return "
+            case _:
+                return ""
 
-    def _split(self, stretches: list[Stretch], limit: int) -> list[str]:
-        parts = [Stretch(s.title, part) for s in stretches for part in cut(s.statements, limit)]
-        results = names_in(self.results)
-        self._keep(kept([*((part.assigned, part.read) for part in parts), ([], results)]))
-        functions, calls = [], []
-        for number, part in enumerate(parts, 1):
-            name = self.fresh(f"{self.function}_{number}")
-            loads = self._loads(part.read.difference(part.assigned), UNPACKED)
-            lines = [*loads, *part.lines()]
-            arguments = [x for x in ("inputs", *self.sizes) if f"{x}[" in "\n".join(lines)]
-            comment = f"# part {number} of {len(parts)}\n"
-            functions.append(comment + function_text(name, arguments, lines))
-            calls.append(f"{name}({', '.join(arguments)})")
-        lines = [*self._allocations(), *calls, *self._loads(results), self._return()]
-        return [*functions, function_text(self.function, ["inputs"], lines)]
+    @property
+    def name(self) -> str:
+        """The variable that it assigns first; "" if there is none."""
+        match self.tree:
+            case ast.Assign([ast.Name(name), *_]):
+                return name
+        return ""
 
-    def _keep(self, places: dict[str, int]) -> None:
-        """Give each name its place in the array `kept`."""
-        for statement in self.statements:
-            if statement.name in places:
-                statement.entries = (f"kept[{places[statement.name]}]", *statement.entries)
-        self.sources |= {name: ("kept", place) for name, place in places.items()}
-        if places:
-            self.sizes = {"kept": len(places), **self.sizes}
-
-    def _loads(self, read: Iterable[str], most: int = LINE_WIDTH) -> list[str]:
-        """Assignments from `inputs` and `kept` to what is read, at most `most` names a line."""
-        places = sorted((*self.sources[name], name) for name in read if name in self.sources)
-        lines: list[tuple[list[str], list[str]]] = []
-        width = LINE_WIDTH
-        for array, place, name in places:
-            entry = f"{array}[{place}]"
-            width += len(f"{name}, {entry}, ")
-            if width > LINE_WIDTH or len(lines[-1][0]) == most:
-                lines.append(([], []))
-                width = len(f"    {name} = {entry}")
-            lines[-1][0].append(name)
-            lines[-1][1].append(entry)
-        return [f"{', '.join(left)} = {', '.join(right)}" for left, right in lines]
-
-    def _allocations(self) -> list[str]:
-        return [f"{name} = empty({size})" for name, size in self.sizes.items()]
-
-    def _return(self) -> str:
-        return f"return {', '.join(map(ast.unparse, self.results))}"
+    def comments(self) -> Iterator[str]:
+        """What may be said beside it; the best first."""
+        names = [line.name for line in self.differentiates]
+        if len(names) == 1:
+            yield f"{names[0]} = {self.differentiates[0].value}"
+        more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+        if names:
+            yield ", ".join(names[:MAX_NAMED]) + more
 
 
-def function_text(name: str, arguments: Iterable[str], lines: Iterable[str]) -> str:
-    """A function definition."""
-    body = "\n".join(f"    {line}" for line in lines)
-    return f"def {name}({', '.join(arguments)}):\n{body}"
+@dataclass(frozen=True)
+class For:
+    """A loop over statements."""
+
+    index: str
+    rounds: ast.expr
+    body: "tuple[Item, ...]"
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Every name in it."""
+        return frozenset({self.index}).union(names_in([self.rounds]), names_of(self.body))
+
+    @cached_property
+    def head(self) -> str:
+        """Its first line."""
+        return f"for {self.index} in {ast.unparse(self.rounds)}:"
 
 
-def _with_comment(statement: Statement, column: int) -> str:
-    code = statement.code
-    for comment in statement.comments:
-        line = f"{code:{column}}  # {comment}"
-        if comment and 4 + len(line) <= LINE_WIDTH:
-            return line
-    return code
+Item = Comment | Line | For
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of the text, with a comment above it."""
+
+    name: str
+    arguments: tuple[str, ...]
+    body: tuple[Item, ...]
+    comment: str = ""
+
+
+def names_of(items: Iterable[Item]) -> frozenset[str]:
+    """Collect every name in statements."""
+    return frozenset().union(*(item.names for item in items))
 
 
 def names_in(trees: Iterable[ast.AST]) -> set[str]:
-    """Every name in syntax trees."""
+    """Collect every name in syntax trees."""
     return {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
-def imports(names: Iterable[str], in_loops: Container[str] = ()) -> str:
-    """The import statements for these names; functions in long loops are those for vector code."""
+def with_titles(steps: Iterable[tuple[bool, Iterable[Item]]]) -> Iterator[Item]:
+    """Put a title where a sweep begins.
+
+    Args:
+        steps: in order; for each whether it is of the reverse sweep, and what it consists of.
+    """
+    sweep = None
+    for reverse, items in steps:
+        if reverse is not sweep:
+            sweep = reverse
+            yield Comment(REVERSE_SWEEP if reverse else FORWARD_SWEEP)
+        yield from items
+
+
+# --- text ----------------------------------------------------------------------------------------
+
+
+def module_text(
+    functions: Iterable[Function], summary: str = "", in_loops: Container[str] = ()
+) -> str:
+    """Write a module.
+
+    Args:
+        functions: in order; the last one is what the module is for.
+        summary: a comment for the first line.
+        in_loops: the functions that are called in long loops, and so are those for vector code.
+    """
+    functions = list(functions)
+    names = names_of(item for function in functions for item in function.body)
+    head = f"# {summary}\n" if summary else ""
+    texts = "\n\n\n".join(map(_function_text, functions))
+    return f"{head}{_imports(names, in_loops)}{texts}\n"
+
+
+def lines_of(items: Iterable[Item]) -> Iterator[str]:
+    """Write statements and comments, line by line."""
+    for are_lines, group in groupby(items, lambda item: isinstance(item, Line)):
+        if are_lines:
+            yield from _aligned([item for item in group if isinstance(item, Line)])
+            continue
+        for item in group:
+            if isinstance(item, Comment):
+                yield from textwrap.wrap(
+                    item.text, MAX_COMMENT, initial_indent="# ", subsequent_indent="#     ",
+                    break_long_words=False, break_on_hyphens=False,
+                )  # fmt: skip
+            elif isinstance(item, For):
+                yield item.head
+                yield from (f"    {line}" for line in lines_of(item.body))
+
+
+def _aligned(lines: list[Line]) -> Iterator[str]:
+    """Write lines in a row, the comments beside them below one another."""
+    if not any(line.differentiates for line in lines):
+        for line in lines:
+            yield from line.code
+        return
+    widest = max(len(line.code[0]) for line in lines if line.name)
+    for line in lines:
+        yield from line.code[:-1]
+        code = line.code[-1]
+        noted = (f"{code:{min(widest, MAX_COMMENT_COLUMN)}}  # {x}" for x in line.comments())
+        yield next((text for text in noted if 4 + len(text) <= MAX_LINE), code)
+
+
+def _function_text(function: Function) -> str:
+    comment = f"# {function.comment}\n" if function.comment else ""
+    body = "\n".join(f"    {line}" for line in lines_of(function.body))
+    return f"{comment}def {function.name}({', '.join(function.arguments)}):\n{body}"
+
+
+def _imports(names: Iterable[str], in_loops: Container[str]) -> str:
     modules: dict[str, list[str]] = {}
     for name in sorted(names):
         if name in HELPERS:
@@ -208,6 +261,24 @@ def imports(names: Iterable[str], in_loops: Container[str] = ()) -> str:
 
 def _import(module: str, names: list[str]) -> str:
     line = f"from {module} import {', '.join(names)}"
-    return (
-        line if len(line) <= LINE_WIDTH else f"from {module} import (\n    {', '.join(names)},\n)"
-    )
+    return line if len(line) <= MAX_LINE else f"from {module} import (\n    {', '.join(names)},\n)"
+
+
+def _unparenthesised(tree: ast.expr) -> str:
+    """Write an expression; a tuple, which `ast.unparse` puts into parentheses, without them."""
+    if isinstance(tree, ast.Name):
+        return tree.id
+    if isinstance(tree, ast.Tuple):
+        return ", ".join(map(ast.unparse, tree.elts))
+    return ast.unparse(tree)
+
+
+def _terms(tree: ast.expr) -> Iterator[str]:
+    """Write the terms of a sum, each with its sign and the parentheses that it needs there."""
+    neighbour = ast.Name("x")
+    later = []
+    while isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add | ast.Sub):
+        later.append(ast.unparse(ast.BinOp(neighbour, tree.op, tree.right)).removeprefix("x "))
+        tree = tree.left
+    yield ast.unparse(ast.BinOp(tree, ast.Add(), neighbour)).removesuffix(" + x")
+    yield from reversed(later)

@@ -1,9 +1,11 @@
 """Products of matrices in loop nests → calls of `products.py` on slices of arrays."""
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
+from gradcompile.emit.nest_names import BLOCK_SIZE, START, WIDTH, NestNames
+from gradcompile.emit.nest_places import subscript_tree
+from gradcompile.emit.trees import call, integer
 from gradcompile.ir.nests import (
     Apply,
     Array,
@@ -12,7 +14,6 @@ from gradcompile.ir.nests import (
     Loop,
     Place,
     Step,
-    Subscript,
     assignments,
     loops,
     places,
@@ -20,89 +21,27 @@ from gradcompile.ir.nests import (
 from gradcompile.ir.program import Const
 from gradcompile.ops import table
 
-START = "start"
-"""The number of the first row of a block, of which `n` is how many it has."""
-
-WIDTH = "width"
-"""How many rows are computed where all results are kept: `n`, and some that are as good as any."""
-
 MatrixOperand = tuple[Place, list[Index]]
 """An element of a matrix, or of a vector, and the indices of its dimensions."""
 
+Product = tuple[str, list[MatrixOperand]]
+"""A function of `products.py` and what it is called with."""
 
-@dataclass(frozen=True)
-class Calls:
-    """The text of calls.
 
-    Attributes:
-        names: of arrays.
-        subscript: what a subscript without slices is written as.
+def product_call(steps: Sequence[Step], names: NestNames) -> tuple[ast.Call | None, int]:
+    """Write the call that does what steps do, if there is one, and say how many of them.
+
+    Args:
+        steps: a step, and the one after it: a product, to which the first may give a start.
+        names: of arrays and indices.
     """
-
-    names: Mapping[Array, str]
-    subscript: Callable[[Subscript], ast.expr]
-
-    def of(self, steps: Sequence[Step]) -> tuple[str, int]:
-        """The call that does what steps do, and how many of them; "" if there is none.
-
-        Args:
-            steps: a step, and the one after it: a product, to which the first may give a start.
-        """
-        *before, last = steps
-        if isinstance(steps[0], Loop) and steps[0].is_product:
-            return self._added(steps[0]), 1
-        if before and isinstance(last, Loop) and last.is_product:
-            return self._computed(steps[0], last), 2
-        return "", 1
-
-    def _computed(self, first: Step, loop: Loop) -> str:
-        """A product and what it begins with: nothing, or the same for a whole row."""
-        k, *_, i = _indices(loop)
-        (start, *more), (step,) = list(assignments([first])), list(assignments([loop]))
-        if more or start.adds or start.place != step.place or i not in step.place.indices():
-            return ""
-        if _is_negated(step.value):
-            return ""
-        if start.value == Const(0.0):
-            return self._call("set_product", _factors(loop))
-        if isinstance(start.value, Place) and set(start.value.indices()) == {k}:
-            return self._call("set_affine", [*_factors(loop), (start.value, [k])])
-        return ""
-
-    def _added(self, loop: Loop) -> str:
-        """What is added to an array, by loops marked as a product."""
-        (step,) = assignments([loop])
-        k, *_, i = _indices(loop)
-        verb = "subtract" if _is_negated(step.value) else "add"
-        term, *others = places(step.value)
-        if not others:
-            return self._call(f"{verb}_sums", [(step.place, [k]), (term, [k, i])])
-        kind = "product" if i in step.place.indices() else "inner_products"
-        return self._call(f"{verb}_{kind}", _factors(loop))
-
-    def _call(self, function: str, matrices: Sequence[MatrixOperand]) -> str:
-        arrays = [place.array for place, _ in matrices]
-        rows = WIDTH if arrays[0].has_rows and not any(map(is_exact, arrays)) else "n"
-        found = [self._matrix(*matrix, rows) for matrix in matrices]
-        return f"{function}({', '.join(found)})" if all(found) else ""
-
-    def _matrix(self, place: Place, dimensions: list[Index], rows: str) -> str:
-        """A part of an array with these dimensions; "" if its elements do not lie so."""
-        axes, parts = [], []
-        for subscript, extent in zip(place.subscripts, place.array.shape, strict=True):
-            index = next((x for x in dimensions if x in subscript.indices()), None)
-            if index is None:
-                parts.append(ast.unparse(self.subscript(subscript)))
-            elif subscript.terms == ((index, 1),) and subscript.table is None:
-                axes.append(index)
-                parts.append(_slice(place.array, subscript.offset, index, extent, rows))
-            else:
-                return ""
-        name = self.names[place.array]
-        part = name if set(parts) == {":"} else f"{name}[{', '.join(parts)}]"
-        if axes == dimensions:
-            return part
-        return f"{part}.T" if axes == dimensions[::-1] else ""
+    *before, last = steps
+    product, count = None, 1
+    if isinstance(steps[0], Loop) and steps[0].is_product:
+        product = _added(steps[0])
+    elif before and isinstance(last, Loop) and last.is_product:
+        product, count = _computed(steps[0], last), 2
+    return None if product is None else _call(product, names), count
 
 
 def is_exact(array: Array) -> bool:
@@ -110,19 +49,85 @@ def is_exact(array: Array) -> bool:
     return array.space.startswith("output")
 
 
-def _slice(array: Array, start: int, index: Index, extent: int, rows: str) -> str:
-    """What a loop goes through along one dimension."""
+def _computed(first: Step, loop: Loop) -> Product | None:
+    """Find a product and what it begins with: nothing, or the same for a whole row."""
+    k, *_, i = _indices(loop)
+    (start, *more), (step,) = list(assignments([first])), list(assignments([loop]))
+    if more or start.adds or start.place != step.place or i not in step.place.indices():
+        return None
+    if _is_negated(step.value):
+        return None
+    if start.value == Const(0.0):
+        return "set_product", _factors(loop)
+    if isinstance(start.value, Place) and set(start.value.indices()) == {k}:
+        return "set_affine", [*_factors(loop), (start.value, [k])]
+    return None
+
+
+def _added(loop: Loop) -> Product:
+    """Find what is added to an array, by loops marked as a product."""
+    (step,) = assignments([loop])
+    k, *_, i = _indices(loop)
+    verb = "subtract" if _is_negated(step.value) else "add"
+    term, *others = places(step.value)
+    if not others:
+        return f"{verb}_sums", [(step.place, [k]), (term, [k, i])]
+    kind = "product" if i in step.place.indices() else "inner_products"
+    return f"{verb}_{kind}", _factors(loop)
+
+
+def _call(product: Product, names: NestNames) -> ast.Call | None:
+    function, matrices = product
+    arrays = [place.array for place, _ in matrices]
+    rows = WIDTH if arrays[0].has_rows and not any(map(is_exact, arrays)) else BLOCK_SIZE
+    trees = [_matrix(*matrix, rows, names) for matrix in matrices]
+    arguments = [tree for tree in trees if tree is not None]
+    return call(function, *arguments) if len(arguments) == len(trees) else None
+
+
+def _matrix(place: Place, dimensions: list[Index], rows: str, names: NestNames) -> ast.expr | None:
+    """Write a part of an array with these dimensions; None if its elements do not lie so."""
+    axes: list[Index] = []
+    parts: list[ast.expr] = []
+    whole = True
+    for subscript, extent in zip(place.subscripts, place.array.shape, strict=True):
+        index = next((x for x in dimensions if x in subscript.indices()), None)
+        if index is None:
+            parts.append(subscript_tree(subscript, names))
+            whole = False
+        elif subscript.terms == ((index, 1),) and subscript.table is None:
+            bounds = _slice(place.array, subscript.offset, index, extent, rows)
+            axes.append(index)
+            parts.append(bounds)
+            whole = whole and bounds.upper is None
+        else:
+            return None
+    part: ast.expr = ast.Name(names.arrays[place.array])
+    if not whole:
+        part = ast.Subscript(part, parts[0] if len(parts) == 1 else ast.Tuple(parts))
+    if axes == dimensions:
+        return part
+    return ast.Attribute(part, "T") if axes == dimensions[::-1] else None
+
+
+def _slice(array: Array, start: int, index: Index, extent: int, rows: str) -> ast.Slice:
+    """Write what a loop goes through along one dimension."""
     if index.is_row:
         if is_exact(array):
-            return f"{START}:{START} + n"
-        return ":" if (array.space, rows) == ("rows", WIDTH) else f":{rows}"
+            first = ast.Name(START)
+            return ast.Slice(first, ast.BinOp(first, ast.Add(), ast.Name(BLOCK_SIZE)))
+        return (
+            ast.Slice()
+            if (array.space, rows) == ("rows", WIDTH)
+            else ast.Slice(None, ast.Name(rows))
+        )
     if (start, index.extent) == (0, extent):
-        return ":"
-    return f"{start}:{start + index.extent}"
+        return ast.Slice()
+    return ast.Slice(integer(start), integer(start + index.extent))
 
 
 def _factors(loop: Loop) -> list[MatrixOperand]:
-    """The result of a product and its factors."""
+    """Find the result of a product and its factors."""
     (step,) = assignments([loop])
     k, m, i = _indices(loop)
     a, b = places(step.value)

@@ -7,10 +7,11 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from gradcompile.emit.layout import REVERSE_SWEEP
 from gradcompile.ops.syntax import ExpressionError
 
-REVERSE = "# reverse sweep"
-"""The comment that the reverse sweep begins with."""
+REVERSE = f"# {REVERSE_SWEEP}"
+"""The line that the reverse sweep begins with."""
 
 
 @dataclass

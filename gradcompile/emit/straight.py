@@ -4,30 +4,34 @@ Statements are built as syntax trees and printed by `ast.unparse`, so nothing is
 wrongly. A value that is read once and has no name is written into the statement that reads it,
 as long as that line can still be followed; everything else is assigned once, under its label or a
 number. Each adjoint statement says which forward statement it differentiates. Long text is cut
-into several functions; `emit/layout.py` arranges the text.
+into several functions; `emit/straight_functions.py` arranges them.
 """
 
 import ast
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
-from gradcompile import ieee
 from gradcompile.emit.expressions import instantiate, may_be_python_float
-from gradcompile.emit.layout import HELPERS, Layout, Statement
-from gradcompile.emit.parts import LIMIT
+from gradcompile.emit.layout import INPUTS, emitted_names, module_text
+from gradcompile.emit.parts import KEPT, LIMIT
+from gradcompile.emit.straight_functions import (
+    Statement,
+    StraightCode,
+    straight_functions,
+)
+from gradcompile.emit.trees import call, element, float_tree, integer
 from gradcompile.ir.program import Const, Instruction, Operand, Output, Program, Var
-from gradcompile.support.names import RESERVED, Names
+from gradcompile.support.names import Names
 
-WIDTH = 72
+MAX_WIDTH = 72
 """The widest expression, in characters, that one statement is built up to."""
 
-DEPTH = 5
+MAX_DEPTH = 5
 """How many operations may nest in one statement."""
 
-LISTED = 16
+MAX_LISTED = 16
 """The longest array that is returned as a list of names; a longer one is filled as it is made."""
 
 
@@ -38,7 +42,7 @@ def emit(
     array: str = "gradient",
     limit: int = LIMIT,
 ) -> str:
-    """The source of a module with a function that computes `program`.
+    """Write the source of a module with a function that computes `program`.
 
     Args:
         program: what to compute.
@@ -48,12 +52,8 @@ def emit(
         array: the name of an array that is too long to be returned as a list of names.
         limit: the most statements of one function; the function calls its parts if it has more.
     """
-    return _Emitter(program, function, array).layout().module(summary, limit)
-
-
-def emitted_names() -> frozenset[str]:
-    """The names that emitted code imports or finds built in, and must not give to anything."""
-    return RESERVED | frozenset(ieee.FUNCTIONS) | frozenset(HELPERS)
+    code = _Emitter(program, function, array).code()
+    return module_text(straight_functions(code, limit), summary)
 
 
 @dataclass
@@ -75,12 +75,12 @@ class _Emitter:
     names: dict[Var, str] = field(default_factory=dict)
     pending: dict[Var, _Expression] = field(default_factory=dict)
     home: dict[Var, Var] = field(default_factory=dict)
-    forward: dict[Var, str] = field(default_factory=dict)
+    forward: set[Var] = field(default_factory=set)
     statements: list[Statement] = field(default_factory=list)
     plain: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.namer = Names(emitted_names() | {"inputs", "kept", self.array})
+        self.namer = Names(emitted_names() | {INPUTS, KEPT, self.array})
         self.namer.fresh(self.function)
         self.reads = _count_reads(self.program)
         self.slots = _slots(self.program)
@@ -92,14 +92,14 @@ class _Emitter:
         for var in self.program.inputs:
             self.names[var] = self.namer.fresh(var.name, "x")
 
-    def layout(self) -> Layout:
+    def code(self) -> StraightCode:
         for instruction in self.program.instructions:
             self._instruction(instruction)
         inputs = [self.names[var] for var in self.program.inputs]
         fills, results = self._results()
         sizes = dict((self.array, len(x)) for x in self.program.outputs if _is_long(x))  # noqa: C402
         fresh = self.namer.fresh
-        return Layout(self.function, inputs, self.statements, fills, sizes, results, fresh)
+        return StraightCode(self.function, inputs, self.statements, fills, sizes, results, fresh)
 
     # --- statements ----------------------------------------------------------------------------
 
@@ -120,7 +120,7 @@ class _Emitter:
             inlined = [
                 (p.width, x) for p, x in zip(parts, operands, strict=True) if x in self.pending
             ]
-            if not inlined or (width <= WIDTH and depth <= DEPTH):
+            if not inlined or (width <= MAX_WIDTH and depth <= MAX_DEPTH):
                 break
             self._settle(max(inlined, key=lambda pair: pair[0])[1])
         trees = dict(zip(op.operand_names, (part.tree for part in parts), strict=True))
@@ -134,7 +134,7 @@ class _Emitter:
 
     def _operand(self, operand: Operand) -> _Expression:
         if isinstance(operand, Const):
-            tree = number(operand.value)
+            tree = float_tree(operand.value)
             return _Expression(tree, len(ast.unparse(tree)))
         if operand in self.pending:
             return self.pending[operand]
@@ -160,13 +160,12 @@ class _Emitter:
         for inner in expression.reads:
             self.home[inner] = var
         if not reverse:
-            self.forward[var] = f"{name} = {ast.unparse(expression.tree)}"
+            self.forward.add(var)
         if may_be_python_float(expression.tree, self.plain):
             self.plain.add(name)
-        comments = self._comments(expression.origins) if reverse else ("",)
-        statement = Statement(name, expression.tree, reverse, comments)
-        if var in self.slots:
-            statement.entries = (f"{self.array}[{self.slots[var]}]",)
+        differentiated = self._differentiated(expression.origins) if reverse else ()
+        entries = (element(self.array, self.slots[var]),) if var in self.slots else ()
+        statement = Statement(name, expression.tree, reverse, differentiated, entries)
         self.statements.append(statement)
 
     def _name(self, var: Var) -> str:
@@ -178,18 +177,15 @@ class _Emitter:
         self.names[var] = self.namer.fresh(label)
         return self.names[var]
 
-    def _comments(self, origins: Iterable[Var]) -> tuple[str, ...]:
-        """The forward statements that an adjoint statement differentiates; the best name first."""
+    def _differentiated(self, origins: Iterable[Var]) -> tuple[str, ...]:
+        """Name the forward statements that an adjoint statement differentiates."""
         homes = dict.fromkeys(self.home.get(origin, origin) for origin in origins)
-        found = [home for home in homes if home in self.forward]
-        names = [self.names[home] for home in found]
-        short = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-        return (self.forward[found[0]], short) if len(found) == 1 else (short,)
+        return tuple(self.names[home] for home in homes if home in self.forward)
 
     # --- what is returned ------------------------------------------------------------------------
 
     def _results(self) -> tuple[list[Statement], list[ast.expr]]:
-        """What fills the rest of a long array, and the expressions that are returned."""
+        """Find what fills the rest of a long array, and the expressions that are returned."""
         fills: list[Statement] = []
         results: list[ast.expr] = []
         for output in self.program.outputs:
@@ -200,24 +196,23 @@ class _Emitter:
                 results.append(ast.Name(self.array))
             else:
                 items = ast.List([self._operand(operand).tree for operand in output])
-                made = ("array", items) if output else ("empty", ast.Constant(0))
-                results.append(ast.Call(ast.Name(made[0]), [made[1]], []))
+                results.append(call("array", items) if output else call("empty", integer(0)))
         return fills, results
 
     def _fills(self, output: tuple[Operand, ...]) -> Iterator[Statement]:
         for index, operand in enumerate(output):
             if self.slots.get(operand) != index:
                 tree = self._operand(operand).tree
-                yield Statement("", tree, entries=(f"{self.array}[{index}]",))
+                yield Statement("", tree, entries=(element(self.array, index),))
 
 
 def _is_long(output: Output) -> TypeGuard[tuple[Operand, ...]]:
     """Is the output an array that is filled as its entries are made?"""
-    return isinstance(output, tuple) and len(output) > LISTED
+    return isinstance(output, tuple) and len(output) > MAX_LISTED
 
 
 def _count_reads(program: Program) -> Counter[Operand]:
-    """How often the text would read each value if every other were inlined."""
+    """Count how often the text would read each value if every other were inlined."""
     reads: Counter[Operand] = Counter()
     for _, op, operands, _ in program.instructions:
         for operand, repeated in zip(operands, op.repeats, strict=True):
@@ -226,7 +221,7 @@ def _count_reads(program: Program) -> Counter[Operand]:
 
 
 def _slots(program: Program) -> dict[Operand, int]:
-    """For each value that goes into a long array: where (the first place, if into several)."""
+    """Find the first entry of a long array that each value goes into, if there is one."""
     slots: dict[Operand, int] = {}
     assigned = {instruction.result for instruction in program.instructions}
     for output in program.outputs:
@@ -235,15 +230,6 @@ def _slots(program: Program) -> dict[Operand, int]:
                 if operand in assigned:
                     slots.setdefault(operand, index)
     return slots
-
-
-def number(value: float) -> ast.expr:
-    """A number as a syntax tree."""
-    if math.isnan(value):
-        return ast.Name("nan")
-    if math.copysign(1.0, value) < 0:
-        return ast.UnaryOp(ast.USub(), number(-value))
-    return ast.Name("inf") if math.isinf(value) else ast.Constant(value)
 
 
 def _joins(op: str, tree: ast.expr) -> bool:

@@ -22,7 +22,7 @@ from gradcompile.batch import calls
 from gradcompile.batch.threads import spread
 from gradcompile.blocks import columns
 from gradcompile.check import check_grad
-from gradcompile.emit import nests as emit_nests
+from gradcompile.emit import nest_functions
 from gradcompile.ir import nests
 from gradcompile.ir.interpret import interpret
 from tests.helpers.blocks import Blocks
@@ -259,8 +259,8 @@ def test_blocks_of_rows(program):
 @pytest.mark.parametrize("reduce", REDUCTIONS)
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_text_in_parts(program, reduce, monkeypatch):
-    monkeypatch.setattr(emit_nests, "WHOLE", 6)
-    monkeypatch.setattr(emit_nests, "PART", 4)
+    monkeypatch.setattr(nest_functions, "MAX_LINES", 6)
+    monkeypatch.setattr(nest_functions, "LINES_OF_A_PART", 4)
     function, arguments_of, batched = PROGRAMS[program]
     arguments = arguments_of(243 if reduce == "sum" else 3)
     f = gdc.compile(function, batched=batched, reduce=reduce, wrt=list(arguments), cache=False)
@@ -597,8 +597,8 @@ def test_a_larger_network(engine):
 
 
 def test_machine_code_in_parts(monkeypatch):
-    monkeypatch.setattr(emit_nests, "WHOLE", 6)
-    monkeypatch.setattr(emit_nests, "PART", 4)
+    monkeypatch.setattr(nest_functions, "MAX_LINES", 6)
+    monkeypatch.setattr(nest_functions, "LINES_OF_A_PART", 4)
     arguments = neuron_arguments(245)
     f = gdc.compile(neuron, batched=("x", "y"), wrt=EVERY, cache=False)
     found = f.value_and_grad(**arguments)

@@ -11,7 +11,7 @@ import pytest
 import gradcompile as gdc
 from gradcompile import Value
 from gradcompile.compiler.programs import interpreted
-from gradcompile.emit.parts import LIMIT, cut, kept
+from gradcompile.emit.parts import LIMIT, crossing, cut, cut_by_length
 from gradcompile.emit.straight import emit
 from gradcompile.jit import jit
 from gradcompile.ops.syntax import ExpressionError
@@ -52,8 +52,21 @@ def test_cuts_are_few_and_even(size, limit):
 
 
 def test_what_crosses_a_cut_is_kept_in_order():
-    parts = [(["a", "b"], {"x", "a"}), (["c"], {"b", "c"}), ([], {"c", "x"})]
-    assert kept(parts) == {"b": 0, "c": 1}
+    parts = [{"a", "b", "x"}, {"c", "b"}, {"c", "x"}]
+    assert crossing(parts, ["a", "b", "c"]) == ["b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "expected"),
+    [
+        ([3, 3, 3, 3], [[3, 3], [3, 3]]),
+        ([5, 2, 9, 1], [[5], [2], [9], [1]]),
+        ([1, 9, 1, 5], [[1], [9], [1, 5]]),
+        ([9], [[9]]),
+    ],
+)
+def test_stretches_are_filled_in_order_and_what_is_too_long_stands_alone(lengths, expected):
+    assert cut_by_length(lengths, lengths, 6) == expected
 
 
 # --- the text --------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 
 import gradcompile as gdc
 from gradcompile import nn
-from gradcompile.emit import product_calls
+from gradcompile.emit import nest_trees
 from gradcompile.ir.nests import Loop
 from gradcompile.jit import register_numba, tiles
 from gradcompile.products import FUNCTIONS
@@ -213,17 +213,17 @@ def test_small_sums_stay_loops(rng, outputs, terms, are_products):
 
 def test_loops_are_marked_as_products_only_where_a_call_computes_them(monkeypatch):
     """Attention reads parts of arrays that are no matrices: these stay sums in a loop."""
-    calls, of = [], product_calls.Calls.of
+    calls, product_call = [], nest_trees.product_call
 
-    def watched(self, steps):
-        call, count = of(self, steps)
+    def watched(steps, names):
+        call, count = product_call(steps, names)
         if isinstance(steps[0], Loop) and steps[0].is_product:
             calls.append(call)
         return call, count
 
-    monkeypatch.setattr(product_calls.Calls, "of", watched)
+    monkeypatch.setattr(nest_trees, "product_call", watched)
     work = works.transformer(positions=4)
     f = gdc.compile(work.loss(), inputs={"p": work.parameters}, cache=False)
     assert "add_product(" in f.source
     assert calls
-    assert "" not in calls
+    assert None not in calls

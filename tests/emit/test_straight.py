@@ -15,7 +15,8 @@ import pytest
 
 import gradcompile as gdc
 from gradcompile import Value
-from gradcompile.emit.straight import emit, emitted_names
+from gradcompile.emit.layout import emitted_names
+from gradcompile.emit.straight import emit
 from gradcompile.ir.interpret import interpret
 from gradcompile.ir.program import Const, Instruction, Program, Var
 from gradcompile.ops import table

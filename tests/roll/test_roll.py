@@ -19,7 +19,7 @@ import pytest
 import gradcompile as gdc
 from gradcompile import Value
 from gradcompile.compiler import code as structure
-from gradcompile.emit import nests as emit_nests
+from gradcompile.emit import nest_trees
 from gradcompile.ir import nests
 from gradcompile.ir.interpret import interpret
 from gradcompile.ir.interpret_nests import run_nests, verify_nests
@@ -135,7 +135,7 @@ def test_rolled_is_unrolled_where_blocks_are_regular(seed):
 @pytest.mark.parametrize("seed", range(10, 15))
 def test_rolled_is_unrolled_in_blocks_of_rows(seed, monkeypatch):
     monkeypatch.setattr(block, "LONG", 2)
-    for module in (nests, block, emit_nests):
+    for module in (nests, block, nest_trees):
         monkeypatch.setattr(module, "BLOCK_ROUNDS", 3)
     check(seed, regular=True)
 

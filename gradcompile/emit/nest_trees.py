@@ -1,0 +1,119 @@
+"""Loop nests → statements: formulas above them, loops, assignments, and calls of products."""
+
+import ast
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from gradcompile.emit.expressions import may_be_python_float
+from gradcompile.emit.layout import Comment, For, Item, Line
+from gradcompile.emit.nest_names import BLOCK_SIZE, WIDTH, NestNames, arrays_in
+from gradcompile.emit.nest_places import expression_tree, place_tree
+from gradcompile.emit.product_calls import is_exact, product_call
+from gradcompile.emit.trees import call, integer
+from gradcompile.ir.nests import (
+    BLOCK_ROUNDS,
+    Apply,
+    Assign,
+    Expression,
+    Formula,
+    Loop,
+    Nest,
+    Place,
+    Step,
+    assignments,
+)
+from gradcompile.ops import table
+
+
+def nest_items(nests: Iterable[Nest], names: NestNames) -> list[tuple[Item, ...]]:
+    """Write nests, each under the formulas that it computes.
+
+    Args:
+        nests: in the order in which they are computed.
+        names: of arrays and indices.
+    """
+    plain: set[str] = set()
+    return [tuple(_nest(nest, names, plain)) for nest in nests]
+
+
+def _nest(nest: Nest, names: NestNames, plain: set[str]) -> Iterator[Item]:
+    for formula in nest.formulas:
+        if any(sums for sums, _ in formula.terms) or list(formula.place.indices()):
+            yield _formula(formula, names, plain)
+    yield from _steps(nest.steps, names, plain)
+
+
+def _formula(formula: Formula, names: NestNames, plain: set[str]) -> Comment:
+    terms = []
+    for sums, value in formula.terms:
+        text = ast.unparse(expression_tree(value, names, plain))
+        over = ", ".join(names.letters[index] for index in sums)
+        terms.append(f"sum_{over}({text})" if sums else text)
+    total = " + ".join(terms).replace(" + -", " - ")
+    return Comment(f"{ast.unparse(place_tree(formula.place, names))} = {total}")
+
+
+def _steps(steps: Sequence[Step], names: NestNames, plain: set[str]) -> Iterator[Item]:
+    done = 0
+    while done < len(steps):
+        step = steps[done]
+        product, count = product_call(steps[done : done + 2], names)
+        if product is not None:
+            yield Line(ast.Expr(product))
+            done += count
+            continue
+        done += 1
+        if isinstance(step, Loop):
+            body = tuple(_steps(step.body, names, plain))
+            yield For(names.letters[step.index], _rounds(step, names), body)
+        else:
+            yield _assignment(step, names, plain)
+
+
+def _rounds(loop: Loop, names: NestNames) -> ast.expr:
+    index, extent = loop.index, loop.index.extent
+    if index.start is not None:
+        (subscript,) = index.start.subscripts
+        end = Place(index.start.array, (replace(subscript, offset=subscript.offset + 1),))
+        return call("range", place_tree(index.start, names), place_tree(end, names))
+    if index.block is not None:
+        letter = ast.Name(names.letters[index.block])
+        start = ast.BinOp(integer(BLOCK_ROUNDS), ast.Mult(), letter)
+        after = ast.BinOp(start, ast.Add(), integer(BLOCK_ROUNDS))
+        return call("range", start, call("min", after, integer(extent)))
+    if index.is_row:
+        return call("range", ast.Name(WIDTH if _keeps_all(loop) else BLOCK_SIZE))
+    if index.step > 1:
+        return call("range", integer(0), integer(extent), integer(index.step))
+    if index.falls:
+        return call("range", integer(extent - 1), integer(-1), integer(-1))
+    return call("range", integer(extent))
+
+
+def _keeps_all(loop: Loop) -> bool:
+    """Does each round of a loop over rows set what is kept for its row, and nothing else?"""
+    steps = [(step, step.place.array) for step in assignments(loop.body)]
+    keeps = all(array.has_rows or not (array.shape or step.adds) for step, array in steps)
+    return keeps and not any(is_exact(x) for x in arrays_in([Nest([loop], [], False)]))
+
+
+def _assignment(step: Assign, names: NestNames, plain: set[str]) -> Line:
+    """Write an assignment, and note in `plain` whether it makes a plain Python float."""
+    value, operator = _unsigned(step)
+    tree = expression_tree(value, names, plain)
+    place = place_tree(step.place, names)
+    if isinstance(place, ast.Name):
+        is_plain = not step.adds and may_be_python_float(tree, plain)
+        (plain.add if is_plain else plain.discard)(place.id)
+    if not step.adds:
+        return Line(ast.Assign([place], tree), may_break=True)
+    assert isinstance(place, ast.Name | ast.Subscript)
+    return Line(ast.AugAssign(place, operator, tree), may_break=True)
+
+
+def _unsigned(step: Assign) -> tuple[Expression, ast.operator]:
+    """Split what is added into an expression and how it is added."""
+    value = step.value
+    if step.adds and isinstance(value, Apply) and value.op is table.neg:
+        return value.operands[0], ast.Sub()
+    return value, ast.Add()
