@@ -43,7 +43,7 @@ class BatchedArguments(Arguments):
             self.wrt = tuple(name for name in parameters if name not in batched)
 
     def read(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
-        """The flat arguments that are not batched, the rows, and the program for both."""
+        """Read the flat arguments that are not batched and the rows, and find the program for both."""
         bound = self.bind(args, kwargs)
         leaves: list[float] = []
         structures: dict[str, Structure] = {}
@@ -68,7 +68,7 @@ class BatchedArguments(Arguments):
         return False
 
     def matrices(self, arguments: Mapping[str, Any], traced: Traced) -> Matrices:
-        """The matrices of all batched arguments, for a program that exists."""
+        """Read the matrices of all batched arguments, for a program that exists."""
         missing = [name for name in self.options.batched if name not in arguments]
         if missing:
             raise TypeError(f"{self.name}: missing arguments: {missing}")
@@ -88,7 +88,7 @@ class BatchedArguments(Arguments):
             )
 
     def trace(self, bound: inspect.BoundArguments, structures: dict[str, Structure]) -> Traced:
-        """The program of the function of one row."""
+        """Trace the function of one row."""
         try:
             traced = super().trace(bound, structures)
         except Exception as error:  # a wrong shape of the rows shows in the user's function
@@ -98,7 +98,7 @@ class BatchedArguments(Arguments):
         return _with_rows(traced, self.options.batched)
 
     def numbers(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """A call with a number for each argument, and one row of one number where it is batched."""
+        """Make a call with a number for each argument, one row of it where it is batched."""
         args, kwargs = super().numbers()
         one: dict[str, Any] = {name: np.ones(1) for name in self.options.batched}
         pairs = zip(self.signature.parameters, args, strict=False)

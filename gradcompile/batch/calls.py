@@ -24,7 +24,7 @@ class RowCalls:
     results: RowResults
 
     def runner(self, machine: Run) -> Run:
-        """The machine code, its rows spread over threads if that was asked for."""
+        """Make the function that spreads rows over threads, if that was asked for."""
         threads, least = self.results.request.options.threads, MIN_ROWS_OF_A_THREAD
         if threads == 1:
             return machine
@@ -43,13 +43,13 @@ class RowCalls:
         return run
 
     def unpacker(self) -> Callable[[Any], Any]:
-        """What gives a flat result the structure that the user knows."""
+        """Make the function that gives a flat result the structure that the user knows."""
         return self.results.unpacker()
 
     def fast_call(
         self, run: Run, unpack: Callable[[Any], Any], names: Sequence[str], types: Sequence[type]
     ) -> FastCall:
-        """The call of arguments with these names and types; None if they cannot be plain."""
+        """Make the call of arguments with these names and types; None if they cannot be plain."""
         request = self.results.request
         arguments, batched = request.traced.arguments, request.options.batched
         rest = [k for k, name in enumerate(names) if name not in batched]
@@ -66,7 +66,7 @@ class RowCalls:
         return call
 
     def fast_flat(self, run: Run) -> FastFlat:
-        """The call of `flat`; None if it takes more by name than the rows."""
+        """Make the call of `flat`; None if it takes more by name than the rows."""
         request = self.results.request
         given = request.traced.lowered.given
         if self.results.given < given:

@@ -8,7 +8,8 @@ from gradcompile.batch.calls import RowCalls
 from gradcompile.batch.results import RowResults
 from gradcompile.batch.strategy import loops_over_rows
 from gradcompile.compiler.build import Build
-from gradcompile.compiler.kernel import Kernel, vector_of
+from gradcompile.compiler.flat import vector_of, with_others
+from gradcompile.compiler.kernel import Kernel
 from gradcompile.compiler.request import Request
 from gradcompile.graph.trace import Traced
 
@@ -29,11 +30,11 @@ class BatchKernel(Kernel):
         if any(name in batched for name in arguments.wrt):
             wrt = list(arguments.wrt)
             raise ValueError(f"flat: {arguments.name} is differentiated by its rows, {wrt}")
-        vector = vector_of(x, len(request.slots))
+        vector = vector_of(x, request)
         rows = {name: others.pop(name) for name in batched if name in others}
         matrices = arguments.matrices(rows, request.traced)
         if len(request.slots) != request.traced.lowered.given:
-            vector = self._with_others(build, vector, others)
+            vector = with_others(vector, others, arguments, request)
         elif others:
             raise TypeError(f"flat: unexpected arguments {list(others)}")
         return build.run(vector, matrices)

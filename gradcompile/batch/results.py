@@ -16,7 +16,7 @@ from gradcompile.graph.nested import NUMBER, Structure
 
 @dataclass(frozen=True, eq=False)
 class RowResults:
-    """What a batched kernel returns: some results are totals, others have a number for each row."""
+    """The results of a batched kernel: some are totals, others have a number for each row."""
 
     request: Request
 
@@ -58,7 +58,7 @@ class RowResults:
         return [s.size for name in arguments if name in batched for s in arrays_in(arguments[name])]
 
     def unpacker(self) -> Callable[[Any], Any]:
-        """What gives the flat result the structure that the user knows."""
+        """Make the function that gives the flat result the structure that the user knows."""
         request, by_row = self.request, self.request.options.reduce is None
         traced = request.traced
         if request.mode is VALUE:
@@ -71,7 +71,7 @@ class RowResults:
         return gradient_unpacker(request, self.groups, readers)
 
     def joined(self, parts: Sequence[tuple[int, Any]]) -> Any:
-        """The result for all rows from those for some rows each; the same for the same parts.
+        """Join results for some rows each to that for all rows; the same for the same parts.
 
         Args:
             parts: how many rows each had, and its result.
@@ -92,5 +92,5 @@ class RowResults:
 
 
 def _row_reader(structure: Structure) -> Reader:
-    """What gives components that are arrays, with a number for each row, their structure."""
+    """Make the function that gives components by row, each an array, their structure."""
     return partial(unflatten_rows, structure)

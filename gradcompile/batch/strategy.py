@@ -1,4 +1,4 @@
-"""How the text of a batched kernel is made: as loops over the rows."""
+"""A way to make the text of a batched kernel: as loops over the rows."""
 
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -38,7 +38,7 @@ class Rows:
         return len(self.results.widths)
 
     def emit(self, program: Program, stages: Stages) -> EmittedCode:
-        """The text of the program of one row after all passes, in loops over any number of them."""
+        """Make the text of the program of one row after all passes, in loops over the rows."""
         request, results = self.request, self.results
         first = int(request.mode.keeps_value)
         slots = {first + k: group for k, group in enumerate(results.groups)}
@@ -60,7 +60,7 @@ class Rows:
         return EmittedCode(text, rolled.order, rolled.tables, rolled.summary, program.notes)
 
     def differing(self, program: Program, straight: str, code: EmittedCode) -> set[int]:
-        """The flat results, by index, that the loops compute otherwise than the text of one row."""
+        """Find the flat results, by index, that the loops compute otherwise than the text of a row."""
         return unlike_by_rows(
             program,
             self.request.function_name,
@@ -75,7 +75,7 @@ class Rows:
 
 @collector_paused()
 def loops_over_rows(results: RowResults, stages: Stages) -> Rows:
-    """The strategy of a batched kernel: there is but this."""
+    """Choose how the text of a batched kernel is made: there is but this way."""
     request = results.request
     with stages("capture"):
         captured, _ = capture(request.traced.lowered)

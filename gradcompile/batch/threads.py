@@ -16,7 +16,7 @@ MAX_POOLS = 8
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Count the cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -36,7 +36,7 @@ if hasattr(os, "register_at_fork"):  # a forked process has the pools, but none 
 def spread(
     work: Callable[[int, int], Result], rows: int, threads: int, least: int
 ) -> Sequence[Result]:
-    """What `work(start, stop)` gives for parts of the rows, in order, each part in a thread.
+    """Run `work(start, stop)` for parts of the rows, each in a thread; the results in order.
 
     Args:
         work: is given the first row of a part, and where it ends.

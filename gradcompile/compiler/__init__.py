@@ -11,6 +11,7 @@ strategies.py    how its text is made: straight-line, or as loops
 code.py          the structure of a program as the key to its code
 machine_code.py  machine code, shared where the text is the same
 calls.py         calls of machine code
+flat.py          the vector of `Kernel.flat`, and the arguments beside it
 results.py       flat results to the structures that the user knows
 fast_path.py     arguments that need no conversion, told from others in no time
 build_report.py  where compile time went, and what came of it

@@ -61,7 +61,7 @@ class Arguments:
         self.traces: dict[tuple[tuple[str, Structure], ...], Traced] = {}
 
     def read(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
-        """The flat arguments of a call, and the program for their structure."""
+        """Read the flat arguments of a call, and find the program for their structure."""
         bound = self.bind(args, kwargs)
         leaves: list[Any] = []
         structures: dict[str, Structure] = {}
@@ -73,7 +73,7 @@ class Arguments:
         return Call(leaves, self.traced(bound, structures))
 
     def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> inspect.BoundArguments:
-        """The arguments of a call by name, with the defaults of those that are not given."""
+        """Bind the arguments of a call to their names, with the defaults of those not given."""
         try:
             bound = self.signature.bind(*args, **kwargs)
         except TypeError as error:
@@ -83,7 +83,7 @@ class Arguments:
         return bound
 
     def flatten(self, name: str, argument: Any) -> tuple[list[Any], Structure]:
-        """The numbers in an argument, in order, and its structure."""
+        """Split an argument into its numbers, in order, and its structure."""
         try:
             return flatten(argument, self.is_leaf)
         except TypeError as error:
@@ -96,7 +96,7 @@ class Arguments:
         return isinstance(node, Value)
 
     def leaves(self, name: str, argument: Any, expected: Structure) -> list[float]:
-        """The numbers in an argument of a known structure."""
+        """Read the numbers in an argument of a known structure."""
         leaves, structure = self.flatten(name, argument)
         self.require(name, expected, structure)
         return leaves
@@ -107,7 +107,7 @@ class Arguments:
             raise ValueError(f"{self.name}: argument {name!r}: expected {expected}, got {given}")
 
     def traced(self, bound: inspect.BoundArguments, structures: dict[str, Structure]) -> Traced:
-        """The program for arguments of these structures, traced if it is not known yet."""
+        """Find the program for arguments of these structures, traced if it is not known yet."""
         if self.graph is not None:
             for name, expected in self.graph.arguments.items():
                 self.require(name, expected, structures[name])
@@ -118,13 +118,13 @@ class Arguments:
         return self.traces[key]
 
     def trace(self, bound: inspect.BoundArguments, structures: dict[str, Structure]) -> Traced:
-        """The program of the function for arguments of these structures."""
+        """Trace the function for arguments of these structures."""
         assert self.function is not None
         check = self.options.check_domain
         return trace_function(self.function, self.name, bound, structures, check)
 
     def latest(self) -> Traced:
-        """The program to show when no arguments are given."""
+        """Find the program to show when no arguments are given."""
         if self.newest is None:
             try:
                 self.read(*self.numbers())
@@ -137,7 +137,7 @@ class Arguments:
         return self.newest
 
     def numbers(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """A call with a number for each argument."""
+        """Make a call with a number for each argument."""
         parameters = self.signature.parameters.values()
         keywords = [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
         positional = (1.0,) * (len(parameters) - len(keywords))

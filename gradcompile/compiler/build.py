@@ -53,7 +53,7 @@ class Build:
 
     @once
     def strategy(self) -> Strategy:
-        """How the text is made."""
+        """The way the text is made."""
         return self._choose(self.stages)
 
     @once
@@ -87,7 +87,7 @@ class Build:
         return emit(program, request.function_name, request.summary, request.array, limit)
 
     def differing(self) -> set[int]:
-        """The flat results, by index, that loops compute otherwise than the text without."""
+        """Find the flat results, by index, that loops compute otherwise than the text without."""
         return self.strategy.differing(self.program, self.straight_source, self.code)
 
     @once
@@ -128,7 +128,7 @@ class Build:
 
     @once
     def unpack(self) -> Callable[[Any], Any]:
-        """What gives the kernel's flat result the structure that the user knows."""
+        """The function that gives the kernel's flat result the structure that the user knows."""
         return self.calls.unpacker()
 
     @once
@@ -137,7 +137,7 @@ class Build:
         return self.calls.fast_flat(self.run)
 
     def report(self) -> BuildReport:
-        """Where the time went, compiling first what is not compiled yet."""
+        """Tell where the time went, compiling first what is not compiled yet."""
         self.machine  # noqa: B018
         lines = len(self.source.splitlines())
         return BuildReport(dict(self.stages.seconds), self.code.rolled, lines, self.code.rules)

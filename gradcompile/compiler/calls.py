@@ -19,21 +19,21 @@ FastFlat = Callable[[Any, Mapping[str, Any]], Any] | None
 
 
 class Calls(Protocol):
-    """How a kernel is called, once there is machine code."""
+    """Ways to call a kernel, once there is machine code."""
 
     def runner(self, machine: Run) -> Run:
-        """What gives the flat result for all rows."""
+        """Make the function that gives the flat result, for all rows."""
 
     def unpacker(self) -> Callable[[Any], Any]:
-        """What gives a flat result the structure that the user knows."""
+        """Make the function that gives a flat result the structure that the user knows."""
 
     def fast_call(
         self, run: Run, unpack: Callable[[Any], Any], names: Sequence[str], types: Sequence[type]
     ) -> FastCall:
-        """The call of arguments with these names and types; None if they cannot be plain."""
+        """Make the call of arguments with these names and types; None if they cannot be plain."""
 
     def fast_flat(self, run: Run) -> FastFlat:
-        """The call of `flat`; None if it takes arguments by name."""
+        """Make the call of `flat`; None if it takes arguments by name."""
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,17 @@ class PlainCalls:
     request: Request
 
     def runner(self, machine: Run) -> Run:
-        """The machine code: there are no rows to spread over threads."""
+        """Return the machine code: there are no rows to spread over threads."""
         return machine
 
     def unpacker(self) -> Callable[[Any], Any]:
-        """What gives a flat result the structure that the user knows."""
+        """Make the function that gives a flat result the structure that the user knows."""
         return results.unpacker(self.request)
 
     def fast_call(
         self, run: Run, unpack: Callable[[Any], Any], names: Sequence[str], types: Sequence[type]
     ) -> FastCall:
-        """The call of arguments with these names and types; None if they cannot be plain."""
+        """Make the call of arguments with these names and types; None if they cannot be plain."""
         arguments = self.request.traced.arguments
         read = vector_reader([arguments[name] for name in names], types)
         if read is None:
@@ -66,7 +66,7 @@ class PlainCalls:
         return call
 
     def fast_flat(self, run: Run) -> FastFlat:
-        """The call of `flat`; None if it takes arguments by name."""
+        """Make the call of `flat`; None if it takes arguments by name."""
         count = len(self.request.slots)
         if count < len(self.request.traced.lowered.names):
             return None

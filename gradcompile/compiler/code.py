@@ -43,13 +43,13 @@ class EmittedCode:
     rules: tuple[str, ...] = ()
 
     def arguments(self, captured: AnyArray) -> tuple[AnyArray, ...]:
-        """What the emitted function takes after the inputs."""
+        """Make what the emitted function takes after the inputs."""
         data = captured[self.order]
         return tuple(array for array in (data, self.tables) if len(array))
 
 
 def key(lowered: Lowered, settings: str) -> str:
-    """A digest of everything about a program but its data."""
+    """Make a digest of everything about a program but its data."""
     numbers = lowered.numbers
     operations = [op.name for op in numbers.operations]
     text = repr((lowered.name, lowered.names, len(lowered.data), lowered.labels, operations,
@@ -71,7 +71,7 @@ def _compiler() -> str:
 
 
 def digest_of(package: Path) -> str:
-    """A digest of all sources in a folder, and of their names."""
+    """Make a digest of all sources in a folder, and of their names."""
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         text = path.read_bytes()
@@ -83,7 +83,7 @@ _known: Recent[str, EmittedCode] = Recent(MAX_KEPT_CODES)
 
 
 def load(key: str, name: str) -> EmittedCode | None:
-    """The code that is known for a structure; None if there is none."""
+    """Find the code that is known for a structure; None if there is none."""
     known = _known.get(key)
     if known is not None:
         return known

@@ -37,7 +37,9 @@ def is_vector(argument: Any, shape: tuple[int]) -> bool:
 def vector_reader(
     structures: Sequence[Structure], types: Sequence[type]
 ) -> Callable[[Sequence[Any]], FloatArray | None] | None:
-    """What makes one vector of plain arguments, or gives None; None if they cannot be plain.
+    """Make the function that joins plain arguments to a vector; None if they cannot be plain.
+
+    It gives None for arguments that are not plain.
 
     Args:
         structures: what is expected of each argument.
@@ -76,7 +78,9 @@ def rows_caller(
     get: Callable[[Any, Any], Any],
     count: int,
 ) -> Callable[[Any, Any], Any]:
-    """What runs machine code on a plain vector and plain arrays of rows, or gives None.
+    """Make the function that runs machine code on a plain vector and plain arrays of rows.
+
+    It gives None for arguments that are not plain.
 
     Args:
         run: takes the vector, and a tuple of matrices.

@@ -64,7 +64,7 @@ class CompiledFunction:
         return self.value_and_grad.program
 
     def explain(self) -> str:
-        """What the passes did to the program of `value_and_grad`: each rule that fired, and why.
+        """Tell what the passes did to the program of `value_and_grad`: each rule, and why it fired.
 
         Example:
             >>> import gradcompile as gdc
@@ -75,7 +75,7 @@ class CompiledFunction:
         return "\n".join(self.program.notes)
 
     def draw(self) -> "Picture":
-        """The graph of the function's program, as a picture."""
+        """Draw the graph of the function's program."""
         from gradcompile.show.drawing import draw  # graphviz loads on first use
 
         return draw(self.value.program)
@@ -108,7 +108,7 @@ class CompiledFunction:
         return report.refute({k - 1 for k in build.differing()}, UNLIKE) if loops else report
 
     def report(self) -> "BuildReport":
-        """Where the compile time of `value_and_grad` went, what was rolled, which rules fired.
+        """Tell where the compile time of `value_and_grad` went, what was rolled, which rules fired.
 
         Example:
             >>> import gradcompile as gdc

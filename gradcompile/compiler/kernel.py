@@ -14,16 +14,16 @@ import numpy as np
 
 from gradcompile.compiler.arguments import Arguments
 from gradcompile.compiler.fast_path import PLAIN
+from gradcompile.compiler.flat import vector_of, with_others
 from gradcompile.compiler.options import VALUE, Mode
 from gradcompile.graph.trace import Traced
 from gradcompile.ir.program import Program
-from gradcompile.support.arrays import FloatArray
 
 if TYPE_CHECKING:
     from gradcompile.compiler.build import Build
     from gradcompile.compiler.calls import FastCall, FastFlat
 
-NONE = (None, None)
+NO_BUILD = (None, None)
 """No build, and no fast way to call it."""
 
 
@@ -45,7 +45,7 @@ class Kernel:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What the kernel computes, for the arguments of the original function."""
         if not kwargs:
-            _, fast = self._fast.get(tuple(map(type, args)), NONE)
+            _, fast = self._fast.get(tuple(map(type, args)), NO_BUILD)
             if fast is not None and (result := fast(args)) is not None:
                 return result
         return self._general_call(args, kwargs)
@@ -53,7 +53,7 @@ class Kernel:
     def _general_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         leaves, traced, rows = self._arguments.read(args, kwargs)
         if traced is None:
-            return self._call_on_values(args, kwargs)
+            return _graph(self._arguments, self._mode, args, kwargs)
         build = self._build(traced)
         if self._arguments.options.check_domain:
             from gradcompile.compiler.programs import interpreted
@@ -63,18 +63,10 @@ class Kernel:
         self._remember(build, args, kwargs)
         return result
 
-    def _call_on_values(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """Call the user's function, which builds a graph: so compiled functions compose."""
-        function = self._arguments.function
-        if function is None or self._mode is not VALUE:
-            name = self._arguments.name
-            raise TypeError(f"{name}.{self._mode.name}: expected numbers, got Values")
-        return function(*args, **kwargs)
-
     def _remember(self, build: "Build", args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Let the build take the next arguments of these types, if they can be plain."""
         types = tuple(map(type, args))
-        if kwargs or not PLAIN.issuperset(types) or self._fast.get(types, NONE)[0] is build:
+        if kwargs or not PLAIN.issuperset(types) or self._fast.get(types, NO_BUILD)[0] is build:
             return
         names = list(self._arguments.signature.parameters)
         if len(names) == len(types):
@@ -127,19 +119,13 @@ class Kernel:
 
     def llvm(self) -> str:
         """The LLVM IR that numba made of the source."""
-        dispatcher = self._compiled_anew()
+        dispatcher = _compiled_anew(self._build())
         return str(dispatcher.inspect_llvm(dispatcher.signatures[0]))
 
     def asm(self) -> str:
         """The assembly code of this machine that LLVM made of it."""
-        dispatcher = self._compiled_anew()
+        dispatcher = _compiled_anew(self._build())
         return str(dispatcher.inspect_asm(dispatcher.signatures[0]))
-
-    def _compiled_anew(self) -> Any:
-        """The machine code with its LLVM IR: numba keeps none of what comes from a cache."""
-        from gradcompile.compiler.machine_code import compiled_anew
-
-        return compiled_anew(self._build().target)
 
     def flat(self, x: Any, /, **others: Any) -> Any:
         """The kernel on one flat vector, as `scipy.optimize` wants it.
@@ -168,37 +154,26 @@ class Kernel:
 
     def _general_flat(self, build: "Build", x: Any, others: dict[str, Any]) -> Any:
         request = build.request
-        vector = vector_of(x, len(request.slots))
+        vector = vector_of(x, request)
         if len(request.slots) != len(request.traced.lowered.names):
-            vector = self._with_others(build, vector, others)
+            vector = with_others(vector, others, self._arguments, request)
         return build.run(vector)
-
-    def _with_others(
-        self, build: "Build", vector: FloatArray, others: Mapping[str, Any]
-    ) -> FloatArray:
-        """The flat inputs: the vector, and the arguments that are not differentiated by."""
-        request, batched = build.request, self._arguments.options.batched
-        arguments = request.traced.arguments
-        needed = [x for x in arguments if x not in request.wrt and x not in batched]
-        if sorted(others) != sorted(needed):
-            raise TypeError(f"flat: expected the arguments {needed}, got {list(others)}")
-        inputs = np.empty(request.traced.lowered.given)
-        inputs[request.slots] = vector
-        rest = np.ones(len(inputs), bool)
-        rest[request.slots] = False
-        leaves: list[float] = []
-        for name in needed:
-            leaves.extend(self._arguments.leaves(name, others[name], arguments[name]))
-        inputs[rest] = leaves
-        return inputs
 
     def __repr__(self) -> str:
         return f"<kernel {self._arguments.name}.{self._mode.name}>"
 
 
-def vector_of(x: Any, size: int) -> FloatArray:
-    """The vector of so many numbers that machine code takes."""
-    vector = np.require(np.ascontiguousarray(x, dtype=np.float64), requirements="A")
-    if vector.shape != (size,):
-        raise ValueError(f"flat: expected a vector of shape {(size,)}, got {vector.shape}")
-    return vector
+def _compiled_anew(build: "Build") -> Any:
+    """The machine code with its LLVM IR: numba keeps none of what comes from a cache."""
+    from gradcompile.compiler.machine_code import compiled_anew
+
+    return compiled_anew(build.target)
+
+
+def _graph(
+    arguments: Arguments, mode: Mode, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Any:
+    """The graph that the user's function builds of Values: so compiled functions compose."""
+    if arguments.function is None or mode is not VALUE:
+        raise TypeError(f"{arguments.name}.{mode.name}: expected numbers, got Values")
+    return arguments.function(*args, **kwargs)

@@ -37,7 +37,7 @@ _kept: Recent[tuple[Callable[..., Any], int, bool], Any] = Recent(MAX_KEPT_MACHI
 
 
 def compiled(target: Target) -> Any:
-    """The numba dispatcher of a function, compiled or found."""
+    """Compile a function to a numba dispatcher, or find the one of before."""
     if not target.loops:
         return compiled_anew(target, target.use_cache)
     key = (target.function, target.matrices, target.strict)
@@ -48,7 +48,7 @@ def compiled(target: Target) -> Any:
 
 
 def compiled_anew(target: Target, use_cache: bool = False) -> Any:
-    """The numba dispatcher of a function; without the cache it keeps the LLVM IR."""
+    """Compile a function to a numba dispatcher; without the cache that keeps the LLVM IR."""
     from gradcompile.jit import jit  # numba loads on first use
 
     return jit(
@@ -62,7 +62,7 @@ def compiled_anew(target: Target, use_cache: bool = False) -> Any:
 
 
 def bound(target: Target, dispatcher: Any) -> Any:
-    """The machine code as a numba dispatcher of what comes before the constants."""
+    """Make a numba dispatcher of what comes before the constants."""
     from gradcompile.jit import bind
 
     constants = target.constants
@@ -70,7 +70,7 @@ def bound(target: Target, dispatcher: Any) -> Any:
 
 
 def runner(target: Target, dispatcher: Any) -> Callable[..., Any]:
-    """The machine code as a function of what comes before the constants: it looks at no types."""
+    """Make the function of what comes before the constants: it looks at no types."""
     from gradcompile.jit import entry
 
     machine, constants = entry(dispatcher), target.constants

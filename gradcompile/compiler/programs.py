@@ -17,7 +17,7 @@ from gradcompile.support.timing import Stages
 
 
 def derive(request: Request, lowered: Lowered, stages: Stages) -> Program:
-    """The program of a kernel after every pass, before loops are found in it.
+    """Make the program of a kernel after every pass, before loops are found in it.
 
     Args:
         request: what is to be built.
@@ -46,7 +46,7 @@ def derive(request: Request, lowered: Lowered, stages: Stages) -> Program:
 
 
 def interpreted(program: Program, inputs: Sequence[float]) -> Any:
-    """The flat result of a program by the interpreter; an error at the first nan or inf.
+    """Interpret a program to its flat result; an error at the first nan or inf.
 
     Raises:
         FloatingPointError: an operation made nan or inf from finite operands.

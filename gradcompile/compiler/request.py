@@ -56,11 +56,11 @@ class Request:
 
     @property
     def array(self) -> str:
-        """What an array that is returned is called in the emitted text."""
+        """The name of an array that is returned, in the emitted text."""
         return "gradient" if self.mode.differentiates else "values"
 
     def labels(self) -> Iterator[str]:
-        """For each input, what its argument is called; the user's label goes before."""
+        """Give for each input the name of its argument; the user's label goes before."""
         names = iter(self.traced.lowered.names)
         for argument, tree in self.traced.arguments.items():
             for path, name in zip(paths(tree, argument), names, strict=False):

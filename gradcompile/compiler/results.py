@@ -14,7 +14,7 @@ Reader = Callable[[FloatArray], Any]
 
 
 def unpacker(request: Request) -> Callable[[Any], Any]:
-    """What gives a kernel's flat result the structure that the user knows."""
+    """Make the function that gives a kernel's flat result the structure that the user knows."""
     traced = request.traced
     if request.mode is VALUE:
         return value_reader(traced.result)
@@ -23,14 +23,14 @@ def unpacker(request: Request) -> Callable[[Any], Any]:
 
 
 def value_reader(result: Structure) -> Callable[[Any], Any]:
-    """What gives a flat value the structure that the function returned."""
+    """Make the function that gives a flat value the structure that was returned."""
     if result == NUMBER:
         return lambda value: value
     return lambda values: unflatten(result, values.tolist())
 
 
 def reader(argument: Structure) -> Reader:
-    """What gives the components by an argument its structure."""
+    """Make the function that gives the components by an argument its structure."""
     if argument == NUMBER:
         return _number
     if argument.kind == "array":
@@ -45,12 +45,12 @@ def _number(part: FloatArray) -> float:
 def gradient_unpacker(
     request: Request, groups: Sequence[list[int]], readers: Mapping[str, Reader]
 ) -> Callable[[Any], Any]:
-    """What makes the namedtuple of gradients of a flat result, beside the value if it has one.
+    """Make the function of a flat result to the namedtuple of gradients, and the value if it has one.
 
     Args:
         request: of a kernel that differentiates.
         groups: for each array that the gradient consists of, the inputs that its components are by.
-        readers: what gives the components by each argument its structure.
+        readers: they give the components by each argument its structure.
     """
     gradient, is_single = _gradient(request, groups, readers), len(groups) == 1
     if request.mode is GRAD:
@@ -70,7 +70,7 @@ def gradient_unpacker(
 def _gradient(
     request: Request, groups: Sequence[list[int]], readers: Mapping[str, Reader]
 ) -> Callable[..., Any]:
-    """What makes the namedtuple of the arrays that a gradient consists of."""
+    """Make the function of the arrays that a gradient consists of to its namedtuple."""
     make = gradient_type(request.wrt)._make
     # Numbers, and a single argument, are so frequent that they go without any detour.
     if readers and all(read is _number for read in readers.values()):
@@ -84,14 +84,14 @@ def _gradient(
 
 
 def gradient_type(wrt: Sequence[str]) -> type[Any]:
-    """The namedtuple of gradients, one field an argument."""
+    """Make the namedtuple of gradients, one field an argument."""
     # A field may not begin with an underscore; `rename` numbers what cannot be mended.
     fields = [name if name.lstrip("_") in wrt else name.lstrip("_") for name in wrt]
     return namedtuple("Gradient", fields, rename=True)
 
 
 def _part(slots: range, groups: Sequence[list[int]]) -> tuple[int, slice]:
-    """Where the gradient by an argument is: in which array, and there."""
+    """Find the gradient by an argument: in which array it is, and there."""
     for k, group in enumerate(groups):
         if slots.start in group:
             start = group.index(slots.start)

@@ -1,4 +1,4 @@
-"""How the text of a kernel is made: straight-line, or as loops.
+"""Ways to make the text of a kernel: straight-line, or as loops.
 
 Small programs stay straight-line. In a larger one the constants that are data become inputs, and
 then its structure decides all that follows: what is emitted for it is kept under a digest of the
@@ -26,7 +26,7 @@ MAX_STRAIGHT = 400
 
 
 class Strategy(Protocol):
-    """How the text of a kernel is made."""
+    """A way to make the text of a kernel."""
 
     @property
     def loops(self) -> bool:
@@ -45,10 +45,10 @@ class Strategy(Protocol):
         """The key under which the text is kept; None if it is not."""
 
     def emit(self, program: Program, stages: Stages) -> EmittedCode:
-        """The text of the program after all passes, and what it needs beside the inputs."""
+        """Make the text of the program after all passes, and what it needs beside the inputs."""
 
     def differing(self, program: Program, straight: str, code: EmittedCode) -> set[int]:
-        """The flat results, by index, that it computes otherwise than the straight text."""
+        """Find the flat results, by index, that it computes otherwise than the straight text."""
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,14 @@ class Straight:
         return self.request.traced.lowered
 
     def emit(self, program: Program, stages: Stages) -> EmittedCode:
-        """The text of the program after all passes, statement by statement."""
+        """Make the text of the program after all passes, statement by statement."""
         request = self.request
         with stages("emit"):
             text = emit(program, request.function_name, request.summary, request.array)
         return EmittedCode(text, rules=program.notes)
 
     def differing(self, program: Program, straight: str, code: EmittedCode) -> set[int]:
-        """Nothing: it is the straight text."""
+        """Find nothing: it is the straight text."""
         return set()
 
 
@@ -88,7 +88,7 @@ class Loops:
     matrices: ClassVar[int] = 0
 
     def emit(self, program: Program, stages: Stages) -> EmittedCode:
-        """The text of the program after all passes, nest by nest."""
+        """Make the text of the program after all passes, nest by nest."""
         request, mode = self.request, self.request.mode
         slots = {int(mode.keeps_value): request.slots} if mode.differentiates else {}
         with stages("roll"):
@@ -98,13 +98,13 @@ class Loops:
         return EmittedCode(text, rolled.order, rolled.tables, rolled.summary, program.notes)
 
     def differing(self, program: Program, straight: str, code: EmittedCode) -> set[int]:
-        """The flat results, by index, that the loops compute otherwise than the straight text."""
+        """Find the flat results, by index, that the loops compute otherwise than that text."""
         return unlike(program, self.request.function_name, straight, code.source, code.arguments)
 
 
 @collector_paused()
 def choose(request: Request, stages: Stages) -> Straight | Loops:
-    """How to make the text of a kernel without rows, as `compile(roll=...)` says."""
+    """Choose how the text of a kernel without rows is made, as `compile(roll=...)` says."""
     wanted, lowered = request.options.roll, request.traced.lowered
     if wanted == "auto" and len(lowered) <= MAX_STRAIGHT:
         wanted = False
@@ -121,7 +121,7 @@ def choose(request: Request, stages: Stages) -> Straight | Loops:
 
 
 def structure_key(request: Request, captured: Lowered, matrices: int, stages: Stages) -> str | None:
-    """The digest of the structure, under which the text is kept; None if it is not."""
+    """Make the digest of the structure that the text is kept under; None if it is not kept."""
     if not request.options.cache:
         return None
     with stages("key"):

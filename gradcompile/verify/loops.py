@@ -16,7 +16,7 @@ Constants = Callable[[AnyArray], tuple[AnyArray, ...]]
 def unlike(
     program: Program, function: str, straight: str, rolled: str, constants: Constants
 ) -> set[int]:
-    """The flat results, by index, that the loops compute otherwise than the straight text.
+    """Find the flat results, by index, that the loops compute otherwise than the straight text.
 
     Args:
         program: what both compute.
@@ -44,7 +44,7 @@ def unlike_by_rows(
     sizes: Sequence[int],
     mean: bool,
 ) -> set[int]:
-    """The same for loops over rows: two rows are compared with the straight text of each.
+    """Find the same for loops over rows: two are compared with the straight text of each.
 
     Args:
         program: that of one row.
@@ -79,7 +79,7 @@ def unlike_by_rows(
 def _by_component(
     results: Sequence[list[Fingerprint]], sizes: Sequence[int]
 ) -> list[list[Fingerprint]]:
-    """For each component of each result: its total, or what it is for each of two rows."""
+    """Give for each component of each result its total, or what it is for each of two rows."""
     components = []
     for part, size in zip(results, sizes, strict=True):
         rows = len(part) // max(size, 1)
@@ -88,7 +88,7 @@ def _by_component(
 
 
 def _reduced(a: Fingerprint, b: Fingerprint, mean: bool) -> list[list[Fingerprint]]:
-    """What may come of a component of two rows: a total, or both."""
+    """List what may come of a component of two rows: a total, or both."""
     if mean:
         return [[(a + b) / 2], [a / 2, b / 2]]
     return [[a + b], [a, b]]
