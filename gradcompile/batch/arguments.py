@@ -43,7 +43,7 @@ class BatchedArguments(Arguments):
             self.wrt = tuple(name for name in parameters if name not in batched)
 
     def read(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
-        """Read the flat arguments that are not batched and the rows, and find the program for both."""
+        """Read the flat arguments and the rows of a call, and find the program for both."""
         bound = self.bind(args, kwargs)
         leaves: list[float] = []
         structures: dict[str, Structure] = {}

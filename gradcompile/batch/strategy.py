@@ -60,7 +60,7 @@ class Rows:
         return EmittedCode(text, rolled.order, rolled.tables, rolled.summary, program.notes)
 
     def differing(self, program: Program, straight: str, code: EmittedCode) -> set[int]:
-        """Find the flat results, by index, that the loops compute otherwise than the text of a row."""
+        """Find the flat results, by index, that the loops compute otherwise than a row's text."""
         return unlike_by_rows(
             program,
             self.request.function_name,

@@ -45,7 +45,7 @@ def _number(part: FloatArray) -> float:
 def gradient_unpacker(
     request: Request, groups: Sequence[list[int]], readers: Mapping[str, Reader]
 ) -> Callable[[Any], Any]:
-    """Make the function of a flat result to the namedtuple of gradients, and the value if it has one.
+    """Make the function of a flat result to the gradients, after the value if it has one.
 
     Args:
         request: of a kernel that differentiates.
