@@ -742,7 +742,8 @@ def test_verify(reduce):
 )
 def test_a_wrong_reduction_is_found(reduce, right, wrong, monkeypatch):
     # Two rows are compared, which are one block: here each is one.
-    for module in ("ir.nests", "emit.nests", "roll.nests", "roll.dimensions"):
+    emitters = ("emit.nest_functions", "emit.nest_arrays")
+    for module in ("ir.nests", *emitters, "roll.nests", "roll.dimensions"):
         monkeypatch.setattr(sys.modules[f"gradcompile.{module}"], "BLOCK_ROWS", nests.RowExtent(1))
     monkeypatch.setattr(blocks, "ROWS_PER_CACHE_LINE", 1)
     f = gdc.compile(
