@@ -2,7 +2,7 @@
 
 op.py         one row of the table: what an operation is, and what follows from its row
 table.py      the op table: one row an operation, and nothing about an operation anywhere else
-operand.py    what Python's operators and numpy's functions mean on traced things
+operators.py  what Python's operators and numpy's functions mean on traced things
 functions.py  sums, norms, softmaxes, products of vectors: built from the table's operations
 syntax.py     expressions as text: read by `ast`, evaluated over any algebra, never by `eval`
 """

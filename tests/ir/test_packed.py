@@ -1,4 +1,4 @@
-"""A program in numbers, and what is made of it: constants that are data, the key of a structure."""
+"""A packed program, and what is made of it: constants that are data, the key of a structure."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ import gradcompile as gdc
 from gradcompile import Value, nn
 from gradcompile.compiler import code
 from gradcompile.graph.lower import lower
-from gradcompile.ir.packed import NOTHING, numbered, numbers_of
+from gradcompile.ir.packed import NO_OPERAND, index_values, pack
 from gradcompile.ir.program import verify_program
 from gradcompile.passes.capture import capture
 
@@ -23,35 +23,35 @@ def choice(a, b):
 
 
 def test_inputs_come_first_then_results_then_constants():
-    numbers = lowered(choice).numbers
-    assert [op.name for op in numbers.operations] == ["mul", "where", "add"]
-    assert numbers.codes.tolist() == [0, 1, 2]
-    assert numbers.operands.tolist() == [[1, 5, NOTHING], [0, 2, 6], [3, 0, NOTHING]]
-    assert numbers.outputs.tolist() == [4]
-    assert numbers.constants == [2.0, 3.0]
-    assert (numbers.inputs, numbers.values, numbers.count) == (2, 5, 7)
+    packed = lowered(choice).instructions
+    assert [op.name for op in packed.operations] == ["mul", "where", "add"]
+    assert packed.opcodes.tolist() == [0, 1, 2]
+    assert packed.operands.tolist() == [[1, 5, NO_OPERAND], [0, 2, 6], [3, 0, NO_OPERAND]]
+    assert packed.outputs.tolist() == [4]
+    assert packed.constants == [2.0, 3.0]
+    assert (packed.inputs, packed.first_constant, packed.operand_count) == (2, 5, 7)
 
 
-def test_a_program_of_instructions_has_the_same_numbers():
-    expected, program = lowered(choice).numbers, lowered(choice).program
-    numbers = numbered(program, numbers_of(program))
-    assert numbers.operations == expected.operations
-    assert numbers.codes.tolist() == expected.codes.tolist()
-    assert numbers.operands.tolist() == expected.operands.tolist()
-    assert numbers.outputs.tolist() == expected.outputs.tolist()
-    assert numbers.constants == expected.constants
+def test_a_program_is_packed_as_the_graph_was_lowered():
+    expected, program = lowered(choice).instructions, lowered(choice).program
+    packed = pack(program, index_values(program))
+    assert packed.operations == expected.operations
+    assert packed.opcodes.tolist() == expected.opcodes.tolist()
+    assert packed.operands.tolist() == expected.operands.tolist()
+    assert packed.outputs.tolist() == expected.outputs.tolist()
+    assert packed.constants == expected.constants
 
 
 def test_a_program_without_instructions():
     x = Value(1.0)
     identity = lower([x], [x], ["x"], "f")
-    assert identity.numbers.operands.shape == (0, 0)
-    assert identity.numbers.outputs.tolist() == [0]
+    assert identity.instructions.operands.shape == (0, 0)
+    assert identity.instructions.outputs.tolist() == [0]
     captured, kinds = capture(identity)
     assert (captured.data, kinds) == ((), 0)
     assert str(captured.program) == "inputs   x\nreturn x"
     program = identity.program
-    assert numbered(program, numbers_of(program)).outputs.tolist() == [0]
+    assert pack(program, index_values(program)).outputs.tolist() == [0]
 
 
 def test_inputs_in_another_order():
