@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
-from gradcompile.autodiff.partials import Snippet, record
+from gradcompile.autodiff.partials import Recording, record
 from gradcompile.ir.program import (
     Builder,
     Const,
@@ -140,8 +140,8 @@ class _Passage(NamedTuple):
             gets an adjoint with that name all the same.
     """
 
-    contribution: Snippet
-    condition: Snippet | None
+    contribution: Recording
+    condition: Recording | None
     is_one: bool
 
 
