@@ -49,7 +49,7 @@ def test_a_program_without_instructions():
     assert identity.instructions.outputs.tolist() == [0]
     captured, kinds = capture(identity)
     assert (captured.data, kinds) == ((), 0)
-    assert str(captured.program) == "inputs   x\nreturn x"
+    assert str(captured.program) == "program   f\ninputs    x\nreturn x"
     program = identity.program
     assert pack(program, index_values(program)).outputs.tolist() == [0]
 
@@ -57,7 +57,7 @@ def test_a_program_without_instructions():
 def test_inputs_in_another_order():
     reordered = lowered(lambda a, b: a - b * 2.0).with_inputs([1, 0])
     assert str(verify_program(reordered.program)) == (
-        "inputs   x1, x0\n%3     = mul x1, 2.0\n%4     = sub x0, %3\nreturn %4"
+        "program   f\ninputs    x1, x0\n%3      = mul x1, 2.0\n%4      = sub x0, %3\nreturn %4"
     )
 
 
