@@ -26,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden",
         action="store_true",
-        help="rewrite golden files and cases with what comes out",
+        help="rewrite golden files and cases",
     )
 
 

@@ -159,7 +159,7 @@ def logsumexp(x: Any, axis: int | None = None) -> Any:
         True
     """
     rows = _rows(x, axis, "logsumexp")
-    shift = _shift(rows)
+    shift = shift_of(rows)
     return _result(table.add(shift, _log_total(table.sub(rows, shift))))
 
 
@@ -182,7 +182,7 @@ def softmax(x: Any, axis: int = -1) -> Any:
         array([0.5, 0. , 0.5])
     """
     rows = _rows(x, axis, "softmax")
-    weights = table.exp(table.sub(rows, _shift(rows)))
+    weights = table.exp(table.sub(rows, shift_of(rows)))
     probabilities = table.div(weights, _fold(table.add, weights, 0.0))
     return _result(np.moveaxis(probabilities, 0, axis))
 
@@ -206,7 +206,7 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
         array([    0., -2000., -1000.])
     """
     rows = _rows(x, axis, "log_softmax")
-    shifted = table.sub(rows, _shift(rows))
+    shifted = table.sub(rows, shift_of(rows))
     return _result(np.moveaxis(table.sub(shifted, _log_total(shifted)), 0, axis))
 
 
@@ -232,7 +232,7 @@ def cross_entropy(logits: Any, target: Any) -> Any:
             "cross_entropy: expected a vector of logits, and an index or a vector of that length, "
             f"got shapes {rows.shape} and {goal.shape}"
         )
-    shifted = table.sub(rows, _shift(rows))
+    shifted = table.sub(rows, shift_of(rows))
     if goal.ndim == 0:
         return _result(table.sub(_log_total(shifted), _chosen(shifted, goal[()])))
     return _result(_inner(goal, table.sub(_log_total(shifted), shifted)))
@@ -332,8 +332,12 @@ def _inner(a: AnyArray, b: AnyArray) -> Any:
     return _fold(table.add, table.mul(a, b), 0.0)
 
 
-def _shift(rows: AnyArray) -> Any:
-    """What to subtract before exp: the largest item as a constant; 0 if that is infinite."""
+def shift_of(rows: Any) -> Any:
+    """Find what to subtract before exp, so that it never overflows.
+
+    It is the largest item, or 0 if that is infinite. The slope by it is 0, whatever it is, for it
+    is added again after the logarithm: so derivatives take it for a constant.
+    """
     largest = _fold(table.maximum, rows, -math.inf)
     finite = table.less(table.abs_(largest), math.inf)
     return table.stop_gradient(table.where(finite, largest, 0.0))

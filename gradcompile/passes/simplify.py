@@ -6,7 +6,6 @@ nan. `program.notes` say which rules fired, and why.
 
 from collections import Counter
 from dataclasses import replace
-from math import inf
 from typing import Any
 
 from gradcompile.ir.program import (
@@ -19,6 +18,7 @@ from gradcompile.ir.program import (
     operand_of,
 )
 from gradcompile.ops import table
+from gradcompile.ops.functions import shift_of
 from gradcompile.passes.fold import folded
 from gradcompile.passes.match import candidates, match
 from gradcompile.passes.rewrite import rewrite
@@ -130,7 +130,7 @@ def _unshifted(builder: IndexedBuilder, exponent: Operand) -> tuple[Operand, Ope
 
 def _log_of_exps(builder: IndexedBuilder, argument: Operand) -> Operand | None:
     exponents = _exponents(builder, argument)
-    if len(exponents) < MANY or any(_unshifted(builder, x)[1] for x in exponents):
+    if len(exponents) < MIN_TERMS_TO_SHIFT or any(_unshifted(builder, x)[1] for x in exponents):
         return None
     return operand_of(_logsumexp([builder.ref(x) for x in exponents]))
 
@@ -152,23 +152,19 @@ def _log_of_softmax(builder: IndexedBuilder, argument: Operand) -> Operand | Non
 
 
 def _logsumexp(terms: list[Any]) -> Any:
-    if len(terms) < MANY:
+    if len(terms) < MIN_TERMS_TO_SHIFT:
         first, second = terms
         return (
             table.softplus(second) if isinstance(first, float) else table.logaddexp(first, second)
         )
-    largest = terms[0]
-    for term in terms[1:]:
-        largest = table.maximum(largest, term)
-    # The slope by the maximum is 0, whatever the maximum is: it is subtracted and added again.
-    shift = table.stop_gradient(table.where(table.less(table.abs_(largest), inf), largest, 0.0))
+    shift = shift_of(terms)
     total = table.exp(table.sub(terms[0], shift))
     for term in terms[1:]:
         total = total + table.exp(table.sub(term, shift))
     return shift + table.log(total)
 
 
-MANY = 3
+MIN_TERMS_TO_SHIFT = 3
 """From this length on a sum of exponentials has its largest term taken out; two have a row."""
 
 _LOGARITHMS = {
