@@ -62,6 +62,16 @@ def opcodes(program):
     return [instruction.op.name for instruction in program.instructions]
 
 
+def same_but_for_zeros(program, changed, at):
+    """Are the results the same bits, at least where no zero has a sign?
+
+    Of maximum(-0.0, 0.0) and maximum(0.0, -0.0) one becomes the other.
+    """
+    if same(flat(interpret(program, at)), flat(interpret(changed, at))):
+        return True
+    return same(*(run_with(each, at, unsigned_zeros) for each in (program, changed)))
+
+
 def size(output):
     return len(output) if isinstance(output, tuple) else None
 
@@ -83,9 +93,10 @@ def test_a_pass_keeps_the_grammar_and_the_results(transform, recipe, at):
         assert list(map(size, changed.outputs)) == list(map(size, program.outputs))
         with deadline(5):
             a, b = flat(interpret(program, at)), flat(interpret(changed, at))
-        if transform is not simplify:
-            assert all(map(near, a, b))  # the sign of zero: maximum(-0.0, 0.0) is merged, swapped
-            assert same(a, b) or transform is cse
+        if transform is cse:
+            assert same_but_for_zeros(program, changed, at)
+        elif transform is not simplify:
+            assert same(a, b)
         elif program is value:
             assert explain((program, changed), at, 0, a[0], b[0]), (a, b)
 
@@ -96,8 +107,7 @@ def test_where_no_rule_fires_results_are_the_same_bits(recipe, at):
     program = recipe.program()
     changed = run_passes(program, verify_program)
     if not changed.notes:
-        a, b = interpret(program, at), interpret(changed, at)
-        assert same(flat(a), flat(b)) or all(map(near, flat(a), flat(b)))
+        assert same_but_for_zeros(program, changed, at)
 
 
 @relaxed
@@ -350,15 +360,7 @@ def test_the_rule_fires_where_it_matches(rule):
                 for i in pattern.instructions
             ),
         )
-    # Rules for parts of the pattern may fire first; then what is left is no longer the pattern.
-    assert any(rule.pattern in note for note in simplify(pattern).notes) or any(
-        rule_inside(rule, other) for other in (*IDENTITIES, *STABILITY)
-    )
-
-
-def rule_inside(rule, other):
-    pattern, _ = rule_programs(rule)
-    return other is not rule and any(other.pattern in note for note in simplify(pattern).notes)
+    assert f"{rule.note}: 1×" in simplify(pattern).notes
 
 
 def test_stability_rules_leave_the_reverse_sweep_alone():
@@ -391,6 +393,13 @@ def test_zero_times_x_is_not_folded():
     assert opcodes(run_passes(program_of(lambda x: 0.0 * x, "x"))) == ["mul"]
     assert opcodes(run_passes(program_of(lambda x: x - x, "x"))) == ["sub"]
     assert opcodes(run_passes(program_of(lambda x: x / x, "x"))) == ["div"]
+
+
+@pytest.mark.parametrize("factor", [1e150, 1e200, 9e307, 1e308, 1.7e308, -1.7e308])
+def test_constants_are_not_multiplied_where_their_product_may_overflow(factor):
+    program = program_of(lambda x: factor * (2.0 * x), "x")
+    assert interpret(run_passes(program), [1e-300]) == interpret(program, [1e-300])
+    assert math.isfinite(interpret(program, [1e-300])[0])
 
 
 def test_rules_meet_in_chains():
@@ -452,6 +461,19 @@ def test_fold_keeps_nan_inf_and_the_sign_of_zero():
     assert folded(1.0, table.div, -0.0) == Const(-math.inf)
     assert folded(-1.0, table.mul, 0.0) == Const(-0.0)
     assert folded(-1.0, table.mul, 0.0) != Const(0.0)
+
+
+def test_a_sum_of_whole_numbers_that_rounds_is_not_folded_in_the_reverse_sweep():
+    def folded_in_reverse(op, a, b):
+        y = Var()
+        instruction = Instruction(y, op, (Const(a), Const(b)), Var())
+        return fold(Program("f", (), (instruction,), (y,))).instructions == ()
+
+    for exponent in range(53, 64):
+        assert not folded_in_reverse(table.add, 2.0**exponent, 1.0)
+        assert not folded_in_reverse(table.mul, 2.0**exponent - 2.0 ** (exponent - 53), 3.0)
+    assert folded_in_reverse(table.add, 2.0**52, 1.0)
+    assert folded_in_reverse(table.mul, 2.0**60, 8.0)
 
 
 def test_cse_merges_equal_and_swapped_expressions():
