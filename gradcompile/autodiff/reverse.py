@@ -32,7 +32,7 @@ from gradcompile.ops.op import Op
 
 
 def reverse(program: Program, wrt: Sequence[int], keep_value: bool = True) -> Program:
-    """The program that returns the value of `program` and its gradient.
+    """Make the program that returns the value of `program` and its gradient.
 
     Args:
         program: a program with one scalar output.
@@ -56,7 +56,7 @@ def reverse(program: Program, wrt: Sequence[int], keep_value: bool = True) -> Pr
 
 
 def _depends_on(program: Program, sources: Sequence[Var]) -> set[Operand]:
-    """The values of `program` that depend on one of `sources`."""
+    """Find the values of `program` that depend on one of `sources`."""
     active: set[Operand] = set(sources)
     for result, _, operands, _ in program.instructions:
         if not active.isdisjoint(operands):
@@ -65,7 +65,7 @@ def _depends_on(program: Program, sources: Sequence[Var]) -> set[Operand]:
 
 
 class _Adjoints:
-    """The contributions collected so far, and the instructions of both sweeps.
+    """Collects the contributions to every value, and the instructions of both sweeps.
 
     What a branch of `where` leads to counts only where that branch is taken. So a contribution may
     carry a guard: the condition without which it is zero, whatever inf or nan its partials are.
@@ -81,7 +81,7 @@ class _Adjoints:
         self.contributions[to].append((value, self.builder.origin, guard))
 
     def accumulate(self, var: Var) -> tuple[Operand, Operand | None]:
-        """The sum of the contributions to `var`, its adjoint; and the guard of all of them."""
+        """Add up the contributions to `var`: its adjoint, and the guard of all of them."""
         contributions = self.contributions.pop(var, None)
         if contributions is None:
             return Const(0.0), None
@@ -126,11 +126,11 @@ class _Adjoints:
 
 
 _Contribution = tuple[Operand, Var | None, Operand | None]
-"""What one use of a value adds to its adjoint, the origin of that, and its guard."""
+"""A value that is added to an adjoint, its origin, and its guard."""
 
 
 class _Passage(NamedTuple):
-    """What an operation passes to one of its operands, recorded once for all its uses.
+    """The contribution of an operation to one of its operands, recorded once for all its uses.
 
     Attributes:
         contribution: from (adjoint, result, *operands) to the contribution and the slope.
@@ -162,7 +162,7 @@ def _passage(op: Op, index: int) -> _Passage | None:
 
 
 def _gated(adjoint: Ref, slope: Ref | float) -> Ref | float:
-    """The adjoint times the slope of a gate: a choice of products, 0 where the slope is."""
+    """Multiply the adjoint by the slope of a gate: a choice of products, 0 where the slope is."""
     operand = operand_of(slope)
     if isinstance(operand, Const):
         return 0.0 if operand.value == 0.0 else adjoint * operand.value

@@ -174,7 +174,7 @@ class PackedProgram:
         )
 
     def with_inputs(self, order: Sequence[int]) -> "PackedProgram":
-        """The same with its inputs in another order, each given by its index."""
+        """Put the inputs in another order, each given by its index."""
         new_index = np.arange(self.instructions.operand_count)
         new_index[order] = np.arange(len(order))
         return replace(

@@ -192,7 +192,7 @@ def _read(operand: Operand, assigned: set[Var], where: str) -> None:
 
 
 def print_program(program: Program) -> str:
-    """The program as text, one instruction a line; `parse_program` reads it back."""
+    """Write the program as text, one instruction a line; `parse_program` reads it back."""
     names: dict[Var, str] = {}
     taken: set[str] = set()
 
@@ -244,7 +244,7 @@ PLAIN_NAME = r"[^\W\d]\w*(?:\[\w+\]|\.[^\W\d]\w*)*"
 
 
 def quoted(name: str) -> str:
-    """The user's name as it is printed: in quotes, where it would read as something else."""
+    """Put a user's name in quotes where it would read as something else."""
     is_plain = re.fullmatch(PLAIN_NAME, name) and not name.endswith("_bar")
     return name if is_plain and name not in ("inf", "nan") else json.dumps(name)
 
@@ -282,7 +282,7 @@ class Builder:
         self.apply(last.op, last.operands, result)
 
     def ref(self, operand: Operand) -> "Ref":
-        """`operand` as the table's lambdas take it."""
+        """Make of `operand` what the table's lambdas take."""
         return Ref(self, operand)
 
 
@@ -328,12 +328,12 @@ class Ref(Operators):
 
     def _apply(self, op: Op, operands: tuple[Any, ...]) -> "Ref":
         reads = tuple(
-            x.operand if isinstance(x, Ref) else Const(op.number(x, name))
+            x.operand if isinstance(x, Ref) else Const(op.as_float(x, name))
             for x, name in zip(operands, op.operand_names, strict=True)
         )
         return Ref(self.builder, self.builder.apply(op, reads))
 
 
 def operand_of(x: Ref | float) -> Operand:
-    """The operand that a `Ref` or a number stands for."""
+    """Give the operand that a `Ref` or a number stands for."""
     return x.operand if isinstance(x, Ref) else Const(float(x))

@@ -21,9 +21,8 @@ import numpy as np
 
 from gradcompile import ieee
 
-SEVERAL = (np.ndarray, list, tuple)
-"""What an operation is applied to item by item."""
-
+CONTAINERS = (np.ndarray, list, tuple)
+"""The types of operands that an operation is applied to item by item."""
 
 CONDITIONS = ("c", "d")
 """The operand names that the table uses for conditions: 0.0 is false, all else is true."""
@@ -33,7 +32,7 @@ Partial = Callable[..., Any] | None
 
 
 _EMITTED = {"float64": np.float64, **{name: getattr(ieee, name) for name in ieee.FUNCTIONS}}
-"""What an expression may call beside Python's own functions: what emitted code imports."""
+"""The names that an expression may use beside Python's own: those that emitted code imports."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +87,7 @@ class Op:
 
     @cached_property
     def repeats(self) -> tuple[bool, ...]:
-        """For each operand: does the expression read it more than once?"""
+        """Tell for each operand whether the expression reads it more than once."""
         names = [node.id for node in ast.walk(self.template) if isinstance(node, ast.Name)]
         return tuple(names.count(operand) > 1 for operand in self.operand_names)
 
@@ -128,7 +127,7 @@ class Op:
         return function
 
     def evaluate(self, *operands: float) -> float:
-        """The result for floats, by IEEE-754; never raises."""
+        """Compute the result for floats, by IEEE-754; never raises."""
         try:
             if not self._is_computed:
                 result = self._on_floats(*operands)
@@ -140,7 +139,7 @@ class Op:
             return float(self._on_float64s(*map(np.float64, operands)))
 
     def __call__(self, *operands: Any) -> Any:
-        """The result for these operands; elementwise where some are arrays, lists or tuples."""
+        """Apply the operation; elementwise where some operands are arrays, lists or tuples."""
         missing = len(self.partials) - len(operands)
         if 0 < missing <= len(self.defaults):
             operands += self.defaults[-missing:]
@@ -148,17 +147,17 @@ class Op:
             operand = "operand" if self.arity == 1 else "operands"
             raise TypeError(f"{self.name}() takes {self.arity} {operand}, got {len(operands)}")
         for operand in operands:
-            if isinstance(operand, SEVERAL):
+            if isinstance(operand, CONTAINERS):
                 return self._elementwise(operands)
         for operand in operands:
             apply = getattr(operand, "_apply", None)
             if apply is not None:
                 return apply(self, operands)
-        result = self.evaluate(*map(self.number, operands, self.operand_names))
+        result = self.evaluate(*map(self.as_float, operands, self.operand_names))
         return np.float64(result) if any(isinstance(x, np.float64) for x in operands) else result
 
     def slope(self, index: int, result: float, operands: Sequence[float]) -> float:
-        """The partial by one operand, as a float, by IEEE-754; never raises."""
+        """Compute the partial by one operand as a float, by IEEE-754; never raises."""
         partial = self.partials[index]
         if partial is None:
             return 0.0
@@ -171,15 +170,15 @@ class Op:
         with np.errstate(all="ignore"):
             return float(partial(np.float64(result), *map(np.float64, operands)))
 
-    def number(self, x: Any, operand_name: str) -> float:
-        """`x` as a float for one of the operands; only a condition may be a bool.
+    def as_float(self, x: Any, operand_name: str) -> float:
+        """Convert `x` to a float for one of the operands; only a condition may be a bool.
 
         Raises:
             TypeError: it is no real number.
         """
         if operand_name in CONDITIONS and isinstance(x, bool | np.bool_):
             return float(x)
-        return number(x, self.name)
+        return as_float(x, self.name)
 
     def _elementwise(self, operands: tuple[Any, ...]) -> Any:
         arrays = [x if isinstance(x, np.ndarray) else _object_array(x) for x in operands]
@@ -204,8 +203,12 @@ def _object_array(operand: Any) -> np.ndarray[Any, Any]:
     return array
 
 
-def number(x: Any, user: str) -> float:
-    """`x` as a float; a `TypeError` that names `user` if it is no real number."""
+def as_float(x: Any, user: str) -> float:
+    """Convert `x` to a float.
+
+    Raises:
+        TypeError: it is no real number; the message begins with `user`.
+    """
     if type(x) is float:
         return x
     if isinstance(x, bool | np.bool_) or not isinstance(x, int | float | np.number):

@@ -1,4 +1,4 @@
-"""What Python's operators mean on traced things: each applies a row of the op table.
+"""Python's operators on traced things: each applies a row of the op table.
 
 `Operators` is the base of everything that the table's lambdas and users' functions may be run on:
 `Value` (builds an expression graph), `Ref` (appends instructions to a program) and `Symbol`

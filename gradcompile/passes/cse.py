@@ -9,7 +9,7 @@ from gradcompile.passes.rewrite import rewrite
 
 
 def cse(program: Program) -> Program:
-    """`program` without instructions that repeat an earlier one, operands swapped or not."""
+    """Drop the instructions that repeat an earlier one, operands swapped or not."""
     seen: defaultdict[Op, dict[tuple[Operand, ...], Var]] = defaultdict(dict)
 
     def step(builder: Builder, instruction: Instruction) -> Var | None:

@@ -26,8 +26,8 @@ from gradcompile.passes.rules import Pattern, Variable
 
 
 def simplify(program: Program) -> Program:
-    """`program` with every rule applied wherever it matches; `notes` say how often each was."""
-    for _ in range(ROUNDS):
+    """Apply every rule wherever it matches; `notes` say how often each was applied."""
+    for _ in range(MAX_SWEEPS):
         simplifier = _Simplifier()
         result = rewrite(program, IndexedBuilder(), simplifier.step)
         notes = tuple(f"{text}: {count}×" for text, count in simplifier.fired.items())
@@ -37,11 +37,11 @@ def simplify(program: Program) -> Program:
     return program
 
 
-DEPTH = 8
-"""How often the product of one rule is simplified again; bounds recursion and growth."""
+MAX_REWRITES_IN_PLACE = 8
+"""How often what a rule makes is rewritten at once; bounds recursion and growth."""
 
-ROUNDS = 2
-"""How often the whole program is, if some products were not."""
+MAX_SWEEPS = 2
+"""How often the whole program is gone through, if some of what rules made was not rewritten."""
 
 
 class _Simplifier:
@@ -64,7 +64,7 @@ class _Simplifier:
         constant = folded(op, operands, origin is not None)
         if constant is not None:
             return constant
-        if depth == DEPTH:
+        if depth == MAX_REWRITES_IN_PLACE:
             self.is_done = False
             return None
         for rule in candidates(builder, instruction):
@@ -102,8 +102,8 @@ class _Simplifier:
 
 
 def _exponents(builder: IndexedBuilder, total: Operand) -> list[Operand]:
-    """The x1, x2, ... of a sum of exponentials; none of another sum."""
-    found: list[Operand] = []
+    """List the x1, x2, ... of a sum of exponentials; none of another sum."""
+    exponents: list[Operand] = []
     stack = [total]
     while stack:
         operand = stack.pop()
@@ -111,14 +111,14 @@ def _exponents(builder: IndexedBuilder, total: Operand) -> list[Operand]:
         if definition is None or definition.op not in (table.add, table.exp):
             return []
         if definition.op is table.exp:
-            found.append(definition.operands[0])
+            exponents.append(definition.operands[0])
         else:
             stack.extend(reversed(definition.operands))
-    return found
+    return exponents
 
 
 def _unshifted(builder: IndexedBuilder, exponent: Operand) -> tuple[Operand, Operand | None]:
-    """An exponent as it was before the largest was taken out, and what was taken out, if any."""
+    """Give an exponent as it was before the largest was taken out, and what was, if any."""
     definition = builder.definitions.get(exponent) if isinstance(exponent, Var) else None
     if definition is not None and definition.op is table.sub:
         original, shift = definition.operands
