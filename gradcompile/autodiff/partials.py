@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from gradcompile.ir.program import Builder, Const, Operand, Ref, Var, operand_of
+from gradcompile.ir.builder import Builder, Ref, operand_of
+from gradcompile.ir.program import Const, Operand, Var
 from gradcompile.ops.op import Op
 
 

@@ -17,16 +17,8 @@ from functools import cache
 from typing import NamedTuple
 
 from gradcompile.autodiff.partials import Recording, record
-from gradcompile.ir.program import (
-    Builder,
-    Const,
-    Instruction,
-    Operand,
-    Program,
-    Ref,
-    Var,
-    operand_of,
-)
+from gradcompile.ir.builder import Builder, Ref, operand_of
+from gradcompile.ir.program import Const, Instruction, Operand, Program, Var
 from gradcompile.ops import table
 from gradcompile.ops.op import Op
 
@@ -75,9 +67,10 @@ class _Adjoints:
         self.builder = Builder(list(program.instructions))
         self.active = active
         self.contributions: defaultdict[Operand, list[_Contribution]] = defaultdict(list)
-        self.passage = cache(_passage)
+        self.pullback_of = cache(_pullback)
 
     def contribute(self, to: Operand, value: Operand, guard: Operand | None = None) -> None:
+        """Add a contribution to those of one operand."""
         self.contributions[to].append((value, self.builder.origin, guard))
 
     def accumulate(self, var: Var) -> tuple[Operand, Operand | None]:
@@ -107,10 +100,10 @@ class _Adjoints:
         total, guard = self.accumulate(result)
         builder.origin = result
         for index, operand in enumerate(operands):
-            passage = self.passage(op, index) if operand in self.active else None
-            if passage is None:
+            pullback = self.pullback_of(op, index) if operand in self.active else None
+            if pullback is None:
                 continue
-            contribution, condition, is_one = passage
+            contribution, condition, is_one = pullback
             if is_one and isinstance(operand, Var) and not operand.full_name:
                 self.contribute(operand, total, guard)
                 continue
@@ -129,7 +122,7 @@ _Contribution = tuple[Operand, Var | None, Operand | None]
 """A value that is added to an adjoint, its origin, and its guard."""
 
 
-class _Passage(NamedTuple):
+class _Pullback(NamedTuple):
     """The contribution of an operation to one of its operands, recorded once for all its uses.
 
     Attributes:
@@ -145,7 +138,7 @@ class _Passage(NamedTuple):
     is_one: bool
 
 
-def _passage(op: Op, index: int) -> _Passage | None:
+def _pullback(op: Op, index: int) -> _Pullback | None:
     partial = op.partials[index]
     selects = op.selects[index] if op.selects else None
     if partial is None:
@@ -158,7 +151,7 @@ def _passage(op: Op, index: int) -> _Passage | None:
     recorded = record(contribution, op.arity + 2)
     _, slope = recorded.append(Builder(), tuple(Var() for _ in range(op.arity + 2)))
     condition = selects and record(lambda *inputs: (selects(*inputs),), op.arity + 1)
-    return _Passage(recorded, condition, slope == Const(1.0) and condition is None)
+    return _Pullback(recorded, condition, slope == Const(1.0) and condition is None)
 
 
 def _gated(adjoint: Ref, slope: Ref | float) -> Ref | float:

@@ -49,7 +49,7 @@ class PackedInstructions:
 
     @property
     def operand_count(self) -> int:
-        """How many inputs, results and constants there are: one more than the largest index."""
+        """Count the inputs, results and constants: one more than the largest index."""
         return self.first_constant + len(self.constants)
 
     def reindexed(self, new_index: IntArray, inputs: int) -> "PackedInstructions":
@@ -147,7 +147,7 @@ class PackedProgram:
 
     @property
     def given(self) -> int:
-        """How many inputs there are before those of a row and the data."""
+        """Count the inputs before those of a row and the data."""
         return len(self.names) - self.rows - len(self.data)
 
     @cached_property

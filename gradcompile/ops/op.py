@@ -77,7 +77,7 @@ class Op:
 
     @property
     def arity(self) -> int:
-        """How many operands it takes."""
+        """Count the operands that it takes."""
         return len(self.partials)
 
     @cached_property

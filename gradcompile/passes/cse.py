@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 
-from gradcompile.ir.program import Builder, Instruction, Operand, Program, Var
+from gradcompile.ir.builder import Builder
+from gradcompile.ir.program import Instruction, Operand, Program, Var
 from gradcompile.ops.op import Op
 from gradcompile.ops.table import copy
 from gradcompile.passes.rewrite import rewrite

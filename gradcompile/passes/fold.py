@@ -3,7 +3,8 @@
 import math
 from fractions import Fraction
 
-from gradcompile.ir.program import Builder, Const, Instruction, Operand, Program, Var
+from gradcompile.ir.builder import Builder
+from gradcompile.ir.program import Const, Instruction, Operand, Program, Var
 from gradcompile.ops.op import Op
 from gradcompile.passes.rewrite import rewrite
 

@@ -4,7 +4,8 @@ from collections import defaultdict
 from functools import cache
 from typing import Any
 
-from gradcompile.ir.program import Const, IndexedBuilder, Instruction, Operand, Var
+from gradcompile.ir.builder import IndexedBuilder
+from gradcompile.ir.program import Const, Instruction, Operand, Var
 from gradcompile.ops.op import Op
 from gradcompile.passes.rules import IDENTITIES, STABILITY, Pattern, Rule, Variable
 

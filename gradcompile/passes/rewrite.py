@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TypeVar
 
-from gradcompile.ir.program import Builder, Instruction, Operand, Output, Program, Var
+from gradcompile.ir.builder import Builder
+from gradcompile.ir.program import Instruction, Operand, Output, Program, Var
 from gradcompile.ops import table
 
 AnyBuilder = TypeVar("AnyBuilder", bound=Builder)

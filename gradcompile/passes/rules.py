@@ -55,7 +55,7 @@ class Rule:
 
     @cached_property
     def needs_constant(self) -> bool:
-        """Must one operand of the root be a constant, whichever?"""
+        """Tell whether one operand of the root must be a constant, whichever."""
         return any(isinstance(x, Variable) and x.name == "k" for x in self.tree.operands)
 
     @cached_property

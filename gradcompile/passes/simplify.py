@@ -8,15 +8,8 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-from gradcompile.ir.program import (
-    Const,
-    IndexedBuilder,
-    Instruction,
-    Operand,
-    Program,
-    Var,
-    operand_of,
-)
+from gradcompile.ir.builder import IndexedBuilder, operand_of
+from gradcompile.ir.program import Const, Instruction, Operand, Program, Var
 from gradcompile.ops import table
 from gradcompile.ops.functions import shift_of
 from gradcompile.passes.fold import folded

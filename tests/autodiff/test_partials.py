@@ -3,8 +3,9 @@
 import pytest
 
 from gradcompile.autodiff.partials import record
+from gradcompile.ir.builder import Builder, operand_of
 from gradcompile.ir.interpret import interpret
-from gradcompile.ir.program import Builder, Const, Program, Var, operand_of, verify_program
+from gradcompile.ir.program import Const, Program, Var, verify_program
 from gradcompile.ops.table import TABLE
 
 PARTIALS = [

@@ -19,16 +19,9 @@ import gradcompile as gdc
 from gradcompile import Value
 from gradcompile.autodiff.reverse import reverse
 from gradcompile.graph.lower import lower
+from gradcompile.ir.builder import IndexedBuilder
 from gradcompile.ir.interpret import interpret
-from gradcompile.ir.program import (
-    Const,
-    IndexedBuilder,
-    Instruction,
-    Program,
-    Var,
-    print_program,
-    verify_program,
-)
+from gradcompile.ir.program import Const, Instruction, Program, Var, print_program, verify_program
 from gradcompile.ops import table
 from gradcompile.ops.op import CONDITIONS
 from gradcompile.ops.syntax import evaluate, parse
