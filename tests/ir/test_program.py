@@ -4,9 +4,7 @@ import math
 
 import pytest
 
-from gradcompile import Value
 from gradcompile.autodiff.reverse import reverse
-from gradcompile.graph.lower import lower
 from gradcompile.ir.program import (
     Const,
     Instruction,
@@ -18,13 +16,7 @@ from gradcompile.ir.program import (
 )
 from gradcompile.ops import table
 from gradcompile.passes import run_passes
-
-
-def lowered(function, *names):
-    """The unoptimised program of a function of Values."""
-    inputs = [Value(1.0, name) for name in names]
-    return lower([function(*inputs)], inputs, list(names), "f").program
-
+from tests.helpers.lowering import program_of
 
 # --- the verifier ----------------------------------------------------------------------------
 
@@ -82,7 +74,7 @@ def test_the_verifier_refuses(program, message):
 
 
 def test_the_verifier_returns_a_sound_program():
-    program = lowered(lambda x: x.exp() + 1.0, "x")
+    program = program_of(lambda x: x.exp() + 1.0, "x")
     assert verify_program(program) is program
 
 
@@ -97,7 +89,7 @@ def neuron():
         o.label = "o"
         return o
 
-    return lowered(f, "x1", "x2", "w1", "w2", "b")
+    return program_of(f, "x1", "x2", "w1", "w2", "b")
 
 
 def test_the_printed_program_as_lowered():
@@ -160,7 +152,7 @@ def test_the_printer_tells_names_apart():
         return a * b / -math.inf
 
     assert (
-        print_program(lowered(f, "x", "y"))
+        print_program(program_of(f, "x", "y"))
         == """\
 program   f
 inputs    x, y
@@ -173,7 +165,7 @@ return %6"""
 
 
 def test_an_adjoint_is_named_after_its_primal_and_a_label_that_reads_like_one_is_quoted():
-    program = reverse(lowered(lambda x, y: (x * y).sin(), "x", "x_bar"), [0])
+    program = reverse(program_of(lambda x, y: (x * y).sin(), "x", "x_bar"), [0])
     assert (
         str(program)
         == """\
@@ -208,4 +200,6 @@ return %4, [x_bar]"""
     ],
 )
 def test_a_label_that_would_read_as_something_else_is_quoted(label, printed):
-    assert str(lowered(lambda x: x, label)) == f"program   f\ninputs    {printed}\nreturn {printed}"
+    assert (
+        str(program_of(lambda x: x, label)) == f"program   f\ninputs    {printed}\nreturn {printed}"
+    )

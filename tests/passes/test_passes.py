@@ -32,6 +32,7 @@ from gradcompile.passes.rules import IDENTITIES, STABILITY, Rule, Variable
 from gradcompile.verify import symbols as symbolic
 from tests.helpers import oracles
 from tests.helpers.engines import explain, flat, near, run_with, same, unsigned_zeros
+from tests.helpers.lowering import program_of
 from tests.helpers.programs import INPUTS, deadline, points, recipes
 
 RULES = [pytest.param(rule, id=rule.pattern) for rule in (*IDENTITIES, *STABILITY)]
@@ -43,12 +44,6 @@ relaxed = settings(
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-
-
-def program_of(function, *names):
-    """The unoptimised program of a function of Values."""
-    inputs = [Value(1.0, name) for name in names]
-    return lower([function(*inputs)], inputs, list(names), "f").program
 
 
 def opcodes(program):
