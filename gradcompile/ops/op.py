@@ -100,11 +100,11 @@ class Op:
     @cached_property
     def _on_floats(self) -> Callable[..., Any]:
         direct = {name: getattr(math, name) for name in ieee.MATH}
-        return self._compiled(self.expression, {**_EMITTED, **direct})
+        return _compiled(self.operand_names, self.expression, {**_EMITTED, **direct})
 
     @cached_property
     def _on_float64s(self) -> Callable[..., Any]:
-        return self._compiled(self.expression, _EMITTED)
+        return _compiled(self.operand_names, self.expression, _EMITTED)
 
     @cached_property
     def on_fractions(self) -> Callable[..., Any] | None:
@@ -113,18 +113,12 @@ class Op:
         calls = {ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)}
         if calls - {"float64", "bool"} or any(isinstance(x, ast.Constant | ast.Pow) for x in nodes):
             return None
-        return self._compiled(self.expression, {"float64": lambda x: x})
+        return _compiled(self.operand_names, self.expression, {"float64": lambda x: x})
 
     @cached_property
     def contains(self) -> Callable[..., bool]:
         """Tells whether a point lies in the domain."""
-        return self._compiled(self.domain, vars(math))
-
-    def _compiled(self, text: str, names: Mapping[str, Any]) -> Callable[..., Any]:
-        # The text is the table's own, never a user's.
-        arguments = ", ".join(self.operand_names)
-        function: Callable[..., Any] = eval(f"lambda {arguments}: {text}", dict(names))
-        return function
+        return _compiled(self.operand_names, self.domain, vars(math))
 
     def evaluate(self, *operands: float) -> float:
         """Compute the result for floats, by IEEE-754; never raises."""
@@ -148,7 +142,7 @@ class Op:
             raise TypeError(f"{self.name}() takes {self.arity} {operand}, got {len(operands)}")
         for operand in operands:
             if isinstance(operand, CONTAINERS):
-                return self._elementwise(operands)
+                return _elementwise(self, operands)
         for operand in operands:
             apply = getattr(operand, "_apply", None)
             if apply is not None:
@@ -180,19 +174,26 @@ class Op:
             return float(x)
         return as_float(x, self.name)
 
-    def _elementwise(self, operands: tuple[Any, ...]) -> Any:
-        arrays = [x if isinstance(x, np.ndarray) else _object_array(x) for x in operands]
-        try:
-            result = np.frompyfunc(self, self.arity, 1)(*arrays)
-        except ValueError as error:
-            shapes = " and ".join(str(array.shape) for array in arrays)
-            raise ValueError(f"{self.name}: operands of shapes {shapes} do not match") from error
-        if isinstance(result, np.ndarray) and all(type(x) is float for x in result.flat):
-            return result.astype(np.float64)
-        return result
-
     def __repr__(self) -> str:
         return f"<op {self.name}({', '.join(self.operand_names)}) = {self.expression}>"
+
+
+def _compiled(arguments: Sequence[str], text: str, names: Mapping[str, Any]) -> Callable[..., Any]:
+    # The text is the table's own, never a user's.
+    function: Callable[..., Any] = eval(f"lambda {', '.join(arguments)}: {text}", dict(names))
+    return function
+
+
+def _elementwise(op: Op, operands: tuple[Any, ...]) -> Any:
+    arrays = [x if isinstance(x, np.ndarray) else _object_array(x) for x in operands]
+    try:
+        result = np.frompyfunc(op, op.arity, 1)(*arrays)
+    except ValueError as error:
+        shapes = " and ".join(str(array.shape) for array in arrays)
+        raise ValueError(f"{op.name}: operands of shapes {shapes} do not match") from error
+    if isinstance(result, np.ndarray) and all(type(x) is float for x in result.flat):
+        return result.astype(np.float64)
+    return result
 
 
 def _object_array(operand: Any) -> np.ndarray[Any, Any]:

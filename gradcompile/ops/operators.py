@@ -14,7 +14,11 @@ from gradcompile.ops.op import Op
 
 
 class Operators:
-    """Operators, numpy's ufuncs and one method an operation, all by the op table."""
+    """Operators, numpy's ufuncs and one method an operation, all by the op table.
+
+    It has more methods than a class should have: Python asks for one an operator, and their
+    signatures are what type checkers and readers look for.
+    """
 
     __slots__ = ()
 
