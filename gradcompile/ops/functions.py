@@ -156,8 +156,8 @@ def logsumexp(x: Any, axis: int | None = None) -> Any:
         TypeError: an item is neither a real number nor a Value.
 
     Example:
-        >>> logsumexp([1000.0, 1000.0]) == 1000.0 + ops.log(2.0)
-        True
+        >>> logsumexp([1000.0, 1000.0])
+        1000.6931471805599
     """
     rows = _rows(x, axis, "logsumexp")
     shift = shift_of(rows)
