@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcompile.ops.op import number
+from gradcompile.ops.op import as_float
 from gradcompile.support.arrays import FloatArray
 
 NUMBERS = ("lr", "momentum", "weight_decay", "eps")
@@ -113,7 +113,7 @@ class Optimizer(ABC):
         limit = "finite" if below == math.inf else f"below {below:g}"
         expected = f"{self._name}: expected {name} as a number from 0 on and {limit}"
         try:
-            setting = number(value, name)
+            setting = as_float(value, name)
         except TypeError:
             raise TypeError(f"{expected}, got {type(value).__name__} {value!r:.60}") from None
         if not 0.0 <= setting < below:  # nor nan

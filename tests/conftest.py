@@ -24,7 +24,9 @@ collect_ignore_glob = ["golden/*"]  # emitted code, which is compared, not colle
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--update-golden", action="store_true", help="rewrite tests/golden with what is emitted"
+        "--update-golden",
+        action="store_true",
+        help="rewrite golden files and cases",
     )
 
 

@@ -16,23 +16,15 @@ from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
-from gradcompile.autodiff.partials import Snippet, record
-from gradcompile.ir.program import (
-    Builder,
-    Const,
-    Instruction,
-    Operand,
-    Program,
-    Ref,
-    Var,
-    operand_of,
-)
+from gradcompile.autodiff.partials import Recording, record
+from gradcompile.ir.builder import Builder, Ref, operand_of
+from gradcompile.ir.program import Const, Instruction, Operand, Program, Var
 from gradcompile.ops import table
 from gradcompile.ops.op import Op
 
 
 def reverse(program: Program, wrt: Sequence[int], keep_value: bool = True) -> Program:
-    """The program that returns the value of `program` and its gradient.
+    """Make the program that returns the value of `program` and its gradient.
 
     Args:
         program: a program with one scalar output.
@@ -56,7 +48,7 @@ def reverse(program: Program, wrt: Sequence[int], keep_value: bool = True) -> Pr
 
 
 def _depends_on(program: Program, sources: Sequence[Var]) -> set[Operand]:
-    """The values of `program` that depend on one of `sources`."""
+    """Find the values of `program` that depend on one of `sources`."""
     active: set[Operand] = set(sources)
     for result, _, operands, _ in program.instructions:
         if not active.isdisjoint(operands):
@@ -65,7 +57,7 @@ def _depends_on(program: Program, sources: Sequence[Var]) -> set[Operand]:
 
 
 class _Adjoints:
-    """The contributions collected so far, and the instructions of both sweeps.
+    """Collects the contributions to every value, and the instructions of both sweeps.
 
     What a branch of `where` leads to counts only where that branch is taken. So a contribution may
     carry a guard: the condition without which it is zero, whatever inf or nan its partials are.
@@ -75,13 +67,14 @@ class _Adjoints:
         self.builder = Builder(list(program.instructions))
         self.active = active
         self.contributions: defaultdict[Operand, list[_Contribution]] = defaultdict(list)
-        self.passage = cache(_passage)
+        self.pullback_of = cache(_pullback)
 
     def contribute(self, to: Operand, value: Operand, guard: Operand | None = None) -> None:
+        """Add a contribution to those of one operand."""
         self.contributions[to].append((value, self.builder.origin, guard))
 
     def accumulate(self, var: Var) -> tuple[Operand, Operand | None]:
-        """The sum of the contributions to `var`, its adjoint; and the guard of all of them."""
+        """Add up the contributions to `var`: its adjoint, and the guard of all of them."""
         contributions = self.contributions.pop(var, None)
         if contributions is None:
             return Const(0.0), None
@@ -107,10 +100,10 @@ class _Adjoints:
         total, guard = self.accumulate(result)
         builder.origin = result
         for index, operand in enumerate(operands):
-            passage = self.passage(op, index) if operand in self.active else None
-            if passage is None:
+            pullback = self.pullback_of(op, index) if operand in self.active else None
+            if pullback is None:
                 continue
-            contribution, condition, is_one = passage
+            contribution, condition, is_one = pullback
             if is_one and isinstance(operand, Var) and not operand.full_name:
                 self.contribute(operand, total, guard)
                 continue
@@ -126,11 +119,11 @@ class _Adjoints:
 
 
 _Contribution = tuple[Operand, Var | None, Operand | None]
-"""What one use of a value adds to its adjoint, the origin of that, and its guard."""
+"""A value that is added to an adjoint, its origin, and its guard."""
 
 
-class _Passage(NamedTuple):
-    """What an operation passes to one of its operands, recorded once for all its uses.
+class _Pullback(NamedTuple):
+    """The contribution of an operation to one of its operands, recorded once for all its uses.
 
     Attributes:
         contribution: from (adjoint, result, *operands) to the contribution and the slope.
@@ -140,12 +133,12 @@ class _Passage(NamedTuple):
             gets an adjoint with that name all the same.
     """
 
-    contribution: Snippet
-    condition: Snippet | None
+    contribution: Recording
+    condition: Recording | None
     is_one: bool
 
 
-def _passage(op: Op, index: int) -> _Passage | None:
+def _pullback(op: Op, index: int) -> _Pullback | None:
     partial = op.partials[index]
     selects = op.selects[index] if op.selects else None
     if partial is None:
@@ -158,11 +151,11 @@ def _passage(op: Op, index: int) -> _Passage | None:
     recorded = record(contribution, op.arity + 2)
     _, slope = recorded.append(Builder(), tuple(Var() for _ in range(op.arity + 2)))
     condition = selects and record(lambda *inputs: (selects(*inputs),), op.arity + 1)
-    return _Passage(recorded, condition, slope == Const(1.0) and condition is None)
+    return _Pullback(recorded, condition, slope == Const(1.0) and condition is None)
 
 
 def _gated(adjoint: Ref, slope: Ref | float) -> Ref | float:
-    """The adjoint times the slope of a gate: a choice of products, 0 where the slope is."""
+    """Multiply the adjoint by the slope of a gate: a choice of products, 0 where the slope is."""
     operand = operand_of(slope)
     if isinstance(operand, Const):
         return 0.0 if operand.value == 0.0 else adjoint * operand.value

@@ -9,7 +9,7 @@ from gradcompile.compiler.code import EmittedCode
 from gradcompile.compiler.request import Request
 from gradcompile.compiler.strategies import structure_key
 from gradcompile.emit.nests import emit_nests
-from gradcompile.ir.packed import Lowered
+from gradcompile.ir.packed import PackedProgram
 from gradcompile.ir.program import Program
 from gradcompile.passes.capture import capture
 from gradcompile.roll import roll
@@ -23,7 +23,7 @@ class Rows:
     """Text made of loops over rows."""
 
     results: RowResults
-    lowered: Lowered
+    lowered: PackedProgram
     key: str | None
     loops: ClassVar[bool] = True
 

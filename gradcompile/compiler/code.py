@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gradcompile.ir.packed import Lowered
+from gradcompile.ir.packed import PackedProgram
 from gradcompile.support import files
 from gradcompile.support.arrays import AnyArray, IntArray
 from gradcompile.support.recent import Recent
@@ -48,18 +48,18 @@ class EmittedCode:
         return tuple(array for array in (data, self.tables) if len(array))
 
 
-def key(lowered: Lowered, settings: str) -> str:
+def key(lowered: PackedProgram, settings: str) -> str:
     """Make a digest of everything about a program but its data."""
-    numbers = lowered.numbers
-    operations = [op.name for op in numbers.operations]
+    packed = lowered.instructions
+    operations = [op.name for op in packed.operations]
     text = repr((lowered.name, lowered.names, len(lowered.data), lowered.labels, operations,
-                 numbers.operands.shape, settings, _compiler()))  # fmt: skip
+                 packed.operands.shape, settings, _compiler()))  # fmt: skip
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass"))
-    flat = np.append(numbers.operands, numbers.outputs)
-    are_constants = flat >= numbers.values
-    constants = np.array(numbers.constants)[flat[are_constants] - numbers.values]
-    flat[are_constants] = numbers.values  # of a constant only the value counts
-    for array in (numbers.codes, flat, constants):
+    flat = np.append(packed.operands, packed.outputs)
+    are_constants = flat >= packed.first_constant
+    constants = np.array(packed.constants)[flat[are_constants] - packed.first_constant]
+    flat[are_constants] = packed.first_constant  # of a constant only the value counts
+    for array in (packed.opcodes, flat, constants):
         digest.update(array.tobytes())
     return digest.hexdigest()[:32]
 

@@ -10,13 +10,13 @@ from gradcompile.autodiff.reverse import reverse
 from gradcompile.compiler.request import Request
 from gradcompile.graph.nested import NUMBER
 from gradcompile.ir.interpret import interpret, require_finite
-from gradcompile.ir.packed import Lowered
+from gradcompile.ir.packed import PackedProgram
 from gradcompile.ir.program import Program
 from gradcompile.passes import run_passes
 from gradcompile.support.timing import Stages
 
 
-def derive(request: Request, lowered: Lowered, stages: Stages) -> Program:
+def derive(request: Request, lowered: PackedProgram, stages: Stages) -> Program:
     """Make the program of a kernel after every pass, before loops are found in it.
 
     Args:

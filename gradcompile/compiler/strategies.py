@@ -13,7 +13,7 @@ from gradcompile.compiler.code import EmittedCode
 from gradcompile.compiler.request import Request
 from gradcompile.emit.nests import emit_nests
 from gradcompile.emit.straight import emit
-from gradcompile.ir.packed import Lowered
+from gradcompile.ir.packed import PackedProgram
 from gradcompile.ir.program import Program
 from gradcompile.passes.capture import capture
 from gradcompile.roll import is_regular, roll
@@ -37,7 +37,7 @@ class Strategy(Protocol):
         """How many matrices of rows the emitted function takes."""
 
     @property
-    def lowered(self) -> Lowered:
+    def lowered(self) -> PackedProgram:
         """The program that all is made of; its data are what the text takes as constants."""
 
     @property
@@ -61,7 +61,7 @@ class Straight:
     key: ClassVar[None] = None
 
     @property
-    def lowered(self) -> Lowered:
+    def lowered(self) -> PackedProgram:
         """The program as it was traced."""
         return self.request.traced.lowered
 
@@ -82,7 +82,7 @@ class Loops:
     """Text made of the loops that tracing unrolled."""
 
     request: Request
-    lowered: Lowered
+    lowered: PackedProgram
     key: str | None
     loops: ClassVar[bool] = True
     matrices: ClassVar[int] = 0
@@ -120,7 +120,9 @@ def choose(request: Request, stages: Stages) -> Straight | Loops:
         return loops if is_regular(captured.program, kinds) else Straight(request)
 
 
-def structure_key(request: Request, captured: Lowered, matrices: int, stages: Stages) -> str | None:
+def structure_key(
+    request: Request, captured: PackedProgram, matrices: int, stages: Stages
+) -> str | None:
     """Make the digest of the structure that the text is kept under; None if it is not kept."""
     if not request.options.cache:
         return None

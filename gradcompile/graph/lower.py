@@ -1,4 +1,4 @@
-"""Value graph → instructions in order, at any depth: in numbers, and as a Program on demand."""
+"""Value graph → instructions in order, at any depth: packed, and as a Program on demand."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from itertools import chain, count
 import numpy as np
 
 from gradcompile.graph.value import Value, topological
-from gradcompile.ir.packed import Lowered, in_numbers
+from gradcompile.ir.packed import PackedProgram, pack_instructions
 from gradcompile.support.collector import collector_paused
 
 BYTES_A_NODE = 5_000
@@ -21,7 +21,7 @@ def lower(
     names: Sequence[str],
     name: str,
     lines: Mapping[int, str] | None = None,
-) -> Lowered:
+) -> PackedProgram:
     """The program that computes `roots` from `inputs`.
 
     Args:
@@ -40,18 +40,18 @@ def lower(
     _require_memory(len(values), name)
     computed = [value for value in values if value.op is not None and value not in given]
     leaves = [value for value in values if value.op is None and value not in given]
-    number_of = dict(zip(chain(inputs, computed, leaves), count()))
+    index_of = dict(zip(chain(inputs, computed, leaves), count()))
     operands = chain.from_iterable([value.operands for value in computed])
-    numbers = in_numbers(
+    instructions = pack_instructions(
         len(inputs),
         [value.op for value in computed if value.op is not None],
-        np.fromiter(map(number_of.__getitem__, operands), np.int64),
-        np.array([number_of[root] for root in roots], np.int64),
+        np.fromiter(map(index_of.__getitem__, operands), np.int64),
+        np.array([index_of[root] for root in roots], np.int64),
         [leaf.data for leaf in leaves],
     )
     labels = {k: str(value.label) for k, value in enumerate(computed) if value.label}
     found = {k: lines[id(value)] for k, value in enumerate(computed)} if lines else {}
-    return Lowered(name, tuple(names), numbers, labels, found)
+    return PackedProgram(name, tuple(names), instructions, labels, found)
 
 
 def _require_memory(nodes: int, name: str) -> None:

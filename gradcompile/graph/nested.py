@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcompile.ops.op import number
+from gradcompile.ops.op import as_float
 
 LEAF = (int, float, np.number)
 
@@ -109,7 +109,7 @@ def _flatten(node: Any, leaves: list[Any], is_leaf: IsLeaf) -> Structure:
         leaves.append(node)
         return NUMBER
     if _is_number(node):
-        leaves.append(number(node, "number"))
+        leaves.append(as_float(node, "number"))
         return NUMBER
     raise TypeError(
         f"expected numbers in lists, tuples, dicts or arrays, got {type(node).__name__} "

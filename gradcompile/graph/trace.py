@@ -12,7 +12,7 @@ import numpy as np
 from gradcompile.graph.lower import lower
 from gradcompile.graph.nested import Structure, flatten, paths, unflatten
 from gradcompile.graph.value import Constant, TracedValue, TraceError, Value, topological
-from gradcompile.ir.packed import Lowered
+from gradcompile.ir.packed import PackedProgram
 from gradcompile.ir.program import Program
 from gradcompile.support.collector import collector_paused
 from gradcompile.support.names import Names
@@ -30,7 +30,7 @@ class Traced:
         seconds: how long tracing and lowering took.
     """
 
-    lowered: Lowered
+    lowered: PackedProgram
     arguments: Mapping[str, Structure]
     result: Structure
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -146,9 +146,9 @@ def trace_graph(root: Value, inputs: Inputs, name: str) -> Traced:
 
 def _require_read(traced: Traced) -> None:
     """Each argument must be read; single elements of it, like the weights of a rare word, not."""
-    name, names, numbers = traced.lowered.name, traced.lowered.names, traced.lowered.numbers
-    is_read = np.zeros(numbers.count + 1, np.bool_)
-    is_read[numbers.operands] = is_read[numbers.outputs] = True
+    name, names, packed = traced.lowered.name, traced.lowered.names, traced.lowered.instructions
+    is_read = np.zeros(packed.operand_count + 1, np.bool_)
+    is_read[packed.operands] = is_read[packed.outputs] = True
     for places in traced.places.values():
         if places and not is_read[places].any():
             raise ValueError(f"inputs: {names[places[0]]!r} is not part of the graph of {name}")

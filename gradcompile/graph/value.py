@@ -18,7 +18,7 @@ from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
-from gradcompile.ops.op import Op, number
+from gradcompile.ops.op import Op, as_float
 from gradcompile.ops.operators import Operators
 from gradcompile.ops.table import pow_
 from gradcompile.support.files import PACKAGE
@@ -70,7 +70,7 @@ class Value(Operators):
     operands: "tuple[Value, ...]"
 
     def __init__(self, data: float, label: str = "") -> None:
-        self.data = number(data, "Value")
+        self.data = as_float(data, "Value")
         self.grad = 0.0
         self.label = str(label)
         self.op = None
@@ -231,7 +231,7 @@ def _values(op: Op, operands: tuple[Any, ...]) -> tuple[Value, ...]:
         return operands
     return tuple(
         [
-            x if isinstance(x, Value) else Constant(op.number(x, name))
+            x if isinstance(x, Value) else Constant(op.as_float(x, name))
             for x, name in zip(operands, op.operand_names, strict=True)
         ]
     )

@@ -14,7 +14,7 @@ Observer = Callable[[Instruction, list[float], float], None]
 def interpret(
     program: Program, inputs: Sequence[float], observe: Observer | None = None
 ) -> list[Result]:
-    """What `program` returns for `inputs`: a float an output, a list of floats for an array.
+    """Run `program` on `inputs` and give its results: a float an output, or a list of floats.
 
     Args:
         program: to run.
@@ -45,7 +45,7 @@ def interpret(
 
 
 def require_finite(instruction: Instruction, operands: list[float], result: float) -> None:
-    """An observer that stops at the first nan or inf made from finite operands.
+    """Stop at the first nan or inf that is made from finite operands; an observer.
 
     Raises:
         FloatingPointError: names the operation, its operands, the label and the user's line.

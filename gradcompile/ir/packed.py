@@ -1,4 +1,7 @@
-"""A program in numbers, so that numpy sees all of its instructions at once."""
+"""A program packed into arrays of integers, so that numpy sees all of its instructions at once.
+
+Each operand has an index: inputs come first, then results in their order, then constants.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,101 +15,119 @@ from gradcompile.ops.op import Op
 from gradcompile.support.arrays import IntArray
 from gradcompile.support.collector import collector_paused
 
-NOTHING = -1
-"""What is in the place of an operand that is not there: a number, too, of the last of all."""
+NO_OPERAND = -1
+"""Fills a row of operands up where an operation takes fewer; as an index, the last entry of all."""
 
 
 @dataclass(frozen=True)
-class Numbered:
-    """A program in numbers: inputs have the first ones, then results, then constants.
+class PackedInstructions:
+    """The instructions of a program as arrays of integers.
 
     Attributes:
         inputs: how many inputs there are.
         operations: every operation that is applied, in the order of their first use.
-        codes: for each instruction, the place of its operation among them.
-        operands: for each instruction, a row of the numbers of its operands.
-        outputs: the numbers of what is returned.
-        constants: what the last numbers stand for.
+        opcodes: for each instruction, the index of its operation in `operations`.
+        operands: for each instruction, a row of the indices of its operands.
+        outputs: the indices of the operands that are returned.
+        constants: the numbers that the last indices stand for.
     """
 
     inputs: int
     operations: Sequence[Op]
-    codes: IntArray
+    opcodes: IntArray
     operands: IntArray
     outputs: IntArray
     constants: Sequence[float]
 
-    @property
-    def values(self) -> int:
-        """How many inputs and results there are: the number of the first constant."""
-        return self.inputs + len(self.codes)
+    def __len__(self) -> int:
+        return len(self.opcodes)
 
     @property
-    def count(self) -> int:
-        """How many numbers there are."""
-        return self.values + len(self.constants)
+    def first_constant(self) -> int:
+        """The index of the first constant: how many inputs and results there are."""
+        return self.inputs + len(self)
+
+    @property
+    def operand_count(self) -> int:
+        """Count the inputs, results and constants: one more than the largest index."""
+        return self.first_constant + len(self.constants)
+
+    def reindexed(self, new_index: IntArray, inputs: int) -> "PackedInstructions":
+        """Move every operand to another index.
+
+        Args:
+            new_index: for each index the one that replaces it.
+            inputs: how many inputs there are then.
+        """
+        new_index = np.append(new_index, NO_OPERAND)
+        return replace(
+            self,
+            inputs=inputs,
+            operands=new_index[self.operands],
+            outputs=new_index[self.outputs],
+        )
 
 
-def in_numbers(
+def pack_instructions(
     inputs: int,
     applied: Sequence[Op],
     operands: IntArray,
     outputs: IntArray,
     constants: Sequence[float],
-) -> Numbered:
-    """A program in numbers.
+) -> PackedInstructions:
+    """Pack the instructions of a program whose operands have indices already.
 
     Args:
         inputs: how many there are.
         applied: the operations, instruction by instruction.
-        operands: the numbers of their operands, one instruction after the other.
-        outputs: the numbers of what is returned.
-        constants: what the last numbers stand for.
+        operands: the indices of their operands, one instruction after the other.
+        outputs: the indices of the operands that are returned.
+        constants: the numbers that the last indices stand for.
     """
     operations = list(dict.fromkeys(applied))
-    code_of = {op: code for code, op in enumerate(operations)}
-    codes = np.fromiter(map(code_of.__getitem__, applied), np.int64, len(applied))
+    opcode_of = {op: opcode for opcode, op in enumerate(operations)}
+    opcodes = np.fromiter(map(opcode_of.__getitem__, applied), np.int64, len(applied))
     arities = np.array([op.arity for op in operations], np.int64)
-    rows = np.full((len(applied), arities.max(initial=0)), NOTHING)
-    rows[np.arange(rows.shape[1]) < arities[codes][:, np.newaxis]] = operands
-    return Numbered(inputs, operations, codes, rows, outputs, constants)
+    rows = np.full((len(applied), arities.max(initial=0)), NO_OPERAND)
+    rows[np.arange(rows.shape[1]) < arities[opcodes][:, np.newaxis]] = operands
+    return PackedInstructions(inputs, operations, opcodes, rows, outputs, constants)
 
 
-def numbers_of(program: Program) -> dict[Operand, int]:
-    """The numbers of a program's inputs and results."""
+def index_values(program: Program) -> dict[Operand, int]:
+    """Give each input and each result of a program its index."""
     results = [result for result, _, _, _ in program.instructions]
     return dict(zip(chain(program.inputs, results), count()))
 
 
-def numbered(program: Program, number_of: Mapping[Operand, int]) -> Numbered:
-    """A program in numbers, equal constants in the same one.
+def pack(program: Program, index_of: Mapping[Operand, int]) -> PackedInstructions:
+    """Pack the instructions of a program; equal constants get one index.
 
     Args:
         program: the program.
-        number_of: the numbers of its inputs and results.
+        index_of: the index of each input and result, from `index_values`.
     """
     applied = [op for _, op, _, _ in program.instructions]
     reads = list(chain.from_iterable([operands for _, _, operands, _ in program.instructions]))
     flat = [*reads, *program.flat_outputs]
-    numbers = np.fromiter(map(number_of.get, flat, repeat(NOTHING)), np.int64, len(flat))
-    places = np.flatnonzero(numbers == NOTHING)
-    read = [x.value for x in map(flat.__getitem__, places) if isinstance(x, Const)]
-    bits, which = np.unique(np.array(read).view(np.int64), return_inverse=True)
-    numbers[places] = len(number_of) + which
+    indices = np.fromiter(map(index_of.get, flat, repeat(NO_OPERAND)), np.int64, len(flat))
+    are_constants = np.flatnonzero(indices == NO_OPERAND)
+    values = [x.value for x in map(flat.__getitem__, are_constants) if isinstance(x, Const)]
+    bits, which = np.unique(np.array(values).view(np.int64), return_inverse=True)
+    indices[are_constants] = len(index_of) + which
     constants = bits.view(np.float64).tolist()
-    operands, outputs = np.split(numbers, [len(reads)])
-    return in_numbers(len(program.inputs), applied, operands, outputs, constants)
+    operands, outputs = np.split(indices, [len(reads)])
+    return pack_instructions(len(program.inputs), applied, operands, outputs, constants)
 
 
 @dataclass(frozen=True, eq=False)
-class Lowered:
-    """A program as it comes from a graph: in numbers, which is all that finds known code.
+class PackedProgram:
+    """A program as lowering leaves it: packed, which is enough to find code that is known.
 
     Attributes:
         name: of the function.
         names: of the inputs.
-        numbers: the instructions.
-        labels: the names of results, by the instruction; most have none.
+        instructions: the instructions, packed.
+        labels: the names of results, by the index of the instruction; most have none.
         lines: where the user's code computes them, if that was recorded.
         data: the values of the last inputs, which are constants of the graph; see
             `passes/capture.py`.
@@ -115,51 +136,49 @@ class Lowered:
 
     name: str
     names: tuple[str, ...]
-    numbers: Numbered
+    instructions: PackedInstructions
     labels: Mapping[int, str] = field(default_factory=dict)
     lines: Mapping[int, str] = field(default_factory=dict)
     data: tuple[float, ...] = ()
     rows: int = 0
 
     def __len__(self) -> int:
-        return len(self.numbers.codes)
+        return len(self.instructions)
 
     @property
     def given(self) -> int:
-        """How many inputs there are before those of a row and the data."""
+        """Count the inputs before those of a row and the data."""
         return len(self.names) - self.rows - len(self.data)
 
     @cached_property
     @collector_paused()
     def program(self) -> Program:
-        """The program, made when it is asked for."""
-        numbers = self.numbers
+        """The program, unpacked when it is asked for."""
+        packed = self.instructions
         inputs = list(map(Var, self.names))
-        results = [Var() for _ in range(len(self))]
-        for place, label in self.labels.items():
-            results[place].name = label
-        for place, line in self.lines.items():
-            results[place].line = line
-        operands: list[Operand] = [*inputs, *results, *map(Const, numbers.constants)]
-        reads = [tuple([operands[k] for k in row if k >= 0]) for row in numbers.operands.tolist()]
-        ops = [numbers.operations[code] for code in numbers.codes.tolist()]
+        results = [Var() for _ in range(len(packed))]
+        for index, label in self.labels.items():
+            results[index].name = label
+        for index, line in self.lines.items():
+            results[index].line = line
+        operands: list[Operand] = [*inputs, *results, *map(Const, packed.constants)]
+        reads = [tuple([operands[k] for k in row if k >= 0]) for row in packed.operands.tolist()]
+        ops = [packed.operations[opcode] for opcode in packed.opcodes.tolist()]
         return Program(
             self.name,
             tuple(inputs),
             tuple(map(Instruction, results, ops, reads)),
-            tuple([operands[k] for k in numbers.outputs.tolist()]),
+            tuple([operands[k] for k in packed.outputs.tolist()]),
             data=self.data,
             rows=self.rows,
         )
 
-    def with_inputs(self, order: Sequence[int]) -> "Lowered":
-        """The same with its inputs in another order, each given by its place."""
-        renumbered = np.arange(self.numbers.count + 1)
-        renumbered[order] = np.arange(len(order))
-        renumbered[NOTHING] = NOTHING
-        numbers = replace(
-            self.numbers,
-            operands=renumbered[self.numbers.operands],
-            outputs=renumbered[self.numbers.outputs],
+    def with_inputs(self, order: Sequence[int]) -> "PackedProgram":
+        """Put the inputs in another order, each given by its index."""
+        new_index = np.arange(self.instructions.operand_count)
+        new_index[order] = np.arange(len(order))
+        return replace(
+            self,
+            names=tuple([self.names[k] for k in order]),
+            instructions=self.instructions.reindexed(new_index, len(order)),
         )
-        return replace(self, names=tuple([self.names[k] for k in order]), numbers=numbers)

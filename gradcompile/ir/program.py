@@ -1,31 +1,40 @@
 """The linear IR: straight-line programs in static single assignment form.
 
-    program      ::=  inputs: var*   instruction*   return output*
-    instruction  ::=  var = op operand+
+    program      ::=  program name   inputs var*   rows var*   data (var = const)*
+                      instruction*   return output*
+    instruction  ::=  var = op operand+   ; d var
     operand      ::=  var | const
     output       ::=  operand | [operand*]
     var          ::=  a value, assigned once: a primal, or the adjoint of one
     const        ::=  a float64
 
 Every operand is a constant, an input or the result of an earlier instruction; `verify_program`
-checks that. An instruction of the reverse sweep carries its `origin`: the primal whose statement
-it differentiates (a pass may have replaced that statement since). `print(program)` shows one
-instruction a line:
+checks that. `print(program)` shows one instruction a line, and `ir/parse.py` reads that back:
 
-    inputs  x, w
-    %1      = mul x, w
-    y       = tanh %1
-    return y
+    program   neuron
+    inputs    x, w
+    %3      = mul x, w
+    y       = tanh %3
+    %5      = square y  ; d y
+    %3_bar  = sub 1.0, %5  ; d y
+    w_bar   = mul %3_bar, x  ; d %3
+    return y, [w_bar]
+
+Values that have no name are numbered, and `v_bar` is the adjoint of `v`; where two values have one
+name, or one of the user's would read as something else, it gets a number (`v.7`) or quotes. An
+instruction of the reverse sweep carries its `origin`, printed as `; d v`: the primal whose
+statement it differentiates (a pass may have replaced that statement since). Inputs that belong to
+a row of data, and those whose values are known, have lines of their own if there are any.
 """
 
-from collections.abc import Iterator, Sequence
+import json
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import copysign, isnan
-from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gradcompile.ops.op import Op
-from gradcompile.ops.operators import Operators
 
 
 class Var:
@@ -124,12 +133,12 @@ class Program:
 
     @property
     def given(self) -> int:
-        """How many inputs there are before those of a row and the data."""
+        """Count the inputs before those of a row and the data."""
         return len(self.inputs) - self.rows - len(self.data)
 
     @property
     def flat_outputs(self) -> Iterator[Operand]:
-        """Every operand that is returned."""
+        """Go through every operand that is returned."""
         for output in self.outputs:
             yield from output if isinstance(output, tuple) else (output,)
 
@@ -181,7 +190,7 @@ def _read(operand: Operand, assigned: set[Var], where: str) -> None:
 
 
 def print_program(program: Program) -> str:
-    """The program as text, one instruction a line."""
+    """Write the program as text, one instruction a line; `parse_program` reads it back."""
     names: dict[Var, str] = {}
     taken: set[str] = set()
 
@@ -189,7 +198,10 @@ def print_program(program: Program) -> str:
         if isinstance(operand, Const):
             return repr(operand.value)
         if operand not in names:
-            text = operand.full_name or f"%{len(names) + 1}"
+            base = quoted(operand.name) if operand.name else ""
+            if operand.primal is not None:
+                base = f"{name(operand.primal)}_bar"
+            text = base or f"%{len(names) + 1}"
             if text in taken:
                 text = f"{text}.{len(names) + 1}"
             taken.add(text)
@@ -197,106 +209,39 @@ def print_program(program: Program) -> str:
         return names[operand]
 
     def line(instruction: Instruction) -> tuple[str, str]:
-        right = f"{instruction.op.name} {', '.join(map(name, instruction.operands))}"
-        return name(instruction.result), right
+        result, op, operands, origin = instruction
+        right = f"{op.name} {', '.join(map(name, operands))}"
+        left = name(result)
+        return left, right if origin is None else f"{right}  ; d {name(origin)}"
 
-    inputs = ", ".join(map(name, program.inputs))
+    inputs = list(map(name, program.inputs))
+    rows, data = inputs[program.given :][: program.rows], inputs[len(inputs) - len(program.data) :]
     lines = [line(instruction) for instruction in program.instructions]
     width = max((len(left) for left, _ in lines), default=0)
-    width = max(min(width, 24), len("inputs"))
+    width = max(min(width, MAX_COLUMN), len("program"))
+    heads = [("program", quoted(program.name)), ("inputs", ", ".join(inputs[: program.given]))]
+    if rows:
+        heads.append(("rows", ", ".join(rows)))
+    if data:
+        values = zip(data, program.data, strict=True)
+        heads.append(("data", ", ".join(f"{var} = {value!r}" for var, value in values)))
     outputs = ", ".join(
         f"[{', '.join(map(name, output))}]" if isinstance(output, tuple) else name(output)
         for output in program.outputs
     )
+    head = [f"{word:{width}}   {what}".rstrip() for word, what in heads]
     body = [f"{left:{width}} = {right}" for left, right in lines]
-    return "\n".join([f"{'inputs':{width}}   {inputs}", *body, f"return {outputs}"])
+    return "\n".join([*head, *body, f"return {outputs}"])
 
 
-class Builder:
-    """Collects instructions; `apply` appends one and gives its result.
+MAX_COLUMN = 24
+"""Where the signs of equality stand at the most; they are aligned where names are shorter."""
 
-    Attributes:
-        instructions: in order.
-        origin: what the instructions to come differentiate.
-    """
-
-    def __init__(self, instructions: "list[Instruction] | None" = None) -> None:
-        self.instructions: list[Instruction] = [] if instructions is None else instructions
-        self.origin: Var | None = None
-
-    def apply(self, op: Op, operands: tuple[Operand, ...], result: Var | None = None) -> Var:
-        """Append `op operands`, assigned to `result` or to a value made for it."""
-        result = result or Var()
-        return self.keep(Instruction(result, op, operands, self.origin))
-
-    def keep(self, instruction: Instruction) -> Var:
-        """Append an instruction as it is, and give its result."""
-        self.instructions.append(instruction)
-        return instruction.result
-
-    def keep_all(self, instructions: Sequence[Instruction]) -> None:
-        """Append instructions as they are."""
-        self.instructions += instructions
-
-    def rename_last(self, result: Var) -> None:
-        """Let the last instruction assign `result` instead."""
-        last = self.instructions.pop()
-        self.origin = last.origin
-        self.apply(last.op, last.operands, result)
-
-    def ref(self, operand: Operand) -> "Ref":
-        """`operand` as the table's lambdas take it."""
-        return Ref(self, operand)
+PLAIN_NAME = r"[^\W\d]\w*(?:\[\w+\]|\.[^\W\d]\w*)*"
+"""A name that is printed as it is, like `w`, `w[0]` or `layer.w`."""
 
 
-class IndexedBuilder(Builder):
-    """A builder that can tell how a value was computed.
-
-    Attributes:
-        definitions: the instruction that assigns each value.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.definitions: dict[Var, Instruction] = {}
-
-    def keep(self, instruction: Instruction) -> Var:
-        """Append an instruction as it is, and give its result."""
-        self.instructions.append(instruction)
-        self.definitions[instruction.result] = instruction
-        return instruction.result
-
-    def keep_all(self, instructions: Sequence[Instruction]) -> None:
-        """Append instructions as they are."""
-        self.instructions += instructions
-        self.definitions.update(zip(map(itemgetter(0), instructions), instructions, strict=True))
-
-    def rename_last(self, result: Var) -> None:
-        """Let the last instruction assign `result` instead."""
-        del self.definitions[self.instructions[-1].result]
-        super().rename_last(result)
-
-
-class Ref(Operators):
-    """An operand on which the table's lambdas compute: each operation appends an instruction.
-
-    A constant is one too: were it a plain number, a lambda would divide by zero, or round.
-    """
-
-    __slots__ = ("builder", "operand")
-
-    def __init__(self, builder: Builder, operand: Operand) -> None:
-        self.builder = builder
-        self.operand = operand
-
-    def _apply(self, op: Op, operands: tuple[Any, ...]) -> "Ref":
-        reads = tuple(
-            x.operand if isinstance(x, Ref) else Const(op.number(x, name))
-            for x, name in zip(operands, op.operand_names, strict=True)
-        )
-        return Ref(self.builder, self.builder.apply(op, reads))
-
-
-def operand_of(x: Ref | float) -> Operand:
-    """The operand that a `Ref` or a number stands for."""
-    return x.operand if isinstance(x, Ref) else Const(float(x))
+def quoted(name: str) -> str:
+    """Put a user's name in quotes where it would read as something else."""
+    is_plain = re.fullmatch(PLAIN_NAME, name) and not name.endswith("_bar")
+    return name if is_plain and name not in ("inf", "nan") else json.dumps(name)

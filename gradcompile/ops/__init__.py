@@ -1,8 +1,8 @@
 """What operations mean: the op table, and what is built of its rows alone.
 
-op.py         one row of the table: what an operation is, and what follows from its row
+op.py         `Op`, one row of the table: an operation, and all that follows from its row
 table.py      the op table: one row an operation, and nothing about an operation anywhere else
-operand.py    what Python's operators and numpy's functions mean on traced things
+operators.py  Python's operators and numpy's functions on traced things
 functions.py  sums, norms, softmaxes, products of vectors: built from the table's operations
 syntax.py     expressions as text: read by `ast`, evaluated over any algebra, never by `eval`
 """

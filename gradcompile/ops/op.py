@@ -21,9 +21,8 @@ import numpy as np
 
 from gradcompile import ieee
 
-SEVERAL = (np.ndarray, list, tuple)
-"""What an operation is applied to item by item."""
-
+CONTAINERS = (np.ndarray, list, tuple)
+"""The types of operands that an operation is applied to item by item."""
 
 CONDITIONS = ("c", "d")
 """The operand names that the table uses for conditions: 0.0 is false, all else is true."""
@@ -33,7 +32,7 @@ Partial = Callable[..., Any] | None
 
 
 _EMITTED = {"float64": np.float64, **{name: getattr(ieee, name) for name in ieee.FUNCTIONS}}
-"""What an expression may call beside Python's own functions: what emitted code imports."""
+"""The names that an expression may use beside Python's own: those that emitted code imports."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +77,7 @@ class Op:
 
     @property
     def arity(self) -> int:
-        """How many operands it takes."""
+        """Count the operands that it takes."""
         return len(self.partials)
 
     @cached_property
@@ -88,7 +87,7 @@ class Op:
 
     @cached_property
     def repeats(self) -> tuple[bool, ...]:
-        """For each operand: does the expression read it more than once?"""
+        """Tell for each operand whether the expression reads it more than once."""
         names = [node.id for node in ast.walk(self.template) if isinstance(node, ast.Name)]
         return tuple(names.count(operand) > 1 for operand in self.operand_names)
 
@@ -101,11 +100,11 @@ class Op:
     @cached_property
     def _on_floats(self) -> Callable[..., Any]:
         direct = {name: getattr(math, name) for name in ieee.MATH}
-        return self._compiled(self.expression, {**_EMITTED, **direct})
+        return _compiled(self.operand_names, self.expression, {**_EMITTED, **direct})
 
     @cached_property
     def _on_float64s(self) -> Callable[..., Any]:
-        return self._compiled(self.expression, _EMITTED)
+        return _compiled(self.operand_names, self.expression, _EMITTED)
 
     @cached_property
     def on_fractions(self) -> Callable[..., Any] | None:
@@ -114,21 +113,15 @@ class Op:
         calls = {ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)}
         if calls - {"float64", "bool"} or any(isinstance(x, ast.Constant | ast.Pow) for x in nodes):
             return None
-        return self._compiled(self.expression, {"float64": lambda x: x})
+        return _compiled(self.operand_names, self.expression, {"float64": lambda x: x})
 
     @cached_property
     def contains(self) -> Callable[..., bool]:
         """Tells whether a point lies in the domain."""
-        return self._compiled(self.domain, vars(math))
-
-    def _compiled(self, text: str, names: Mapping[str, Any]) -> Callable[..., Any]:
-        # The text is the table's own, never a user's.
-        arguments = ", ".join(self.operand_names)
-        function: Callable[..., Any] = eval(f"lambda {arguments}: {text}", dict(names))
-        return function
+        return _compiled(self.operand_names, self.domain, vars(math))
 
     def evaluate(self, *operands: float) -> float:
-        """The result for floats, by IEEE-754; never raises."""
+        """Compute the result for floats, by IEEE-754; never raises."""
         try:
             if not self._is_computed:
                 result = self._on_floats(*operands)
@@ -140,7 +133,7 @@ class Op:
             return float(self._on_float64s(*map(np.float64, operands)))
 
     def __call__(self, *operands: Any) -> Any:
-        """The result for these operands; elementwise where some are arrays, lists or tuples."""
+        """Apply the operation; elementwise where some operands are arrays, lists or tuples."""
         missing = len(self.partials) - len(operands)
         if 0 < missing <= len(self.defaults):
             operands += self.defaults[-missing:]
@@ -148,17 +141,17 @@ class Op:
             operand = "operand" if self.arity == 1 else "operands"
             raise TypeError(f"{self.name}() takes {self.arity} {operand}, got {len(operands)}")
         for operand in operands:
-            if isinstance(operand, SEVERAL):
-                return self._elementwise(operands)
+            if isinstance(operand, CONTAINERS):
+                return _elementwise(self, operands)
         for operand in operands:
             apply = getattr(operand, "_apply", None)
             if apply is not None:
                 return apply(self, operands)
-        result = self.evaluate(*map(self.number, operands, self.operand_names))
+        result = self.evaluate(*map(self.as_float, operands, self.operand_names))
         return np.float64(result) if any(isinstance(x, np.float64) for x in operands) else result
 
     def slope(self, index: int, result: float, operands: Sequence[float]) -> float:
-        """The partial by one operand, as a float, by IEEE-754; never raises."""
+        """Compute the partial by one operand as a float, by IEEE-754; never raises."""
         partial = self.partials[index]
         if partial is None:
             return 0.0
@@ -171,29 +164,36 @@ class Op:
         with np.errstate(all="ignore"):
             return float(partial(np.float64(result), *map(np.float64, operands)))
 
-    def number(self, x: Any, operand_name: str) -> float:
-        """`x` as a float for one of the operands; only a condition may be a bool.
+    def as_float(self, x: Any, operand_name: str) -> float:
+        """Convert `x` to a float for one of the operands; only a condition may be a bool.
 
         Raises:
             TypeError: it is no real number.
         """
         if operand_name in CONDITIONS and isinstance(x, bool | np.bool_):
             return float(x)
-        return number(x, self.name)
-
-    def _elementwise(self, operands: tuple[Any, ...]) -> Any:
-        arrays = [x if isinstance(x, np.ndarray) else _object_array(x) for x in operands]
-        try:
-            result = np.frompyfunc(self, self.arity, 1)(*arrays)
-        except ValueError as error:
-            shapes = " and ".join(str(array.shape) for array in arrays)
-            raise ValueError(f"{self.name}: operands of shapes {shapes} do not match") from error
-        if isinstance(result, np.ndarray) and all(type(x) is float for x in result.flat):
-            return result.astype(np.float64)
-        return result
+        return as_float(x, self.name)
 
     def __repr__(self) -> str:
         return f"<op {self.name}({', '.join(self.operand_names)}) = {self.expression}>"
+
+
+def _compiled(arguments: Sequence[str], text: str, names: Mapping[str, Any]) -> Callable[..., Any]:
+    # The text is the table's own, never a user's.
+    function: Callable[..., Any] = eval(f"lambda {', '.join(arguments)}: {text}", dict(names))
+    return function
+
+
+def _elementwise(op: Op, operands: tuple[Any, ...]) -> Any:
+    arrays = [x if isinstance(x, np.ndarray) else _object_array(x) for x in operands]
+    try:
+        result = np.frompyfunc(op, op.arity, 1)(*arrays)
+    except ValueError as error:
+        shapes = " and ".join(str(array.shape) for array in arrays)
+        raise ValueError(f"{op.name}: operands of shapes {shapes} do not match") from error
+    if isinstance(result, np.ndarray) and all(type(x) is float for x in result.flat):
+        return result.astype(np.float64)
+    return result
 
 
 def _object_array(operand: Any) -> np.ndarray[Any, Any]:
@@ -204,8 +204,12 @@ def _object_array(operand: Any) -> np.ndarray[Any, Any]:
     return array
 
 
-def number(x: Any, user: str) -> float:
-    """`x` as a float; a `TypeError` that names `user` if it is no real number."""
+def as_float(x: Any, user: str) -> float:
+    """Convert `x` to a float.
+
+    Raises:
+        TypeError: it is no real number; the message begins with `user`.
+    """
     if type(x) is float:
         return x
     if isinstance(x, bool | np.bool_) or not isinstance(x, int | float | np.number):

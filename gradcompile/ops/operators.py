@@ -1,4 +1,4 @@
-"""What Python's operators mean on traced things: each applies a row of the op table.
+"""Python's operators on traced things: each applies a row of the op table.
 
 `Operators` is the base of everything that the table's lambdas and users' functions may be run on:
 `Value` (builds an expression graph), `Ref` (appends instructions to a program) and `Symbol`
@@ -14,7 +14,11 @@ from gradcompile.ops.op import Op
 
 
 class Operators:
-    """Operators, numpy's ufuncs and one method an operation, all by the op table."""
+    """Operators, numpy's ufuncs and one method an operation, all by the op table.
+
+    It has more methods than a class should have: Python asks for one an operator, and their
+    signatures are what type checkers and readers look for.
+    """
 
     __slots__ = ()
 

@@ -32,7 +32,7 @@ class ExpressionError(ValueError):
 
 
 def parse(text: str) -> ast.expr:
-    """The syntax tree of an expression.
+    """Parse an expression into its syntax tree.
 
     Raises:
         ExpressionError: it is no Python expression, or too long or nested too deeply to be read.
@@ -51,7 +51,7 @@ def parse(text: str) -> ast.expr:
 
 
 def shorten(text: str, width: int = 60) -> str:
-    """`text` cut to `width` characters."""
+    """Cut a text to `width` characters."""
     return text if len(text) <= width else text[: width - 3] + "..."
 
 
@@ -66,7 +66,7 @@ class ExpressionCode:
     steps: list[tuple[Any, Any]]
 
     def __call__(self, names: Mapping[str, Any]) -> Any:
-        """The value, where the names stand for these."""
+        """Evaluate it, where the names stand for these."""
         stack: list[Any] = []
         for kind, payload in self.steps:
             if kind is None:
@@ -89,7 +89,7 @@ class ExpressionCode:
 def code(
     tree: ast.expr, functions: Functions, number: Callable[[float], Any] = float
 ) -> ExpressionCode:
-    """An expression over an algebra, read iteratively, so that its depth does not matter.
+    """Compile an expression over an algebra, iteratively, so that its depth does not matter.
 
     Args:
         tree: from `parse`.
@@ -124,16 +124,16 @@ def evaluate(
     functions: Functions,
     number: Callable[[float], Any] = float,
 ) -> Any:
-    """The value of an expression over an algebra; arguments and errors as for `code`."""
+    """Evaluate an expression over an algebra; arguments and errors as for `code`."""
     return code(tree, functions, number)(names)
 
 
 def free_names(tree: ast.expr) -> list[str]:
-    """The names that an expression reads, functions left out, in order of appearance."""
+    """List the names that an expression reads, functions left out, in order of appearance."""
     called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    found = [n for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in called]
-    found.sort(key=lambda n: (n.lineno, n.col_offset))
-    return list(dict.fromkeys(n.id for n in found))
+    nodes = [n for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in called]
+    nodes.sort(key=lambda n: (n.lineno, n.col_offset))
+    return list(dict.fromkeys(n.id for n in nodes))
 
 
 def _constant(node: ast.Constant) -> float:

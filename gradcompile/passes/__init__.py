@@ -3,7 +3,7 @@
 capture.py   constants that are data become inputs
 fold.py      constant folding
 rules.py     the rules of simplify, as data
-match.py     which rules an instruction matches
+match.py     tells which rules an instruction matches
 simplify.py  applies the rules wherever they match
 cse.py       common subexpressions
 dce.py       dead code
@@ -33,7 +33,6 @@ PIPELINE: tuple[tuple[Pass, str], ...] = (
 
 Check = Callable[[Program], Program]
 
-
 Timed = Callable[[str], AbstractContextManager[None]]
 
 
@@ -42,7 +41,7 @@ def _untimed(_: str) -> AbstractContextManager[None]:
 
 
 def run_passes(program: Program, check: Check | None = None, timed: Timed = _untimed) -> Program:
-    """`program` after every pass of the pipeline.
+    """Run every pass of the pipeline on `program`.
 
     Args:
         program: is left as it is.

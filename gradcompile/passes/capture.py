@@ -12,88 +12,91 @@ from typing import Any
 
 import numpy as np
 
-from gradcompile.ir.packed import NOTHING, Lowered, Numbered
+from gradcompile.ir.packed import NO_OPERAND, PackedInstructions, PackedProgram
 from gradcompile.ops import table
 from gradcompile.support.arrays import IntArray
 
-DEPTH = 3
+LEVELS = 3
 """How many levels below an instruction count: enough to tell a layer from a penalty, and not so
 many that the same formula at two places of a network looks different."""
 
-ODD, HALF = np.uint64(0x9E3779B97F4A7C15), np.uint64(32)
-"""What digests are mixed by."""
+GOLDEN_RATIO = np.uint64(0x9E3779B97F4A7C15)
+HALF_OF_THE_BITS = np.uint64(32)
+"""Digests are mixed by them: an odd number whose bits are irregular, and half of 64."""
 
-Looks = np.ndarray[Any, np.dtype[np.uint64]]
+Digests = np.ndarray[Any, np.dtype[np.uint64]]
 """A digest for each instruction: those that look alike have the same."""
 
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
 
-def capture(lowered: Lowered) -> tuple[Lowered, int]:
-    """The program with the constants that are data as its last inputs.
+def capture(program: PackedProgram) -> tuple[PackedProgram, int]:
+    """Make the constants that are data the last inputs of a program.
 
     Returns:
         The program, and how many of its instructions look different.
     """
-    numbers = lowered.numbers
-    looks = _looks(numbers)
-    rows, columns = np.nonzero(numbers.operands >= numbers.values)
-    constants = [numbers.constants[k] for k in numbers.operands[rows, columns] - numbers.values]
-    are_data = _are_data(numbers, looks, rows, columns, constants)
+    packed = program.instructions
+    digests = _digests(packed)
+    rows, columns = np.nonzero(packed.operands >= packed.first_constant)
+    reads = packed.operands[rows, columns] - packed.first_constant
+    constants = [packed.constants[k] for k in reads.tolist()]
+    are_data = _are_data(packed, digests, rows, columns, constants)
     read = list(compress(constants, are_data))
     # One object is one number of the user's, wherever it is read; an equal one need not be.
     data = {id(number): number for number in read}
-    place_of = {key: place for place, key in enumerate(data, numbers.inputs)}
-    renumbered = np.arange(numbers.count + 1)
-    renumbered[numbers.inputs : -1] += len(data)
-    renumbered[NOTHING] = NOTHING
-    operands = renumbered[numbers.operands]
-    operands[rows[are_data], columns[are_data]] = [place_of[id(number)] for number in read]
-    captured = replace(
-        numbers,
-        inputs=numbers.inputs + len(data),
-        operands=operands,
-        outputs=renumbered[numbers.outputs],
-    )
-    names = (*lowered.names, *[""] * len(data))
-    found = replace(lowered, names=names, numbers=captured, data=tuple(data.values()))
-    return found, len(np.unique(looks))
+    input_of = {key: index for index, key in enumerate(data, packed.inputs)}
+    new_index = np.arange(packed.operand_count)
+    new_index[packed.inputs :] += len(data)
+    captured = packed.reindexed(new_index, packed.inputs + len(data))
+    captured.operands[rows[are_data], columns[are_data]] = [input_of[id(x)] for x in read]
+    names = (*program.names, *[""] * len(data))
+    result = replace(program, names=names, instructions=captured, data=tuple(data.values()))
+    return result, len(np.unique(digests))
 
 
-def _looks(numbers: Numbered) -> Looks:
-    """What each instruction looks like, `DEPTH` levels deep."""
-    looks = own = _mixed(numbers.codes.astype(np.uint64))
-    values = np.zeros(numbers.count + 1, np.uint64)  # all inputs look alike, ...
-    values[numbers.values :] = 1  # ... and so do all constants
-    values[NOTHING] = 2
-    for _ in range(DEPTH):
-        values[numbers.inputs : numbers.values] = looks
-        looks = own
-        for column in numbers.operands.T:
-            looks = _mixed(looks + values[column])
-    return looks
+def _digests(packed: PackedInstructions) -> Digests:
+    """Digest what each instruction looks like, `LEVELS` levels deep."""
+    digests = own = _mixed(packed.opcodes.astype(np.uint64))
+    of_operands = np.zeros(packed.operand_count + 1, np.uint64)  # all inputs look alike, ...
+    of_operands[packed.first_constant :] = 1  # ... and so do all constants
+    of_operands[NO_OPERAND] = 2
+    for _ in range(LEVELS):
+        of_operands[packed.inputs : packed.first_constant] = digests
+        digests = own
+        for column in packed.operands.T:
+            digests = _mixed(digests + of_operands[column])
+    return digests
 
 
-def _mixed(numbers: Looks) -> Looks:
-    """Digests: if two are equal by chance, no more comes of it than a constant that is data."""
-    numbers = (numbers + ODD) * ODD
-    return numbers ^ (numbers >> HALF)
+def _mixed(digests: Digests) -> Digests:
+    """Mix digests: if two are equal by chance, no more comes of it than a constant that is data."""
+    digests = (digests + GOLDEN_RATIO) * GOLDEN_RATIO
+    return digests ^ (digests >> HALF_OF_THE_BITS)
 
 
 def _are_data(
-    numbers: Numbered,
-    looks: Looks,
+    packed: PackedInstructions,
+    digests: Digests,
     rows: IntArray,
     columns: IntArray,
     constants: Sequence[float],
 ) -> Flags:
-    """Which constants, of those in these places, differ in instructions that look alike."""
+    """Tell which of these constants differ in instructions that look alike.
+
+    Args:
+        packed: the instructions.
+        digests: of each of them.
+        rows: for each constant, the instruction that reads it.
+        columns: which operand it is.
+        constants: their values.
+    """
     values = np.array(constants)
     bits = np.where(np.isnan(values), np.nan, values).view(np.uint64)
-    kinds = _mixed(looks[rows] + columns.astype(np.uint64))
+    kinds = _mixed(digests[rows] + columns.astype(np.uint64))
     _, first, kind = np.unique(kinds, return_index=True, return_inverse=True)
     vary = np.zeros(len(first), np.bool_)
     vary[kind[bits != bits[first[kind]]]] = True
-    are_powers = np.array([op is table.pow_ for op in numbers.operations], np.bool_)
-    are_data: Flags = vary[kind] & ~(are_powers[numbers.codes[rows]] & (columns == 1))
+    are_powers = np.array([op is table.pow_ for op in packed.operations], np.bool_)
+    are_data: Flags = vary[kind] & ~(are_powers[packed.opcodes[rows]] & (columns == 1))
     return are_data

@@ -2,14 +2,15 @@
 
 from collections import defaultdict
 
-from gradcompile.ir.program import Builder, Instruction, Operand, Program, Var
+from gradcompile.ir.builder import Builder
+from gradcompile.ir.program import Instruction, Operand, Program, Var
 from gradcompile.ops.op import Op
 from gradcompile.ops.table import copy
 from gradcompile.passes.rewrite import rewrite
 
 
 def cse(program: Program) -> Program:
-    """`program` without instructions that repeat an earlier one, operands swapped or not."""
+    """Drop the instructions that repeat an earlier one, operands swapped or not."""
     seen: defaultdict[Op, dict[tuple[Operand, ...], Var]] = defaultdict(dict)
 
     def step(builder: Builder, instruction: Instruction) -> Var | None:

@@ -6,7 +6,7 @@ from gradcompile.ir.program import Instruction, Operand, Program
 
 
 def dce(program: Program) -> Program:
-    """`program` without instructions whose results nothing reads."""
+    """Drop the instructions whose results nothing reads."""
     live: set[Operand] = set(program.flat_outputs)
     kept: list[Instruction] = []
     for instruction in reversed(program.instructions):

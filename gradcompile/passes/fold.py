@@ -3,18 +3,22 @@
 import math
 from fractions import Fraction
 
-from gradcompile.ir.program import Builder, Const, Instruction, Operand, Program, Var
+from gradcompile.ir.builder import Builder
+from gradcompile.ir.program import Const, Instruction, Operand, Program, Var
 from gradcompile.ops.op import Op
 from gradcompile.passes.rewrite import rewrite
 
+FIRST_INEXACT_INTEGER = 2**53
+"""Below it every integer is a float, and the next one is not."""
+
 
 def fold(program: Program) -> Program:
-    """`program` without instructions on constants alone."""
+    """Compute the instructions on constants alone."""
     return rewrite(program, Builder(), _step)
 
 
 def folded(op: Op, operands: tuple[Operand, ...], exactly: bool) -> Const | None:
-    """The constant that `op operands` is; None if an operand is no constant.
+    """Compute the constant that `op operands` is; None if an operand is no constant.
 
     Args:
         op: the operation.
@@ -37,7 +41,7 @@ def _is_exact(op: Op, numbers: list[float], result: float) -> bool:
         return True  # what IEEE-754 says of inf and nan is no approximation
     if op.on_fractions is None:
         return False
-    if all(x.is_integer() and abs(x) < 2**53 for x in (*numbers, result)):
+    if all(x.is_integer() and abs(x) < FIRST_INEXACT_INTEGER for x in (*numbers, result)):
         return True  # arithmetic that rounds does not end at so small a whole number
     return bool(op.on_fractions(*map(Fraction, numbers)) == Fraction(result))
 

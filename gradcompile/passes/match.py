@@ -1,10 +1,11 @@
-"""Which rules an instruction matches."""
+"""Tells which rules an instruction matches."""
 
 from collections import defaultdict
 from functools import cache
 from typing import Any
 
-from gradcompile.ir.program import Const, IndexedBuilder, Instruction, Operand, Var
+from gradcompile.ir.builder import IndexedBuilder
+from gradcompile.ir.program import Const, Instruction, Operand, Var
 from gradcompile.ops.op import Op
 from gradcompile.passes.rules import IDENTITIES, STABILITY, Pattern, Rule, Variable
 
@@ -18,15 +19,15 @@ Bound = dict[str, Operand]
 
 @cache
 def _index(forward: bool, has_constant: bool) -> dict[Op, dict[Head, list[Rule]]]:
-    """The rules for one sweep, and for operands with or without a constant among them.
+    """Sort the rules for one sweep, for operands with or without a constant among them.
 
-    They are sorted by the operation of their root, and then by their head.
+    They are sorted by the operation of their root, then by their head.
     """
-    found: defaultdict[Op, defaultdict[Head, list[Rule]]] = defaultdict(lambda: defaultdict(list))
+    rules: defaultdict[Op, defaultdict[Head, list[Rule]]] = defaultdict(lambda: defaultdict(list))
     for rule in (*STABILITY, *IDENTITIES) if forward else IDENTITIES:
         if has_constant or not rule.needs_constant:
-            found[rule.tree.op][_head(rule)].append(rule)
-    return {op: dict(rules) for op, rules in found.items()}
+            rules[rule.tree.op][_head(rule)].append(rule)
+    return {op: dict(by_head) for op, by_head in rules.items()}
 
 
 def _head(rule: Rule) -> Head:
@@ -40,14 +41,12 @@ def _head(rule: Rule) -> Head:
 
 
 def candidates(builder: IndexedBuilder, instruction: Instruction) -> list[Rule]:
-    """The rules that an instruction may match, in the order to try them; most often none."""
+    """List the rules that an instruction may match, in the order to try them; most often none."""
     _, op, operands, origin = instruction
-    found: list[Rule] = []
     rules = _index(origin is None, Const in map(type, operands)).get(op)
     if rules is None:
-        return found
-    if None in rules and operands[-1] == operands[-2]:
-        found += rules[None]
+        return []
+    matching = list(rules[None]) if None in rules and operands[-1] == operands[-2] else []
     for operand in operands:
         if isinstance(operand, Const):
             head: Head = operand.value
@@ -57,8 +56,8 @@ def candidates(builder: IndexedBuilder, instruction: Instruction) -> list[Rule]:
                 continue
             head = definition.op
         if head in rules:
-            found += rules[head]
-    return found
+            matching += rules[head]
+    return matching
 
 
 def match(
@@ -68,7 +67,7 @@ def match(
     operands: tuple[Operand, ...],
     bound: Bound,
 ) -> Bound | None:
-    """What the variables stand for if `op operands` is an instance of the pattern; else None.
+    """Find what the variables stand for if `op operands` matches the pattern; else None.
 
     Args:
         builder: knows how the operands were computed.
@@ -79,10 +78,10 @@ def match(
     """
     if pattern.op is not op:
         return None
-    found = _match_all(builder, pattern.operands, operands, bound)
-    if found is None and op.commutative:
+    matched = _match_all(builder, pattern.operands, operands, bound)
+    if matched is None and op.commutative:
         return _match_all(builder, pattern.operands, operands[::-1], bound)
-    return found
+    return matched
 
 
 def _match_all(
@@ -99,10 +98,10 @@ def _match_all(
             definition = builder.definitions.get(operand) if isinstance(operand, Var) else None
             if definition is None:
                 return None
-            found = match(builder, part, definition.op, definition.operands, bound)
-            if found is None:
+            matched = match(builder, part, definition.op, definition.operands, bound)
+            if matched is None:
                 return None
-            bound = found
+            bound = matched
         elif not isinstance(operand, Const) or operand.value != part:
             return None
     return bound

@@ -1,10 +1,11 @@
-"""Rebuild a program instruction by instruction: what the rewriting passes share."""
+"""Rebuilds a program instruction by instruction; the rewriting passes share it."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TypeVar
 
-from gradcompile.ir.program import Builder, Instruction, Operand, Output, Program, Var
+from gradcompile.ir.builder import Builder
+from gradcompile.ir.program import Instruction, Operand, Output, Program, Var
 from gradcompile.ops import table
 
 AnyBuilder = TypeVar("AnyBuilder", bound=Builder)
@@ -14,7 +15,7 @@ Step = Callable[[AnyBuilder, Instruction], Operand | None]
 def rewrite(
     program: Program, builder: AnyBuilder, step: Step[AnyBuilder], anew: bool = False
 ) -> Program:
-    """`program` with each instruction replaced by what `step` makes of it.
+    """Replace each instruction of `program` by what `step` makes of it.
 
     `step` gets the builder and an instruction whose operands are already the new ones. It returns
     None if that stays as it is, and else the operand to use for its result: the result itself,
@@ -80,7 +81,7 @@ def rewrite(
 
 
 def _takes_over(instruction: Instruction, last: Instruction) -> bool:
-    """Does a result say more about what it is than the new value that replaces it?"""
+    """Tell whether a result says more about what it is than the new value that replaces it."""
     result, value = instruction.result, last.result
     same_sweep = (instruction.origin is None) == (last.origin is None)
     says_something = bool(result.name) or result.primal is not None

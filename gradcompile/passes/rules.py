@@ -55,7 +55,7 @@ class Rule:
 
     @cached_property
     def needs_constant(self) -> bool:
-        """Must one operand of the root be a constant, whichever?"""
+        """Tell whether one operand of the root must be a constant, whichever."""
         return any(isinstance(x, Variable) and x.name == "k" for x in self.tree.operands)
 
     @cached_property
@@ -68,8 +68,8 @@ class Rule:
         return evaluate(parse(text), {**CONSTANTS, **variables}, table.TABLE)
 
 
-LARGEST = 1e150
-"""The largest constant that a variable `k` stands for, so that its products stay finite."""
+MAX_FACTOR = 1e150
+"""The largest constant that a variable `k` stands for, so that products with it stay finite."""
 
 
 class Variable(Operators):
@@ -81,10 +81,10 @@ class Variable(Operators):
         self.name = name
 
     def takes(self, operand: object) -> bool:
-        """May it stand for this operand?"""
+        """Tell whether it may stand for this operand."""
         if self.name != "k":
             return True
-        return isinstance(operand, Const) and abs(operand.value) <= LARGEST
+        return isinstance(operand, Const) and abs(operand.value) <= MAX_FACTOR
 
     def _apply(self, op: Op, operands: tuple[Any, ...]) -> "Pattern":  # type: ignore[override]
         return Pattern(op, operands)

@@ -6,19 +6,12 @@ nan. `program.notes` say which rules fired, and why.
 
 from collections import Counter
 from dataclasses import replace
-from math import inf
 from typing import Any
 
-from gradcompile.ir.program import (
-    Const,
-    IndexedBuilder,
-    Instruction,
-    Operand,
-    Program,
-    Var,
-    operand_of,
-)
+from gradcompile.ir.builder import IndexedBuilder, operand_of
+from gradcompile.ir.program import Const, Instruction, Operand, Program, Var
 from gradcompile.ops import table
+from gradcompile.ops.functions import shift_of
 from gradcompile.passes.fold import folded
 from gradcompile.passes.match import candidates, match
 from gradcompile.passes.rewrite import rewrite
@@ -26,8 +19,8 @@ from gradcompile.passes.rules import Pattern, Variable
 
 
 def simplify(program: Program) -> Program:
-    """`program` with every rule applied wherever it matches; `notes` say how often each was."""
-    for _ in range(ROUNDS):
+    """Apply every rule wherever it matches; `notes` say how often each was applied."""
+    for _ in range(MAX_SWEEPS):
         simplifier = _Simplifier()
         result = rewrite(program, IndexedBuilder(), simplifier.step)
         notes = tuple(f"{text}: {count}×" for text, count in simplifier.fired.items())
@@ -37,11 +30,11 @@ def simplify(program: Program) -> Program:
     return program
 
 
-DEPTH = 8
-"""How often the product of one rule is simplified again; bounds recursion and growth."""
+MAX_REWRITES_IN_PLACE = 8
+"""How often what a rule makes is rewritten at once; bounds recursion and growth."""
 
-ROUNDS = 2
-"""How often the whole program is, if some products were not."""
+MAX_SWEEPS = 2
+"""How often the whole program is gone through, if some of what rules made was not rewritten."""
 
 
 class _Simplifier:
@@ -64,7 +57,7 @@ class _Simplifier:
         constant = folded(op, operands, origin is not None)
         if constant is not None:
             return constant
-        if depth == DEPTH:
+        if depth == MAX_REWRITES_IN_PLACE:
             self.is_done = False
             return None
         for rule in candidates(builder, instruction):
@@ -102,8 +95,8 @@ class _Simplifier:
 
 
 def _exponents(builder: IndexedBuilder, total: Operand) -> list[Operand]:
-    """The x1, x2, ... of a sum of exponentials; none of another sum."""
-    found: list[Operand] = []
+    """List the x1, x2, ... of a sum of exponentials; none of another sum."""
+    exponents: list[Operand] = []
     stack = [total]
     while stack:
         operand = stack.pop()
@@ -111,14 +104,14 @@ def _exponents(builder: IndexedBuilder, total: Operand) -> list[Operand]:
         if definition is None or definition.op not in (table.add, table.exp):
             return []
         if definition.op is table.exp:
-            found.append(definition.operands[0])
+            exponents.append(definition.operands[0])
         else:
             stack.extend(reversed(definition.operands))
-    return found
+    return exponents
 
 
 def _unshifted(builder: IndexedBuilder, exponent: Operand) -> tuple[Operand, Operand | None]:
-    """An exponent as it was before the largest was taken out, and what was taken out, if any."""
+    """Give an exponent as it was before the largest was taken out, and what was, if any."""
     definition = builder.definitions.get(exponent) if isinstance(exponent, Var) else None
     if definition is not None and definition.op is table.sub:
         original, shift = definition.operands
@@ -130,7 +123,7 @@ def _unshifted(builder: IndexedBuilder, exponent: Operand) -> tuple[Operand, Ope
 
 def _log_of_exps(builder: IndexedBuilder, argument: Operand) -> Operand | None:
     exponents = _exponents(builder, argument)
-    if len(exponents) < MANY or any(_unshifted(builder, x)[1] for x in exponents):
+    if len(exponents) < MIN_TERMS_TO_SHIFT or any(_unshifted(builder, x)[1] for x in exponents):
         return None
     return operand_of(_logsumexp([builder.ref(x) for x in exponents]))
 
@@ -152,23 +145,19 @@ def _log_of_softmax(builder: IndexedBuilder, argument: Operand) -> Operand | Non
 
 
 def _logsumexp(terms: list[Any]) -> Any:
-    if len(terms) < MANY:
+    if len(terms) < MIN_TERMS_TO_SHIFT:
         first, second = terms
         return (
             table.softplus(second) if isinstance(first, float) else table.logaddexp(first, second)
         )
-    largest = terms[0]
-    for term in terms[1:]:
-        largest = table.maximum(largest, term)
-    # The slope by the maximum is 0, whatever the maximum is: it is subtracted and added again.
-    shift = table.stop_gradient(table.where(table.less(table.abs_(largest), inf), largest, 0.0))
+    shift = shift_of(terms)
     total = table.exp(table.sub(terms[0], shift))
     for term in terms[1:]:
         total = total + table.exp(table.sub(term, shift))
     return shift + table.log(total)
 
 
-MANY = 3
+MIN_TERMS_TO_SHIFT = 3
 """From this length on a sum of exponentials has its largest term taken out; two have a row."""
 
 _LOGARITHMS = {

@@ -13,7 +13,7 @@ from itertools import chain
 
 import numpy as np
 
-from gradcompile.ir.packed import NOTHING, Numbered, numbered, numbers_of
+from gradcompile.ir.packed import NO_OPERAND, PackedInstructions, index_values, pack
 from gradcompile.ir.program import Const, Program, Var
 from gradcompile.ops import table
 from gradcompile.ops.op import Op
@@ -89,8 +89,8 @@ class Forms:
 
     Attributes:
         program: the program.
-        place_of: the place of each input and result: its number.
-        numbers: the program in numbers, by which operands are known here.
+        place_of: the index of each input and result in `packed`.
+        packed: the program's instructions, packed; operands are known by their index in it.
         strict: is the order of sums kept?
         first: the leaf that reads the first stored value; leaf `first + k` reads number k.
         stored: every stored value.
@@ -100,8 +100,8 @@ class Forms:
 
     def __init__(self, program: Program, strict: bool) -> None:
         self.program = program
-        self.place_of = numbers_of(program)
-        self.numbers = numbers = numbered(program, self.place_of)
+        self.place_of = index_values(program)
+        self.packed = packed = pack(program, self.place_of)
         self.strict = strict
         self.first = len(program.inputs)
         self.stored: list[Stored] = []
@@ -109,12 +109,12 @@ class Forms:
         self._templates: dict[object, Template] = {}
         kinds = ["input"] * program.given + ["row"] * program.rows + ["data"] * len(program.data)
         self._forms: list[Form | None] = [(self.leaf(k), (n,)) for n, k in enumerate(kinds)]
-        self._forms += [None] * (numbers.count - self.first)
+        self._forms += [None] * (packed.operand_count - self.first)
         self._sums: dict[int, deque[Form]] = {}
-        self._is_kept = _kept(numbers)
-        steps = zip(numbers.codes.tolist(), numbers.operands.tolist(), strict=True)
-        for number, (code, operands) in enumerate(steps, self.first):
-            op = numbers.operations[code]
+        self._is_kept = _kept(packed)
+        steps = zip(packed.opcodes.tolist(), packed.operands.tolist(), strict=True)
+        for number, (opcode, operands) in enumerate(steps, self.first):
+            op = packed.operations[opcode]
             if op is table.add or (op is table.sub and self._is_sum(operands)):
                 self._sums[number] = self._flatten(op, operands)
                 if self._is_kept[number]:
@@ -123,7 +123,7 @@ class Forms:
                 self._forms[number] = form = self._apply(op, operands)
                 if self._is_kept[number]:
                     self._store(number, form)
-        self.outputs = list(map(self._form, numbers.outputs.tolist()))
+        self.outputs = list(map(self._form, packed.outputs.tolist()))
 
     # --- templates ---------------------------------------------------------------------------
 
@@ -148,7 +148,7 @@ class Forms:
 
     def _is_sum(self, operands: Sequence[int]) -> bool:
         """Are differences to be terms of a sum? Not those like 1 - y * y, which may be small."""
-        return not self.strict and operands[0] < self.numbers.values
+        return not self.strict and operands[0] < self.packed.first_constant
 
     def _apply(self, op: Op, operands: Sequence[int]) -> Form:
         operands = operands[: op.arity]
@@ -176,11 +176,11 @@ class Forms:
     def _form(self, operand: int) -> Form:
         """The form of an operand; a sum that an expression reads is complete."""
         if self._forms[operand] is None:
-            constant = operand - self.numbers.values
+            constant = operand - self.packed.first_constant
             if constant < 0:
                 self._settle_sum(operand)
             else:
-                self._forms[operand] = self._constant(Const(self.numbers.constants[constant]))
+                self._forms[operand] = self._constant(Const(self.packed.constants[constant]))
         form = self._forms[operand]
         assert form is not None
         return form
@@ -237,13 +237,15 @@ class Forms:
         return self._combine(table.add, [left, right])
 
 
-def _kept(numbers: Numbered) -> list[bool]:
+def _kept(packed: PackedInstructions) -> list[bool]:
     """Which operands are returned or read more than once, as one is that an expression repeats."""
-    reads = np.bincount(numbers.operands.ravel() - NOTHING, minlength=numbers.count - NOTHING)
-    kept = reads[-NOTHING:] > 1
-    for code, op in enumerate(numbers.operations):
+    size = packed.operand_count - NO_OPERAND
+    reads = np.bincount(packed.operands.ravel() - NO_OPERAND, minlength=size)
+    kept = reads[-NO_OPERAND:] > 1
+    for opcode, op in enumerate(packed.operations):
         if any(op.repeats):
-            kept[numbers.operands[numbers.codes == code][:, np.flatnonzero(op.repeats)]] = True
-    kept[numbers.outputs] = True
+            columns = np.flatnonzero(op.repeats)
+            kept[packed.operands[packed.opcodes == opcode][:, columns]] = True
+    kept[packed.outputs] = True
     found: list[bool] = kept.tolist()
     return found

@@ -160,7 +160,7 @@ class Lifted(Operators):
 
     def _apply(self, op: Op, operands: tuple[Any, ...]) -> "Lifted":
         contents = [
-            x.content if isinstance(x, Lifted) else self.algebra.number(op.number(x, name))
+            x.content if isinstance(x, Lifted) else self.algebra.number(op.as_float(x, name))
             for x, name in zip(operands, op.operand_names, strict=True)
         ]
         return Lifted(self.algebra, self.algebra.function(op)(*contents))

@@ -26,7 +26,7 @@ INPUTS = 3
 Given = int | float
 """An operand of a step: the place of a value (inputs first), or a constant."""
 
-CONSTANTS = (0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 0.5, 3.0, 10.0, 0.1, 1e-3, 1e3, 1e300, 5e-324)
+CONSTANTS = (0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 0.5, 3.0, 10.0, 0.1, 1e-3, 1e3, 1.7e308, 5e-324)
 RARE = (math.inf, -math.inf, math.nan)
 
 SPECIAL = (

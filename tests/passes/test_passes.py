@@ -19,17 +19,9 @@ import gradcompile as gdc
 from gradcompile import Value
 from gradcompile.autodiff.reverse import reverse
 from gradcompile.graph.lower import lower
+from gradcompile.ir.builder import IndexedBuilder
 from gradcompile.ir.interpret import interpret
-from gradcompile.ir.program import (
-    Const,
-    IndexedBuilder,
-    Instruction,
-    Program,
-    ProgramError,
-    Var,
-    print_program,
-    verify_program,
-)
+from gradcompile.ir.program import Const, Instruction, Program, Var, print_program, verify_program
 from gradcompile.ops import table
 from gradcompile.ops.op import CONDITIONS
 from gradcompile.ops.syntax import evaluate, parse
@@ -40,6 +32,7 @@ from gradcompile.passes.rules import IDENTITIES, STABILITY, Rule, Variable
 from gradcompile.verify import symbols as symbolic
 from tests.helpers import oracles
 from tests.helpers.engines import explain, flat, near, run_with, same, unsigned_zeros
+from tests.helpers.lowering import program_of
 from tests.helpers.programs import INPUTS, deadline, points, recipes
 
 RULES = [pytest.param(rule, id=rule.pattern) for rule in (*IDENTITIES, *STABILITY)]
@@ -53,14 +46,18 @@ relaxed = settings(
 )
 
 
-def program_of(function, *names):
-    """The unoptimised program of a function of Values."""
-    inputs = [Value(1.0, name) for name in names]
-    return lower([function(*inputs)], inputs, list(names), "f").program
-
-
 def opcodes(program):
     return [instruction.op.name for instruction in program.instructions]
+
+
+def same_but_for_zeros(program, changed, at):
+    """Are the results the same bits, at least where no zero has a sign?
+
+    Of maximum(-0.0, 0.0) and maximum(0.0, -0.0) one becomes the other.
+    """
+    if same(flat(interpret(program, at)), flat(interpret(changed, at))):
+        return True
+    return same(*(run_with(each, at, unsigned_zeros) for each in (program, changed)))
 
 
 def size(output):
@@ -84,9 +81,10 @@ def test_a_pass_keeps_the_grammar_and_the_results(transform, recipe, at):
         assert list(map(size, changed.outputs)) == list(map(size, program.outputs))
         with deadline(5):
             a, b = flat(interpret(program, at)), flat(interpret(changed, at))
-        if transform is not simplify:
-            assert all(map(near, a, b))  # the sign of zero: maximum(-0.0, 0.0) is merged, swapped
-            assert same(a, b) or transform is cse
+        if transform is cse:
+            assert same_but_for_zeros(program, changed, at)
+        elif transform is not simplify:
+            assert same(a, b)
         elif program is value:
             assert explain((program, changed), at, 0, a[0], b[0]), (a, b)
 
@@ -97,8 +95,7 @@ def test_where_no_rule_fires_results_are_the_same_bits(recipe, at):
     program = recipe.program()
     changed = run_passes(program, verify_program)
     if not changed.notes:
-        a, b = interpret(program, at), interpret(changed, at)
-        assert same(flat(a), flat(b)) or all(map(near, flat(a), flat(b)))
+        assert same_but_for_zeros(program, changed, at)
 
 
 @relaxed
@@ -351,15 +348,7 @@ def test_the_rule_fires_where_it_matches(rule):
                 for i in pattern.instructions
             ),
         )
-    # Rules for parts of the pattern may fire first; then what is left is no longer the pattern.
-    assert any(rule.pattern in note for note in simplify(pattern).notes) or any(
-        rule_inside(rule, other) for other in (*IDENTITIES, *STABILITY)
-    )
-
-
-def rule_inside(rule, other):
-    pattern, _ = rule_programs(rule)
-    return other is not rule and any(other.pattern in note for note in simplify(pattern).notes)
+    assert f"{rule.note}: 1×" in simplify(pattern).notes
 
 
 def test_stability_rules_leave_the_reverse_sweep_alone():
@@ -392,6 +381,13 @@ def test_zero_times_x_is_not_folded():
     assert opcodes(run_passes(program_of(lambda x: 0.0 * x, "x"))) == ["mul"]
     assert opcodes(run_passes(program_of(lambda x: x - x, "x"))) == ["sub"]
     assert opcodes(run_passes(program_of(lambda x: x / x, "x"))) == ["div"]
+
+
+@pytest.mark.parametrize("factor", [1e150, 1e200, 9e307, 1e308, 1.7e308, -1.7e308])
+def test_constants_are_not_multiplied_where_their_product_may_overflow(factor):
+    program = program_of(lambda x: factor * (2.0 * x), "x")
+    assert interpret(run_passes(program), [1e-300]) == interpret(program, [1e-300])
+    assert math.isfinite(interpret(program, [1e-300])[0])
 
 
 def test_rules_meet_in_chains():
@@ -453,6 +449,19 @@ def test_fold_keeps_nan_inf_and_the_sign_of_zero():
     assert folded(1.0, table.div, -0.0) == Const(-math.inf)
     assert folded(-1.0, table.mul, 0.0) == Const(-0.0)
     assert folded(-1.0, table.mul, 0.0) != Const(0.0)
+
+
+def test_a_sum_of_whole_numbers_that_rounds_is_not_folded_in_the_reverse_sweep():
+    def folded_in_reverse(op, a, b):
+        y = Var()
+        instruction = Instruction(y, op, (Const(a), Const(b)), Var())
+        return fold(Program("f", (), (instruction,), (y,))).instructions == ()
+
+    for exponent in range(53, 64):
+        assert not folded_in_reverse(table.add, 2.0**exponent, 1.0)
+        assert not folded_in_reverse(table.mul, 2.0**exponent - 2.0 ** (exponent - 53), 3.0)
+    assert folded_in_reverse(table.add, 2.0**52, 1.0)
+    assert folded_in_reverse(table.mul, 2.0**60, 8.0)
 
 
 def test_cse_merges_equal_and_swapped_expressions():
@@ -606,128 +615,3 @@ def test_adjoints_know_their_primals():
         var.full_name for var in again.outputs[1] if isinstance(var, Var)
     }
     assert "x_bar" in bars
-
-
-# --- the verifier and the printer ----------------------------------------------------------------
-
-
-X, Y = Var("x"), Var("y")
-
-
-@pytest.mark.parametrize(
-    ("program", "message"),
-    [
-        pytest.param(
-            Program("f", (X,), (Instruction(Y, table.add, (X, Var("z"))),), (Y,)),
-            "instruction 0 (add): z is read before it is assigned",
-            id="unknown operand",
-        ),
-        pytest.param(
-            Program("f", (X,), (Instruction(Y, table.neg, (Y,)),), (Y,)),
-            "y is read before it is assigned",
-            id="itself",
-        ),
-        pytest.param(
-            Program("f", (X, X), (), (X,)), "an input: x is assigned twice", id="input twice"
-        ),
-        pytest.param(
-            Program("f", (X,), (Instruction(X, table.neg, (X,)),), (X,)),
-            "instruction 0 (neg): x is assigned twice",
-            id="assigned twice",
-        ),
-        pytest.param(
-            Program("f", (X,), (Instruction(Y, table.add, (X,)),), (Y,)),
-            "instruction 0 (add) has 1 operands, add takes 2",
-            id="arity",
-        ),
-        pytest.param(
-            Program("f", (X,), (), (Y,)),
-            "the return: y is read before it is assigned",
-            id="unknown output",
-        ),
-        pytest.param(
-            Program("f", (X,), (), (X, (Y,))),
-            "the return: y is read before it is assigned",
-            id="unknown output in an array",
-        ),
-        pytest.param(
-            Program("f", (X,), (Instruction(Y, table.add, (X, Const(1))),), (Y,)),
-            "constant 1 is no float",
-            id="integer constant",
-        ),
-    ],
-)
-def test_the_verifier_refuses(program, message):
-    with pytest.raises(ProgramError) as error:
-        verify_program(program)
-    assert message in str(error.value)
-
-
-def test_the_verifier_returns_a_sound_program():
-    program = program_of(lambda x: x.exp() + 1.0, "x")
-    assert verify_program(program) is program
-
-
-def neuron():
-    def f(x1, x2, w1, w2, b):
-        n = x1 * w1 + x2 * w2 + b
-        n.label = "n"
-        o = n.tanh()
-        o.label = "o"
-        return o
-
-    return program_of(f, "x1", "x2", "w1", "w2", "b")
-
-
-def test_the_printed_program_as_lowered():
-    assert (
-        str(neuron())
-        == """\
-inputs   x1, x2, w1, w2, b
-%6     = mul x1, w1
-%7     = mul x2, w2
-%8     = add %6, %7
-n      = add %8, b
-o      = tanh n
-return o"""
-    )
-
-
-def test_the_printed_program_with_its_gradient():
-    program = run_passes(reverse(run_passes(neuron()), range(5)))
-    assert (
-        str(program)
-        == """\
-inputs   x1, x2, w1, w2, b
-%6     = mul x1, w1
-%7     = mul x2, w2
-%8     = add %6, %7
-n      = add %8, b
-o      = tanh n
-%11    = square o
-n_bar  = sub 1.0, %11
-b_bar  = copy n_bar
-x2_bar = mul n_bar, w2
-w2_bar = mul n_bar, x2
-x1_bar = mul n_bar, w1
-w1_bar = mul n_bar, x1
-return o, [x1_bar, x2_bar, w1_bar, w2_bar, b_bar]"""
-    )
-
-
-def test_the_printer_tells_names_apart():
-    def f(x, y):
-        a, b = x + y, x - y
-        a.label = b.label = "n"
-        return a * b / -math.inf
-
-    assert (
-        print_program(program_of(f, "x", "y"))
-        == """\
-inputs   x, y
-n      = add x, y
-n.4    = sub x, y
-%5     = mul n, n.4
-%6     = div %5, -inf
-return %6"""
-    )

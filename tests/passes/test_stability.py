@@ -219,6 +219,52 @@ def test_infinite_terms_are_not_taken_out():
     assert math.isnan(value(1.0, math.nan, 2.0))
 
 
+LARGE = (1000.0, -1000.0, 999.0)
+
+
+def test_the_logarithm_of_exps_of_differences_does_not_overflow():
+    # A difference by any value is an exponent like others; only a value that was taken out, which
+    # is the operand of stop_gradient, says that the sum is safe already.
+    def f(x):
+        return log_of_exps([item - x[3] for item in x[:3]])
+
+    written, changed = programs(f, 4)
+    assert any(note.startswith("log(exp(x1) + exp(x2) + ...)") for note in changed.notes)
+    assert running(written)(*LARGE, 0.0) == math.inf
+    assert running(changed)(*LARGE, 0.0) == pytest.approx(1000.0 + math.log1p(math.exp(-1.0)))
+
+
+def test_a_logarithm_of_exps_that_is_shifted_already_stays():
+    written, changed = programs(gdc.logsumexp, 3)
+    assert not changed.notes
+    assert str(changed) == str(written)
+
+
+def softmax_with_shifts(x):
+    """The logarithm of the second weight of three, each with a number of its own taken out."""
+    weights = [gdc.exp(x[k] - gdc.stop_gradient(x[3 + k])) for k in range(3)]
+    return gdc.log(weights[1] / (weights[0] + weights[1] + weights[2]))
+
+
+@pytest.mark.parametrize("shifts", [(0.5, 0.5, 0.5), (0.5, 0.25, 0.5), (3.0, 0.25, -2.0)])
+def test_shifts_that_differ_do_not_cancel(shifts):
+    at = (1.0, 2.0, 0.5, *shifts)
+    written, changed = programs(softmax_with_shifts, 6)
+    assert any(note.startswith("log(exp(x1) / (exp(x1)") for note in changed.notes)
+    assert running(changed)(*at) == pytest.approx(running(written)(*at), rel=1e-14)
+
+
+def test_a_shift_that_all_terms_share_cancels():
+    def f(x):
+        shift = gdc.stop_gradient(x[3])
+        weights = [gdc.exp(item - shift) for item in x[:3]]
+        return gdc.log(weights[1] / (weights[0] + weights[1] + weights[2]))
+
+    _, changed = programs(f, 4)
+    assert running(changed)(*LARGE, 1e4) == pytest.approx(-2000.0 - math.log1p(math.exp(-1.0)))
+    assert all(changed.inputs[3] not in i.operands for i in changed.instructions), changed
+
+
 # --- a wrong rule is found -----------------------------------------------------------------------
 
 FUNCTIONS = {
