@@ -11,7 +11,7 @@ import numpy as np
 
 from gradcompile.graph.lower import lower
 from gradcompile.graph.nested import Structure, flatten, paths, unflatten
-from gradcompile.graph.value import Constant, TracedValue, TraceError, Value, topological
+from gradcompile.graph.value import LINES, Constant, TracedValue, TraceError, Value, topological
 from gradcompile.ir.packed import Lowered
 from gradcompile.ir.program import Program
 from gradcompile.support.collector import collector_paused
@@ -77,13 +77,13 @@ def trace_function(
     }
     call = inspect.BoundArguments(bound.signature, arguments)
     lines: dict[int, str] | None = {} if record_lines else None
-    TracedValue.lines = lines
     stages = Stages()
+    token = LINES.set(lines)
     try:
         with stages("trace"):
             returned = function(*call.args, **call.kwargs)
     finally:
-        TracedValue.lines = None
+        LINES.reset(token)  # to the lines of the trace that this one is part of, if it is
     outputs, result = _outputs(returned, name)
     with stages("lower"):
         lowered = lower(outputs, inputs, names, name, lines)

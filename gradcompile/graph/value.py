@@ -13,8 +13,9 @@ import os
 import sys
 import sysconfig
 from collections.abc import Callable, Container
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -26,6 +27,10 @@ from gradcompile.support.files import PACKAGE
 _STANDARD_LIBRARY = sysconfig.get_path("stdlib") + os.sep
 _INTERNAL = (str(PACKAGE) + os.sep, str(Path(np.__file__).parent) + os.sep)
 """Where code lies that calls a user's values, but is not the user's."""
+
+
+LINES: ContextVar[dict[int, str] | None] = ContextVar("LINES", default=None)
+"""Where each traced value was made, by its id, while the trace of this thread is asked for it."""
 
 
 svg: "Callable[[Value], str] | None" = None
@@ -174,15 +179,13 @@ class TracedValue(Value):
 
     __slots__ = ()
 
-    lines: ClassVar[dict[int, str] | None] = None
-    """Where each traced value was made, by its id, while someone asks for it."""
-
     def __init__(self, op: Op | None, operands: tuple[Value, ...], label: str = "") -> None:
         self.op = op
         self.operands = operands
         self.label = label
-        if TracedValue.lines is not None:
-            TracedValue.lines[id(self)] = user_line()
+        lines = LINES.get()
+        if lines is not None:
+            lines[id(self)] = user_line()
 
     def _apply(self, op: Op, operands: tuple[Any, ...]) -> "TracedValue":
         return TracedValue(op, _values(op, operands))
