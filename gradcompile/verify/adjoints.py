@@ -16,7 +16,7 @@ from gradcompile.emit.reader import read_kernel
 from gradcompile.verify import digits, symbols
 from gradcompile.verify.alone import ALONE
 from gradcompile.verify.digits import DIGITS
-from gradcompile.verify.points import POINTS, Point, points_of
+from gradcompile.verify.points import POINTS, Point, Points
 from gradcompile.verify.proofs import Proofs
 from gradcompile.verify.report import VERDICTS, Check, Derivative, Report
 from gradcompile.verify.statements import Statements
@@ -62,7 +62,7 @@ def _verified(
 ) -> Report:
     whole = len(statements) <= MAX_STATEMENTS_PROVED_WHOLE
     proofs = Proofs(statements, thorough=whole) if statements.is_short else None
-    points = points_of(statements)
+    points = Points(statements)
     checks = {
         name: _check(name, statements, proofs, points) for name in progress(statements.order())
     }
@@ -85,43 +85,41 @@ def _derivative(label: str, name: str, worst: Check) -> Derivative:
 # --- one adjoint -----------------------------------------------------------------------------
 
 
-def _check(
-    name: str, statements: Statements, proofs: Proofs | None, points: Sequence[Point]
-) -> Check:
+def _check(name: str, statements: Statements, proofs: Proofs | None, points: Points) -> Check:
     """Compare what the text says an adjoint is with the sum of its contributions."""
     users = statements.users.get(name, ())
     total = None if proofs is None else proofs.expected(name, users)
     forward = tuple(map(statements.line, users))
     claim = statements.claim(name)
     if claim is None:
-        for point in points:  # who is read by it asks for this
-            point.expected(name)
         return Check(name, forward, "", total, "proved")
     label = statements.adjoints.get(name, f"{name}_bar")
     adjoint = f"{label} = {ast.unparse(statements.reverse[claim])}"
     if proofs is not None and proofs.proves(claim, total):
         return Check(name, forward, adjoint, total, "proved")
-    verdict, detail = _compare(name, claim, _telling(name, statements, points))
+    verdict, detail = _compare(name, claim, _telling(name, points))
     return Check(name, forward, adjoint, total, verdict, detail)
 
 
-def _telling(name: str, statements: Statements, points: Sequence[Point]) -> Iterator[Point]:
+def _telling(name: str, points: Points) -> Iterator[Point]:
     """Choose the points to compare at: all for a short text; else those that may tell more.
 
-    Those are the first few, and each where a condition is met otherwise than before, or where
-    another adjoint is zero and hides what it is multiplied by.
+    Those are the first few, each where a condition is met otherwise than before or where another
+    adjoint is zero and hides what it is multiplied by, and those at different scales.
     """
+    statements = points.statements
     if statements.is_short:
-        yield from points
-        return
-    deciding, adjoints = statements.deciding(name)
-    seen = set()
-    for k, point in enumerate(points):
-        sides = tuple(point.sides[statement] for statement in deciding)
-        zeros = tuple(bool(point.names[adjoint]) for adjoint in adjoints)
-        if k < POINTS or (sides, zeros) not in seen:
-            yield point
-        seen.add((sides, zeros))
+        yield from points.near
+    else:
+        deciding, adjoints = statements.deciding(name)
+        seen = set()
+        for k, point in enumerate(points.near):
+            sides = tuple(point.sides[statement] for statement in deciding)
+            zeros = tuple(bool(point.names[adjoint]) for adjoint in adjoints)
+            if k < POINTS or (sides, zeros) not in seen:
+                yield point
+            seen.add((sides, zeros))
+    yield from points.at_scales
 
 
 def _compare(name: str, claim: str, points: Iterable[Point]) -> tuple[str, str]:

@@ -37,6 +37,9 @@ ROUNDING = number(10) ** (5 - WORKING_DIGITS)
 JUMP = number(10) ** -20
 """What changes by more than this over a step does not change smoothly."""
 
+MODERATE = number(10) ** 40
+"""Results that are larger, or smaller than its inverse, leave too few digits to differences."""
+
 CONSTANTS = {"inf": _CONTEXT.inf, "nan": _CONTEXT.nan}
 """The names that emitted text may use for numbers."""
 
@@ -78,9 +81,43 @@ def algebra(context: Any) -> tuple[Functions, Number]:
 _FUNCTIONS, _precise = algebra(_CONTEXT)
 
 
+def _logaddexp(a: Any, b: Any) -> Any:
+    return max(a, b) + _CONTEXT.log1p(_CONTEXT.exp(-abs(a - b)))
+
+
+# As the rows have them, what is small beside 1 would be lost.
+_FUNCTIONS |= {
+    "log1p": _CONTEXT.log1p,
+    "expm1": _CONTEXT.expm1,
+    "logaddexp": _logaddexp,
+    "softplus": lambda x: _logaddexp(x, 0),
+}
+
+
 def numeric(tree: ast.expr) -> ExpressionCode:
     """Read an expression of the text, to be evaluated on numbers of many digits."""
     return code(tree, _FUNCTIONS, _precise)
+
+
+def cautious(expression: ExpressionCode) -> ExpressionCode:
+    """Make an expression raise an `ArithmeticError` where it may lose many digits.
+
+    That is where a result is huge or tiny, or the little that two numbers leave of each other.
+    """
+    steps = [
+        (kind if kind in (None, ast.Name) else partial(_moderate, kind), payload)
+        for kind, payload in expression.steps
+    ]
+    return ExpressionCode(steps)
+
+
+def _moderate(function: Any, *operands: Any) -> Any:
+    result = function(*operands)
+    size = abs(result)
+    least = max(map(abs, operands)) / MODERATE if function in (operator.add, operator.sub) else 0
+    if size > MODERATE or 0 < size * MODERATE < 1 or size < least:
+        raise ArithmeticError("a number that is not moderate")
+    return result
 
 
 def _held(expression: ExpressionCode) -> ExpressionCode:

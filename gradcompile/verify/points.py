@@ -2,7 +2,9 @@
 
 import ast
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from gradcompile.emit.reader import KernelText
@@ -29,6 +31,20 @@ TRIES_PER_POINT = 20
 
 RANGES = ((-2.0, 2.0), (0.1, 2.0), (-0.9, 0.9), (1.0, 20.0), (-60.0, 60.0))
 """Where to look for points: many functions are defined in one of these only."""
+
+SCALES = (40.0, 1e3, 6.0, 0.05, 1e5, 1e-3)
+"""Sizes of the inputs at more points: a periodic function or an inverse has many branches, and a
+wrong slope may be right on the one where most points lie, as 1 is for asin(sin(x))."""
+
+POINTS_PER_SCALE = 2
+
+MIN_POINTS_AT_SCALES = 2
+"""Points at such scales for a long text."""
+
+MAX_EVALUATIONS_AT_SCALES = 5_000
+"""The most statements that are evaluated at more of them together."""
+
+TRIES_PER_SCALE = 4
 
 HALVINGS = 16
 """How close two points on both sides of a condition come: by 2**-16 of their distance."""
@@ -71,59 +87,83 @@ class Point:
         sides: for each statement with conditions, which of them hold.
     """
 
-    def __init__(self, statements: Statements, at: dict[str, Any]) -> None:
+    def __init__(self, statements: Statements, at: dict[str, Any], cautious: bool = False) -> None:
         self.at = at
         self.names = {**digits.CONSTANTS, **at}
-        for name, code in statements.codes.items():
+        for name, code in (statements.cautious if cautious else statements.codes).items():
             self.names[name] = code(self.names)
         self.sides = {
             name: tuple(bool(condition(self.names)) for condition in conditions)
             for name, conditions in statements.conditions.items()
         }
         self._statements = statements
-        one = digits.number(1)
-        self._expected: dict[str, Adjoint | None] = {RETURNED: Adjoint(one, one)}
 
     def expected(self, name: str) -> Adjoint | None:
         """Sum up the contributions to the adjoint of a value; None if one has no slope here.
 
-        Asked for users first, as far as the text does not name their adjoints: those are taken.
+        Where the text names the adjoint of a user, that one is taken.
         """
-        total: Adjoint | None = Adjoint(digits.number(0), digits.number(0))
+        return self._sum(name, self._unclaimed)
+
+    @cached_property
+    def _unclaimed(self) -> dict[str, Adjoint | None]:
+        """The adjoints that the text has no statement for, users first."""
+        one = digits.number(1)
+        adjoints: dict[str, Adjoint | None] = {RETURNED: Adjoint(one, one)}
+        for name in self._statements.unclaimed:
+            adjoints[name] = self._sum(name, adjoints)
+        return adjoints
+
+    def _sum(self, name: str, unclaimed: Mapping[str, Adjoint | None]) -> Adjoint | None:
+        total = Adjoint(digits.number(0), digits.number(0))
         for user in self._statements.users.get(name, ()):
-            adjoint = self._adjoint_of(user)
+            adjoint = unclaimed[user] if user in unclaimed else self._claimed(user)
             slopes = digits.slopes(self._statements.codes[user], self.names, name)
-            if total is None or adjoint is None or slopes is None:
-                total = None
-            else:
-                total = total.plus(adjoint.times(*slopes))
-        self._expected[name] = total
+            if adjoint is None or slopes is None:
+                return None
+            total = total.plus(adjoint.times(*slopes))
         return total
 
-    def _adjoint_of(self, user: str) -> Adjoint | None:
-        named = self._statements.adjoints.get(user)
-        if named is None:
-            return self._expected[user]
-        adjoint = self.names[named]
+    def _claimed(self, user: str) -> Adjoint | None:
+        adjoint = self.names[self._statements.adjoints[user]]
         return Adjoint(adjoint, adjoint) if digits.is_sound(adjoint) else None
 
     def __str__(self) -> str:
         return "at " + ", ".join(f"{n}={digits.short(x)}" for n, x in list(self.at.items())[:6])
 
 
-def point_at(statements: Statements, at: dict[str, Any]) -> Point | None:
-    """Evaluate a text at a point; None where its function is not defined."""
+@dataclass(frozen=True)
+class Points:
+    """The points at which a text is compared, made when they are first needed; always the same."""
+
+    statements: Statements
+
+    @cached_property
+    def near(self) -> list[Point]:
+        """Random points, more of them where there are conditions, and for a short text borders."""
+        points = list(_random_points(self.statements))
+        borders = _boundaries(self.statements, points) if self.statements.is_short else ()
+        return [*points, *borders]
+
+    @cached_property
+    def at_scales(self) -> list[Point]:
+        """Points of different sizes."""
+        return list(_points_at_scales(self.statements))
+
+
+def point_at(statements: Statements, at: dict[str, Any], cautious: bool = False) -> Point | None:
+    """Evaluate a text at a point; None where its function is not defined.
+
+    Args:
+        statements: of the text.
+        at: a number for each input.
+        cautious: give None also where numbers are so large or small that digits may be lost.
+    """
     try:
-        point = Point(statements, at)
+        point = Point(statements, at, cautious)
     except (ArithmeticError, ValueError, TypeError):
         return None
     return point if all(digits.is_sound(point.names[name]) for name in statements.primals) else None
-
-
-def points_of(statements: Statements) -> list[Point]:
-    """Choose points at which the function is defined; the same ones every time."""
-    points = list(_random_points(statements))
-    return points + list(_boundaries(statements, points)) if statements.is_short else points
 
 
 def _random_points(statements: Statements) -> Iterator[Point]:
@@ -148,6 +188,23 @@ def _random_points(statements: Statements) -> Iterator[Point]:
             found += 1
         if found == wanted:
             return
+
+
+def _points_at_scales(statements: Statements) -> Iterator[Point]:
+    """Look for points of different sizes; some functions are defined at few of them."""
+    rng = random.Random(0)
+    most = max(MIN_POINTS_AT_SCALES, MAX_EVALUATIONS_AT_SCALES // max(1, len(statements)))
+    for scale in (SCALES * POINTS_PER_SCALE)[:most]:
+        large = (-scale, scale)
+        for attempt in range(TRIES_PER_SCALE):
+            # By turns all inputs, and those that chance chooses: others may bear less.
+            choices = (large, large, *RANGES) if attempt % 2 else (large,)
+            each = {name: rng.uniform(*rng.choice(choices)) for name in statements.text.inputs}
+            at = {name: digits.number(x) for name, x in each.items()}
+            point = point_at(statements, at, cautious=True)
+            if point is not None:
+                yield point
+                break
 
 
 def _near_constants(text: KernelText) -> list[tuple[float, float]]:

@@ -74,6 +74,12 @@ class Statements:
         """The adjoints that have a check of their own."""
         return frozenset(self.adjoints.values())
 
+    @cached_property
+    def cautious(self) -> Mapping[str, ExpressionCode]:
+        """The statements, where the forward ones raise an error rather than lose digits."""
+        forward = {name: digits.cautious(self.codes[name]) for name in self.primals}
+        return {**self.codes, **forward}
+
     def order(self) -> list[str]:
         """List the values whose adjoints are to be checked: users first."""
         known = [*self.text.inputs, *self.text.forward]
@@ -85,6 +91,11 @@ class Statements:
         if name in self.adjoints:
             return self.adjoints[name]
         return entry(self.components[name]) if name in self.components else None
+
+    @cached_property
+    def unclaimed(self) -> list[str]:
+        """The values whose adjoints have no statement of their own: users first."""
+        return [name for name in self.order() if self.claim(name) is None]
 
     def line(self, name: str) -> str:
         """Write a forward statement as it stands in the text."""

@@ -174,7 +174,7 @@ def test_large_functions_are_confirmed():
     report = compiled(f).verify()
     assert report.ok
     assert set(verdicts(report).values()) == {"confirmed"}
-    assert "to 50 digits at 3 points" in str(report)
+    assert re.search("to 50 digits at [4-9] points", str(report))
 
 
 def test_a_wrong_branch_that_is_rarely_taken_is_not_proved():
