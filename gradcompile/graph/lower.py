@@ -22,7 +22,7 @@ def lower(
     name: str,
     lines: Mapping[int, str] | None = None,
 ) -> Lowered:
-    """The program that computes `roots` from `inputs`.
+    """Put a graph in order: the program that computes `roots` from `inputs`.
 
     Args:
         roots: the Values to return.
@@ -40,22 +40,22 @@ def lower(
     _require_memory(len(values), name)
     computed = [value for value in values if value.op is not None and value not in given]
     leaves = [value for value in values if value.op is None and value not in given]
-    number_of = dict(zip(chain(inputs, computed, leaves), count()))
+    index_of = dict(zip(chain(inputs, computed, leaves), count()))
     operands = chain.from_iterable([value.operands for value in computed])
     numbers = in_numbers(
         len(inputs),
         [value.op for value in computed if value.op is not None],
-        np.fromiter(map(number_of.__getitem__, operands), np.int64),
-        np.array([number_of[root] for root in roots], np.int64),
+        np.fromiter(map(index_of.__getitem__, operands), np.int64),
+        np.array([index_of[root] for root in roots], np.int64),
         [leaf.data for leaf in leaves],
     )
     labels = {k: str(value.label) for k, value in enumerate(computed) if value.label}
-    found = {k: lines[id(value)] for k, value in enumerate(computed)} if lines else {}
-    return Lowered(name, tuple(names), numbers, labels, found)
+    made_at = {k: lines[id(value)] for k, value in enumerate(computed)} if lines else {}
+    return Lowered(name, tuple(names), numbers, labels, made_at)
 
 
 def _require_memory(nodes: int, name: str) -> None:
-    """An error before the work starts, not in the middle of it."""
+    """Raise an error before the work starts, not in the middle of it."""
     if not hasattr(os, "sysconf"):
         return
     present = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

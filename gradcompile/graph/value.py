@@ -108,7 +108,7 @@ class Value(Operators):
                 reached.update(map(id, value._backward()))
 
     def _backward(self) -> "list[Value]":
-        """Add this value's contributions to its operands' gradients; the operands reached."""
+        """Add this value's contributions to its operands' gradients, and give those reached."""
         reached: list[Value] = []
         if self.op is None:
             return reached
@@ -201,7 +201,7 @@ class TracedValue(Value):
         stop("a traced value has no `.grad`", "call `.grad(...)` on the compiled function")
 
     def backward(self) -> NoReturn:
-        """Not while tracing."""
+        """Stop: there are no numbers while tracing."""
         stop(
             "`backward()` cannot be traced", "return the value and call `.grad` on the compiled one"
         )
@@ -226,7 +226,7 @@ class TracedValue(Value):
 
 
 def _values(op: Op, operands: tuple[Any, ...]) -> tuple[Value, ...]:
-    """The operands, numbers among them as constants."""
+    """Make constants of the numbers among operands."""
     for operand in operands:
         if not isinstance(operand, Value):
             break
@@ -251,7 +251,7 @@ def _node(op: Op, operands: tuple[Value, ...]) -> Value:
 
 
 def topological(*roots: Value, stop_at: Container[Value] = ()) -> list[Value]:
-    """Every Value that the roots are made from, operands before users; iterative.
+    """List every Value that the roots are made from, operands before users; iterative.
 
     Args:
         roots: where to start.
@@ -277,7 +277,7 @@ def topological(*roots: Value, stop_at: Container[Value] = ()) -> list[Value]:
 
 
 def user_line() -> str:
-    """The line of the user's code that is running: file, number and text."""
+    """Find the line of the user's code that is running: file, number and text."""
     frame = sys._getframe(1)
     while frame.f_back is not None and not _is_users(frame.f_code.co_filename):
         frame = frame.f_back
