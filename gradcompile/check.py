@@ -21,7 +21,7 @@ from gradcompile.graph.nested import flatten
 from gradcompile.support.arrays import AnyArray
 from gradcompile.verify.slopes import COARSE, numerical_slopes, rounding_errors
 
-LISTED = 10
+MAX_COMPONENTS_LISTED = 10
 """How many components a printed report names."""
 
 
@@ -91,7 +91,7 @@ class GradCheck:
         return None
 
     def _that(self, verdict: str) -> list[Component]:
-        """The components of one verdict, the worst first."""
+        """List the components of one verdict, the worst first."""
         found = [component for component in self.components if component.verdict == verdict]
         return sorted(found, key=lambda component: -component.relative_error)
 
@@ -102,8 +102,12 @@ class GradCheck:
         counts += [f"{len(undecided)} undecided"] if undecided else []
         lines = [f"gradient of {self.name} by {self.method}: {', '.join(counts)}"]
         shown = different + undecided or [x for x in [self.worst] if x is not None]
-        lines += [f"  {component}" for component in shown[:LISTED]]
-        lines += [f"  and {len(shown) - LISTED} more"] if len(shown) > LISTED else []
+        lines += [f"  {component}" for component in shown[:MAX_COMPONENTS_LISTED]]
+        lines += (
+            [f"  and {len(shown) - MAX_COMPONENTS_LISTED} more"]
+            if len(shown) > MAX_COMPONENTS_LISTED
+            else []
+        )
         return "\n".join(lines)
 
 
@@ -166,7 +170,7 @@ def check_grad(
 
 
 def _verdicts(given: AnyArray, slopes: AnyArray, errors: AnyArray, rtol: float) -> list[str]:
-    """What the numerical slopes, up to their errors, say about each component."""
+    """Compare each component with its numerical slope, up to the error of that."""
     sizes = np.fmax(abs(given), abs(slopes))
     sizes[np.isinf(sizes)] = 0.0
     distances = np.array([_distance(*pair) for pair in zip(given, slopes, strict=True)])
@@ -180,7 +184,7 @@ def _verdicts(given: AnyArray, slopes: AnyArray, errors: AnyArray, rtol: float) 
 
 
 def _distance(a: float, b: float) -> float:
-    """How far two numbers are apart: inf if one is nan, 0 for equal infinities."""
+    """Measure how far two numbers are apart: inf if one is nan, 0 for equal infinities."""
     if a == b:
         return 0.0
     return math.inf if math.isnan(a - b) else float(abs(a - b))

@@ -22,7 +22,7 @@ def lower(
     name: str,
     lines: Mapping[int, str] | None = None,
 ) -> PackedProgram:
-    """The program that computes `roots` from `inputs`.
+    """Put a graph in order: the program that computes `roots` from `inputs`.
 
     Args:
         roots: the Values to return.
@@ -50,12 +50,12 @@ def lower(
         [leaf.data for leaf in leaves],
     )
     labels = {k: str(value.label) for k, value in enumerate(computed) if value.label}
-    found = {k: lines[id(value)] for k, value in enumerate(computed)} if lines else {}
-    return PackedProgram(name, tuple(names), instructions, labels, found)
+    made_at = {k: lines[id(value)] for k, value in enumerate(computed)} if lines else {}
+    return PackedProgram(name, tuple(names), instructions, labels, made_at)
 
 
 def _require_memory(nodes: int, name: str) -> None:
-    """An error before the work starts, not in the middle of it."""
+    """Raise an error before the work starts, not in the middle of it."""
     if not hasattr(os, "sysconf"):
         return
     present = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

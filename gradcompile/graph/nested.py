@@ -17,7 +17,7 @@ import numpy as np
 
 from gradcompile.ops.op import as_float
 
-LEAF = (int, float, np.number)
+_NUMBER_TYPES = (int, float, np.number)
 
 IsLeaf = Callable[[Any], bool] | None
 
@@ -50,7 +50,7 @@ class Structure:
 
     @cached_property
     def size(self) -> int:
-        """How many leaves it has."""
+        """The count of its leaves."""
         if self.kind == "array":
             return int(np.prod(self.keys, dtype=int))
         return 1 if self.kind == "leaf" else sum(part.size for part in self.parts)
@@ -71,12 +71,12 @@ NUMBER = Structure("leaf")
 
 @cache
 def _vector(kind: Hashable, count: int) -> Structure:
-    """The structure of a list or tuple of numbers: one object, so that it compares fast."""
+    """Make the structure of a list or tuple of numbers: one object, so that it compares fast."""
     return Structure(kind, (), (NUMBER,) * count)
 
 
 def flatten(tree: Any, is_leaf: IsLeaf = None) -> tuple[list[Any], Structure]:
-    """The leaves of `tree` in order, and its structure.
+    """Take `tree` apart: its leaves in order, and its structure.
 
     Args:
         tree: a number, a list, a tuple, a dict or an array of numbers, nested in any way.
@@ -93,7 +93,7 @@ def flatten(tree: Any, is_leaf: IsLeaf = None) -> tuple[list[Any], Structure]:
 # No closure: one that calls itself is a cycle, and would keep the leaves, with whole graphs below
 # them, until the collector comes.
 def _flatten(node: Any, leaves: list[Any], is_leaf: IsLeaf) -> Structure:
-    """The structure of `node`, whose leaves are appended."""
+    """Append the leaves of `node`, and give its structure."""
     if type(node) in (list, tuple) and _are_leaves(node, is_leaf):
         leaves.extend(node)
         return _vector(type(node), len(node))  # type: ignore[arg-type]
@@ -139,7 +139,7 @@ def _are_leaves(items: Sequence[Any], is_leaf: IsLeaf) -> bool:
 
 
 def _is_number(node: Any) -> bool:
-    return isinstance(node, LEAF) and not isinstance(node, bool | np.complexfloating)
+    return isinstance(node, _NUMBER_TYPES) and not isinstance(node, bool | np.complexfloating)
 
 
 def _floats(array: np.ndarray[Any, Any]) -> list[float]:
@@ -162,7 +162,7 @@ def unflatten(
     leaves: Sequence[Any],
     array: Callable[[list[Any], tuple[int, ...]], Any] = _array,
 ) -> Any:
-    """The nested argument of `structure` with these leaves; arrays of floats become float64.
+    """Put leaves back into their `structure`; arrays of floats become float64.
 
     Args:
         structure: of the argument.
@@ -186,7 +186,7 @@ def _unflatten(structure: Structure, supply: Iterator[Any], array: Callable[...,
 
 
 def paths(structure: Structure, name: str) -> Iterator[str]:
-    """A name for every leaf: `w` for a number, `w0`, `w1_2` for items, `w_key` for a dict's."""
+    """Name every leaf: `w` a number, `w0` and `w1_2` items, `w_key` what a dict has at a key."""
     if structure.kind == "leaf":
         yield name
     elif structure.kind == "array":

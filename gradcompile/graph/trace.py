@@ -11,7 +11,7 @@ import numpy as np
 
 from gradcompile.graph.lower import lower
 from gradcompile.graph.nested import Structure, flatten, paths, unflatten
-from gradcompile.graph.value import Constant, TracedValue, TraceError, Value, topological
+from gradcompile.graph.value import LINES, Constant, TracedValue, TraceError, Value, topological
 from gradcompile.ir.packed import PackedProgram
 from gradcompile.ir.program import Program
 from gradcompile.support.collector import collector_paused
@@ -42,10 +42,10 @@ class Traced:
 
     @property
     def places(self) -> dict[str, range]:
-        """For each argument, the places of its leaves among the flat inputs."""
+        """For each argument, the indices of its leaves among the flat inputs."""
         ends = list(accumulate(argument.size for argument in self.arguments.values()))
         bounds = zip([0, *ends], ends, strict=False)
-        return {name: range(*found) for name, found in zip(self.arguments, bounds, strict=True)}
+        return {name: range(*pair) for name, pair in zip(self.arguments, bounds, strict=True)}
 
 
 @collector_paused()
@@ -77,13 +77,13 @@ def trace_function(
     }
     call = inspect.BoundArguments(bound.signature, arguments)
     lines: dict[int, str] | None = {} if record_lines else None
-    TracedValue.lines = lines
     stages = Stages()
+    token = LINES.set(lines)
     try:
         with stages("trace"):
             returned = function(*call.args, **call.kwargs)
     finally:
-        TracedValue.lines = None
+        LINES.reset(token)  # to the lines of the trace that this one is part of, if it is
     outputs, result = _outputs(returned, name)
     with stages("lower"):
         lowered = lower(outputs, inputs, names, name, lines)
@@ -129,11 +129,11 @@ def trace_graph(root: Value, inputs: Inputs, name: str) -> Traced:
     labels: list[str] = []
     structures: dict[str, Structure] = {}
     for argument, tree in arguments.items():
-        found, structures[argument] = _values(tree, argument)
-        leaves.extend(found)
+        values, structures[argument] = _values(tree, argument)
+        leaves.extend(values)
         labels.extend(
             value.label or path
-            for value, path in zip(found, paths(structures[argument], argument), strict=True)
+            for value, path in zip(values, paths(structures[argument], argument), strict=True)
         )
     _require_distinct(leaves, labels)
     stages = Stages()
@@ -145,7 +145,7 @@ def trace_graph(root: Value, inputs: Inputs, name: str) -> Traced:
 
 
 def _require_read(traced: Traced) -> None:
-    """Each argument must be read; single elements of it, like the weights of a rare word, not."""
+    """Require that each argument is read; elements of it, like a rare word's, need not be."""
     name, names, packed = traced.lowered.name, traced.lowered.names, traced.lowered.instructions
     is_read = np.zeros(packed.operand_count + 1, np.bool_)
     is_read[packed.operands] = is_read[packed.outputs] = True
@@ -155,7 +155,7 @@ def _require_read(traced: Traced) -> None:
 
 
 def _named_inputs(root: Value, inputs: Inputs) -> dict[str, Any]:
-    """The inputs by argument names: labels made identifiers, each distinct."""
+    """Name the arguments: labels made identifiers, each distinct."""
     names = Names(frozenset(keyword.kwlist))
     if isinstance(inputs, Mapping):
         return {names.fresh(str(name), "x"): tree for name, tree in inputs.items()}
@@ -178,15 +178,15 @@ def _labelled_leaves(root: Value) -> list[Value]:
 
 def _values(tree: Any, argument: str) -> tuple[list[Value], Structure]:
     try:
-        found, structure = flatten(tree, is_leaf=lambda x: isinstance(x, Value))
+        values, structure = flatten(tree, is_leaf=lambda x: isinstance(x, Value))
     except TypeError as error:
         raise TypeError(f"inputs: {argument!r}: {error}") from None
-    for value in found:
+    for value in values:
         if not isinstance(value, Value):
             raise TypeError(
                 f"inputs: {argument!r}: expected Values, got {type(value).__name__} {value!r:.60}"
             )
-    return found, structure
+    return values, structure
 
 
 def _require_distinct(values: Sequence[Value], labels: Sequence[str]) -> None:

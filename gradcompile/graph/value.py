@@ -13,8 +13,9 @@ import os
 import sys
 import sysconfig
 from collections.abc import Callable, Container
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -26,6 +27,10 @@ from gradcompile.support.files import PACKAGE
 _STANDARD_LIBRARY = sysconfig.get_path("stdlib") + os.sep
 _INTERNAL = (str(PACKAGE) + os.sep, str(Path(np.__file__).parent) + os.sep)
 """Where code lies that calls a user's values, but is not the user's."""
+
+
+LINES: ContextVar[dict[int, str] | None] = ContextVar("LINES", default=None)
+"""Where each traced value was made, by its id, while the trace of this thread is asked for it."""
 
 
 svg: "Callable[[Value], str] | None" = None
@@ -103,7 +108,7 @@ class Value(Operators):
                 reached.update(map(id, value._backward()))
 
     def _backward(self) -> "list[Value]":
-        """Add this value's contributions to its operands' gradients; the operands reached."""
+        """Add this value's contributions to its operands' gradients, and give those reached."""
         reached: list[Value] = []
         if self.op is None:
             return reached
@@ -174,15 +179,13 @@ class TracedValue(Value):
 
     __slots__ = ()
 
-    lines: ClassVar[dict[int, str] | None] = None
-    """Where each traced value was made, by its id, while someone asks for it."""
-
     def __init__(self, op: Op | None, operands: tuple[Value, ...], label: str = "") -> None:
         self.op = op
         self.operands = operands
         self.label = label
-        if TracedValue.lines is not None:
-            TracedValue.lines[id(self)] = user_line()
+        lines = LINES.get()
+        if lines is not None:
+            lines[id(self)] = user_line()
 
     def _apply(self, op: Op, operands: tuple[Any, ...]) -> "TracedValue":
         return TracedValue(op, _values(op, operands))
@@ -198,7 +201,7 @@ class TracedValue(Value):
         stop("a traced value has no `.grad`", "call `.grad(...)` on the compiled function")
 
     def backward(self) -> NoReturn:
-        """Not while tracing."""
+        """Stop: there are no numbers while tracing."""
         stop(
             "`backward()` cannot be traced", "return the value and call `.grad` on the compiled one"
         )
@@ -223,7 +226,7 @@ class TracedValue(Value):
 
 
 def _values(op: Op, operands: tuple[Any, ...]) -> tuple[Value, ...]:
-    """The operands, numbers among them as constants."""
+    """Make constants of the numbers among operands."""
     for operand in operands:
         if not isinstance(operand, Value):
             break
@@ -248,7 +251,7 @@ def _node(op: Op, operands: tuple[Value, ...]) -> Value:
 
 
 def topological(*roots: Value, stop_at: Container[Value] = ()) -> list[Value]:
-    """Every Value that the roots are made from, operands before users; iterative.
+    """List every Value that the roots are made from, operands before users; iterative.
 
     Args:
         roots: where to start.
@@ -274,7 +277,7 @@ def topological(*roots: Value, stop_at: Container[Value] = ()) -> list[Value]:
 
 
 def user_line() -> str:
-    """The line of the user's code that is running: file, number and text."""
+    """Find the line of the user's code that is running: file, number and text."""
     frame = sys._getframe(1)
     while frame.f_back is not None and not _is_users(frame.f_code.co_filename):
         frame = frame.f_back

@@ -19,10 +19,10 @@ from gradcompile.graph.value import Constant, TracedValue, Value, topological
 from gradcompile.ir.program import Const, Operand, Program
 from gradcompile.ops.op import Op
 
-LIMIT = 2_000
+MAX_NODES = 2_000
 """The most nodes (values, numbers and operations) that are laid out, mostly in a second."""
 
-LONGEST = 32
+MAX_LABEL_LENGTH = 32
 """Characters of a label that are shown."""
 
 DIRECTIONS = {"LR": ("e", "w"), "TB": ("s", "n"), "RL": ("w", "e"), "BT": ("n", "s")}
@@ -67,7 +67,7 @@ class Picture:
         nodes: how many nodes it has.
 
     Raises:
-        ValueError: by what renders it, if it has more than `LIMIT` nodes.
+        ValueError: by what renders it, if it has more than `MAX_NODES` nodes.
         RuntimeError: by what renders it, if there is neither a `dot` nor a `graphviz-pure`.
 
     Example:
@@ -85,11 +85,11 @@ class Picture:
         return str(self.digraph.source)
 
     def svg(self) -> str:
-        """The picture as an SVG document."""
+        """Lay the picture out as an SVG document."""
         return self._render("svg").decode()
 
     def png(self) -> bytes:
-        """The picture as a PNG file, sharp on screens of high resolution."""
+        """Lay the picture out as a PNG file, sharp on screens of high resolution."""
         return self._render("png")
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -119,10 +119,10 @@ class Picture:
     _repr_svg_ = svg
 
     def _render(self, format_: str) -> bytes:
-        if self.nodes > LIMIT:
+        if self.nodes > MAX_NODES:
             raise ValueError(
-                f"a graph of {self.nodes:,} nodes is too large to lay out, the limit is {LIMIT:,}; "
-                "`.source` has its DOT text"
+                f"a graph of {self.nodes:,} nodes is too large to lay out, the limit is "
+                f"{MAX_NODES:,}; `.source` has its DOT text"
             )
         digraph = self.digraph.copy()
         digraph.graph_attr.update(_FORMATS[format_])
@@ -134,7 +134,7 @@ class Picture:
 
 
 def draw(target: Value | Program, *, rankdir: str = "LR") -> Picture:
-    """A picture of an expression graph or of a program, of any depth.
+    """Draw an expression graph or a program, of any depth.
 
     An inner value that has neither a name nor a number to show is left out: its operation stands
     for it.
@@ -177,7 +177,7 @@ def draw(target: Value | Program, *, rankdir: str = "LR") -> Picture:
 
 
 def svg(target: Value | Program) -> str:
-    """`draw(target).svg()`, with the errors of both.
+    """Draw a graph and lay it out: `draw(target).svg()`, with the errors of both.
 
     >>> "data 2.0000" in svg(Value(2.0))
     True
@@ -208,7 +208,7 @@ class _Sketch:
     def result(
         self, op: Op, operands: Iterable[str], fields: list[str], sweep: str, output: str
     ) -> str:
-        """An operation and its result; the operation alone if the result has nothing to show."""
+        """Add an operation and its result; the operation alone if that has nothing to show."""
         style = sweep + _OPERATION + (output if not fields else "")
         operation = self.node(_escaped(op.symbol or op.name), style)
         self.body.extend(f"\t{operand} -> {operation}\n" for operand in operands)
@@ -235,9 +235,9 @@ def _draw_value(sketch: _Sketch, root: Value) -> None:
 def _draw_program(sketch: _Sketch, program: Program) -> None:
     outputs = dict.fromkeys(program.flat_outputs, _OUTPUT)
     names: dict[Operand, str] = {}
-    for number, var in enumerate(program.inputs, start=1):
+    for index, var in enumerate(program.inputs, start=1):
         # Without a name it is called as in the printed program.
-        names[var] = sketch.value([var.full_name or f"%{number}"], _INPUT + outputs.get(var, ""))
+        names[var] = sketch.value([var.full_name or f"%{index}"], _INPUT + outputs.get(var, ""))
     for result, op, operands, origin in program.instructions:
         sweep = _REVERSE if origin is not None or result.primal is not None else ""
         fields = [result.full_name] if result.full_name else []
@@ -256,15 +256,15 @@ def _fields(value: Value) -> list[str]:
 
 
 def _number(x: float) -> str:
-    """Four decimals as in micrograd, unless they hide a small number or drag out a large one."""
+    """Write four decimals as in micrograd, unless they hide a small number or drag out a large."""
     return f"{x:.4g}" if 0.0 < abs(x) < 1e-3 or abs(x) >= 1e6 else f"{x:.4f}"
 
 
 def _escaped(label: str) -> str:
-    """A label as DOT text that shows as it is: one line, shortened, and without any syntax."""
-    text = " ".join(label[: 4 * LONGEST].split())
-    if len(text) > LONGEST or len(label) > 4 * LONGEST:
-        text = f"{text[: LONGEST - 1]}…"
+    """Write a label as DOT text that shows as it is: one line, shortened, without any syntax."""
+    text = " ".join(label[: 4 * MAX_LABEL_LENGTH].split())
+    if len(text) > MAX_LABEL_LENGTH or len(label) > 4 * MAX_LABEL_LENGTH:
+        text = f"{text[: MAX_LABEL_LENGTH - 1]}…"
     # A control character is no XML and a lone surrogate no UTF-8.
     text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
     text = text.translate(_ESCAPES)
@@ -273,7 +273,7 @@ def _escaped(label: str) -> str:
 
 
 def _graphviz_pure() -> str:
-    """The executable that the package graphviz-pure installed: often not on PATH."""
+    """Find the executable that the package graphviz-pure installed: often not on PATH."""
     files = [file for x in metadata.distributions(name="graphviz-pure") for file in x.files or ()]
     folders = [str(Path(str(x.locate())).parent) for x in files if x.stem == "graphviz-pure"]
     path = os.pathsep.join([*folders, os.environ.get("PATH", "")])

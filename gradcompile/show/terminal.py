@@ -17,7 +17,7 @@ VERDICTS = {"proved": "green", "confirmed": "cyan", "refuted": "bold red"}
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console that colours nothing by itself."""
+    """Make a console that colours nothing by itself."""
     return Console(stderr=stderr, highlight=False)
 
 

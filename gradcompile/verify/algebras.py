@@ -10,9 +10,12 @@ from gradcompile.ops.syntax import evaluate, parse
 
 Functions = dict[str, Callable[..., Any]]
 
+Number = Callable[[float], Any]
+"""Makes a member of an algebra from a float."""
 
-def lifted(base: Functions, number: Callable[[float], Any]) -> Functions:
-    """The functions of the table over an algebra, from those it has."""
+
+def lifted(base: Functions, number: Number) -> Functions:
+    """Make the functions of the table over an algebra, from those it has."""
     functions = dict(base)
 
     def lift(op: Op) -> Callable[..., Any]:

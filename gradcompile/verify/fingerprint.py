@@ -70,19 +70,19 @@ class Fingerprint:
 
 
 def _value(x: Any) -> int:
-    """The fingerprint of an operand, or of a plain number."""
+    """Read the fingerprint of an operand, or of a plain number."""
     return x.value if isinstance(x, Fingerprint) else _number(float(x))
 
 
 def _inverse(x: Any) -> int:
-    """What dividing by an operand multiplies with; of a plain number, its inverse in the field."""
+    """Find what dividing by an operand multiplies with; for a number, its inverse in the field."""
     number = 0 if isinstance(x, Fingerprint) else _value(x)
     return pow(number, -1, MODULUS) if number else apply("1 /", x).value
 
 
 @cache
 def _number(x: float) -> int:
-    """The element of the field that a number is; what is added to another number may be a sum."""
+    """Find the element of the field that a number is, so that sums of numbers are sums there."""
     if not math.isfinite(x):
         return _hash(b"number", x.hex().encode())
     numerator, denominator = x.as_integer_ratio()
@@ -94,12 +94,21 @@ def _hash(*parts: bytes) -> int:
 
 
 def apply(operation: str, *operands: Any) -> Fingerprint:
-    """The fingerprint of an operation on operands."""
-    values = [_value(x).to_bytes(16) for x in operands]
+    """Hash an operation with its operands: sums do not see the sign of 0, all others do."""
+    values = [_sign_of_zero(x) + _value(x).to_bytes(16) for x in operands]
     if operation in _COMMUTATIVE:
         values.sort()
     return Fingerprint(_hash(operation.encode(), *values))
 
+
+def _sign_of_zero(x: Any) -> bytes:
+    if isinstance(x, Fingerprint):
+        return b"-" if x is NEGATIVE_ZERO else b""
+    return b"-" if x == 0.0 and math.copysign(1.0, x) < 0.0 else b""
+
+
+NEGATIVE_ZERO = Fingerprint(0)
+"""What stands for the number -0.0 of a text."""
 
 _COMMUTATIVE = {op.name for op in TABLE.values() if op.commutative} | {"Eq", "NotEq", "And", "Or"}
 
@@ -130,6 +139,8 @@ class _Calls(ast.NodeTransformer):
         return _call(type(node.op).__name__, *node.values)
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        if ast.unparse(node) == "-0.0":
+            return ast.Name("_negative_zero", ast.Load())
         self.generic_visit(node)
         return _call("Not", node.operand) if isinstance(node.op, ast.Not) else node
 
@@ -147,7 +158,7 @@ def _constant(x: float) -> Fingerprint:
 
 
 def fingerprints(source: str, function: str, *arguments: Any) -> list[list[Fingerprint]]:
-    """What an emitted function returns for fingerprints: one list for each of its results.
+    """Run an emitted function on fingerprints: one list for each of its results.
 
     Args:
         source: the emitted module.
@@ -155,7 +166,14 @@ def fingerprints(source: str, function: str, *arguments: Any) -> list[list[Finge
         arguments: the arrays it takes: of fingerprints, and the integers of tables.
     """
     tree = ast.fix_missing_locations(_Calls().visit(ast.parse(source)))
-    names = _Names({"_apply": apply, "_constant": _constant, "range": range})
+    names = _Names(
+        {
+            "_apply": apply,
+            "_constant": _constant,
+            "_negative_zero": NEGATIVE_ZERO,
+            "range": range,
+        }
+    )
     body = [node for node in tree.body if not isinstance(node, ast.ImportFrom)]
     exec(compile(ast.Module(body, []), "<fingerprints>", "exec"), names)  # our own emitted text
     result = names[function](*arguments)

@@ -91,19 +91,19 @@ class Report:
     def __str__(self) -> str:
         return "\n".join(map(str, self.derivatives))
 
-    def refute(self, places: Collection[int], why: str) -> "Report":
-        """The report with the derivatives at some places refuted; -1 is the value itself."""
-        everywhere = -1 in places
+    def refute(self, components: Collection[int], why: str) -> "Report":
+        """Refute some derivatives, given by their indices; -1 is the value itself."""
+        everywhere = -1 in components
         derivatives = [
             replace(derivative, verdict="refuted", detail=why)
-            if everywhere or place in places
+            if everywhere or index in components
             else derivative
-            for place, derivative in enumerate(self.derivatives)
+            for index, derivative in enumerate(self.derivatives)
         ]
         return Report(derivatives, self.statements)
 
     def table(self) -> str:
-        """The statements as a table: forward code, derivative, adjoint code, verdict."""
+        """Write the statements as a table: forward code, derivative, adjoint code, verdict."""
         table = Table("forward", "derivative", "adjoint", "verdict", show_lines=True)
         for check in self.statements:
             derivative = "" if check.expected is None else str(check.expected)

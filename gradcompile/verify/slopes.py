@@ -58,7 +58,7 @@ class Slopes(NamedTuple):
 
 
 def numerical_slopes(program: Program, at: AnyArray, slots: AnyArray) -> Slopes:
-    """The slopes of a program with one output; what `stop_gradient` gives is held.
+    """Find the slopes of a program with one output; what `stop_gradient` gives is held.
 
     At a kink the error spans the slopes of both sides. Stairs that are narrower than the smallest
     step, such as those of floor(x) for x > 2**52, are taken for a slope.
@@ -84,7 +84,7 @@ def numerical_slopes(program: Program, at: AnyArray, slots: AnyArray) -> Slopes:
 
 
 def rounding_errors(program: Program, at: AnyArray) -> AnyArray:
-    """How far rounding may move each output of a program, seen by rounding at random.
+    """Estimate how far rounding may move each output of a program, seen by rounding at random.
 
     Args:
         program: the program.
@@ -95,7 +95,7 @@ def rounding_errors(program: Program, at: AnyArray) -> AnyArray:
 
 
 def _held(program: Program, at: AnyArray) -> Program:
-    """`program` with what `stop_gradient` gives at a point as a constant."""
+    """Replace what `stop_gradient` gives at a point by a constant."""
     values = _intermediates(program, at)
     constants: dict[Operand, Operand] = {
         x.result: Const(values[x.result])
@@ -114,7 +114,7 @@ def _held(program: Program, at: AnyArray) -> Program:
 
 
 def _intermediates(program: Program, at: AnyArray) -> dict[Operand, float]:
-    """Every value of a program."""
+    """Compute every value of a program."""
     results = tuple(x.result for x in program.instructions)
     numbers = np.array(interpret(replace(program, outputs=results), at.tolist())).tolist()
     return dict(zip((*program.inputs, *results), (*at.tolist(), *numbers), strict=True))
@@ -122,7 +122,7 @@ def _intermediates(program: Program, at: AnyArray) -> dict[Operand, float]:
 
 # --- a program on many points at once --------------------------------------------------------
 
-ROOM = 10_000_000
+MAX_NUMBERS_KEPT = 10_000_000
 """How many numbers one run may keep at a time."""
 
 SHAKE = 2.0**-50
@@ -171,7 +171,7 @@ class _Point:
     def is_tame(self) -> bool:
         """Is every operation inside its domain here, and no number infinite or nearly 0?"""
         values = _intermediates(self.program, self.at)
-        return all(x == 0.0 or TINY < abs(x) < math.inf for x in values.values()) and all(
+        return all(x == 0.0 or MIN_TAME < abs(x) < math.inf for x in values.values()) and all(
             _inside(op, [x.value if isinstance(x, Const) else values[x] for x in operands])
             for _, op, operands, _ in self.program.instructions
         )
@@ -183,7 +183,7 @@ class _Point:
         functions: Functions = REAL,
         seed: int | None = None,
     ) -> AnyArray:
-        """What the program gives with one input moved, `slots[k]` to each of `places[..., k]`.
+        """Run the program with one input moved, `slots[k]` to each of `places[..., k]`.
 
         Args:
             slots: indices of inputs.
@@ -193,7 +193,7 @@ class _Point:
         """
         targets = np.broadcast_to(slots, places.shape).ravel()
         ends, values = places.ravel(), np.empty(places.size, places.dtype)
-        size = max(1, ROOM // self.width)
+        size = max(1, MAX_NUMBERS_KEPT // self.width)
         for start in range(0, len(ends), size):
             part = slice(start, start + size)
             count = len(ends[part])
@@ -203,7 +203,7 @@ class _Point:
         return values.reshape(places.shape)
 
     def rounding(self) -> AnyArray:
-        """How far rounding may move each output."""
+        """Estimate how far rounding may move each output."""
         here = np.reshape(_run(self.program, self.at[:, np.newaxis], REAL), -1)
         shaken = _run(self.program, np.repeat(self.at[:, np.newaxis], SAMPLES, axis=1), REAL, 1)
         spread = abs(np.reshape(shaken, (-1, SAMPLES)) - here[:, np.newaxis]).max(axis=1)
@@ -214,7 +214,7 @@ class _Point:
 def _run(
     program: Program, inputs: AnyArray, functions: Functions, seed: int | None = None
 ) -> list[AnyArray]:
-    """The outputs of a program for each column of inputs.
+    """Run a program for each column of inputs.
 
     With a seed every operand is shaken that is no constant and has a slope; what has none may be a
     condition or a count, of which rounding would make another.
@@ -244,7 +244,7 @@ def _run(
 
 
 def _reads(program: Program) -> Counter[Operand]:
-    """How often each operand is read, or returned."""
+    """Count how often each operand is read, or returned."""
     reads = Counter(program.flat_outputs)
     for instruction in program.instructions:
         reads.update(instruction.operands)
@@ -259,7 +259,7 @@ def _inside(op: Op, operands: list[float]) -> bool:
 
 
 def _shaken(values: Any, count: int, rng: np.random.Generator) -> Any:
-    """Each value, and each part of a complex one, moved by a few units in the last place."""
+    """Move each value, and each part of a complex one, by a few units in the last place."""
     moves = 1.0 + SHAKE * rng.uniform(-1.0, 1.0, (2, count))
     if not np.iscomplexobj(values):
         return values * moves[0]
@@ -271,7 +271,7 @@ def _shaken(values: Any, count: int, rng: np.random.Generator) -> Any:
 IMAGINARY = 2.0**-100
 """The step, relative to the input: so small that its square vanishes beside any real part."""
 
-TINY = 2.0**-800
+MIN_TAME = 2.0**-800
 """Beside smaller numbers the step would underflow."""
 
 
@@ -324,7 +324,7 @@ COMPLEX: dict[str, Callable[..., Any]] = {
 
 
 def _complex_step(point: _Point, slots: AnyArray) -> tuple[AnyArray, AnyArray] | None:
-    """The slopes and their errors; None where an operation has no complex form."""
+    """Find the slopes and their errors; None where an operation has no complex form."""
     x = point.at[slots]
     steps = IMAGINARY * np.where(x == 0.0, IMAGINARY**3, abs(x))
     try:
@@ -347,12 +347,12 @@ RATIO = 4.0
 STEPS = 21
 """How many steps; from 1/16 of the input's scale to 2**-44 of it."""
 
-LEVELS = 4
+EXTRAPOLATIONS = 4
 """How often differences are extrapolated."""
 
 
 def _central_differences(point: _Point, slots: AnyArray) -> tuple[AnyArray, AnyArray]:
-    """The slopes and their errors."""
+    """Find the slopes and their errors."""
     sizes = abs(point.at[slots])
     slopes, errors = _differences(point, slots, np.maximum(sizes, 1.0))
     # A small input may be small by chance (sin(x) + 1) or in its nature (log(x)).
@@ -367,7 +367,7 @@ def _central_differences(point: _Point, slots: AnyArray) -> tuple[AnyArray, AnyA
 
 
 def _differences(point: _Point, slots: AnyArray, scales: AnyArray) -> tuple[AnyArray, AnyArray]:
-    """The slopes and their errors, from steps that are fractions of the scales."""
+    """Find the slopes and their errors, from steps that are fractions of the scales."""
     steps = scales * RATIO ** -np.arange(2.0, 2.0 + STEPS)[:, np.newaxis]
     x = point.at[slots]
     places = np.stack([x + steps, x - steps])
@@ -391,7 +391,7 @@ def _differences(point: _Point, slots: AnyArray, scales: AnyArray) -> tuple[AnyA
 
 
 def _extrapolate(slopes: AnyArray, noise: AnyArray, order: int) -> tuple[AnyArray, AnyArray]:
-    """The limit of difference quotients at step 0, and its error.
+    """Extrapolate difference quotients to step 0, with the error of that.
 
     Args:
         slopes: one row a step, the largest first, one column an input.
@@ -401,7 +401,7 @@ def _extrapolate(slopes: AnyArray, noise: AnyArray, order: int) -> tuple[AnyArra
     best, error = slopes[-1].copy(), np.full(slopes.shape[1], math.inf)
     # At a jump, and towards an infinite slope, quotients grow for ever.
     grows = abs(slopes[-1]) > 1.01 * abs(slopes[-2]) + noise[-1]
-    for level in range(1, LEVELS + 1):
+    for level in range(1, EXTRAPOLATIONS + 1):
         coarser, finer, noise = slopes[:-1], slopes[1:], noise[1:]
         slopes = finer + (finer - coarser) / (RATIO ** (order * level) - 1.0)
         change = np.maximum(abs(slopes - finer), abs(slopes - coarser))
@@ -415,7 +415,7 @@ def _extrapolate(slopes: AnyArray, noise: AnyArray, order: int) -> tuple[AnyArra
 
 
 def _contradiction(slopes: AnyArray, noise: AnyArray) -> AnyArray:
-    """How far each slope lies outside of what all smaller steps allow.
+    """Measure how far each slope lies outside of what all smaller steps allow.
 
     Large steps may agree with each other by chance, where a function is flat at a distance or
     oscillates between them.

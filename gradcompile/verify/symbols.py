@@ -14,6 +14,7 @@ import sympy
 from gradcompile.ops import table
 from gradcompile.ops.syntax import code, evaluate, parse
 from gradcompile.verify.algebras import ARITHMETIC, SHARED, lifted
+from gradcompile.verify.alone import ALONE
 
 
 class _Flat(sympy.Function):  # type: ignore[misc]
@@ -57,7 +58,7 @@ def _as_number(x: Any) -> Any:
 
 
 def exact(x: float) -> Any:
-    """A number of the text: exactly, or what the constant stands for that it is nearest to."""
+    """Take a number of the text exactly, or as the constant that it is the nearest float to."""
     if x in table.CONSTANTS:
         return evaluate(parse(table.CONSTANTS[x]), {"pi": sympy.pi}, SYMBOLS, sympy.Rational)
     return sympy.oo if x == float("inf") else sympy.Rational(x)
@@ -89,23 +90,23 @@ ONE = sympy.Integer(1)
 
 
 def symbol(name: str) -> Any:
-    """The real number that a name stands for."""
+    """Make the real number that a name stands for."""
     return sympy.Symbol(name, real=True)
 
 
 def symbolic(tree: ast.expr, names: Mapping[str, Any]) -> Any:
-    """An expression of the text over sympy, where the names stand for these."""
+    """Read an expression of the text over sympy, where the names stand for these."""
     constants = {"inf": sympy.oo, "nan": sympy.nan}
     return sympy.sympify(code(tree, SYMBOLS, exact)({**constants, **names}))
 
 
 def derivative(expression: Any, by: Any) -> Any:
-    """The derivative, by sympy, of an expression by a symbol."""
+    """Differentiate an expression by a symbol, as sympy does."""
     return sympy.diff(expression, by)
 
 
 def substitute(expression: Any, definitions: Mapping[Any, Any]) -> Any:
-    """An expression with what its symbols stand for put in, in conditions too."""
+    """Put in what the symbols of an expression stand for, in conditions too."""
     replaced = dict(definitions)
     for name, definition in definitions.items():
         if isinstance(definition, sympy.Piecewise):
@@ -116,29 +117,30 @@ def substitute(expression: Any, definitions: Mapping[Any, Any]) -> Any:
 
 
 def latex(expression: Any) -> str:
-    """An expression as LaTeX, with a bar over the names of adjoints."""
-    adjoints = {
-        name: rf"\bar{{{sympy.latex(sympy.Symbol(name.name.removesuffix('_bar')))}}}"
-        for name in sympy.sympify(expression).free_symbols
-        if name.name.endswith("_bar")
-    }
-    return str(sympy.latex(expression, symbol_names=adjoints))
+    """Write an expression as LaTeX, with a bar over the names of adjoints."""
+    with ALONE:
+        adjoints = {
+            name: rf"\bar{{{sympy.latex(sympy.Symbol(name.name.removesuffix('_bar')))}}}"
+            for name in sympy.sympify(expression).free_symbols
+            if name.name.endswith("_bar")
+        }
+        return str(sympy.latex(expression, symbol_names=adjoints))
 
 
-CASES = 5
+MAX_CONDITIONS = 5
 """The most conditions whose cases are looked at one by one."""
 
-SIMPLIFIABLE = 200
+MAX_OPERATIONS_TO_SIMPLIFY = 200
 """The largest expression, in operations, that is given to sympy's `simplify`."""
 
 
 def is_large(expression: Any) -> bool:
     """Is it beyond what sympy is asked to simplify?"""
     conditions = expression.atoms(sympy.core.relational.Relational)
-    return len(conditions) > CASES or expression.count_ops() > SIMPLIFIABLE
+    return len(conditions) > MAX_CONDITIONS or expression.count_ops() > MAX_OPERATIONS_TO_SIMPLIFY
 
 
-def is_zero(difference: Any, thorough: bool = True, cases: int = CASES) -> bool:
+def is_zero(difference: Any, thorough: bool = True, cases: int = MAX_CONDITIONS) -> bool:
     """Can sympy tell that an expression is zero, in each case of its conditions?"""
     if difference == 0:
         return True
@@ -155,7 +157,7 @@ def is_zero(difference: Any, thorough: bool = True, cases: int = CASES) -> bool:
 
 
 def _known(conditions: set[Any], first: Any, holds: bool) -> dict[Any, Any]:
-    """What is known of some conditions where the first one holds, or where it does not.
+    """Tell what is known of some conditions where the first one holds, or where it does not.
 
     Which of two inequalities is strict makes no difference: ties are kinks, and not looked at.
     """
@@ -171,7 +173,7 @@ def _known(conditions: set[Any], first: Any, holds: bool) -> dict[Any, Any]:
 
 
 def _excess(condition: Any) -> Any:
-    """What is positive where an inequality holds; None for an equation."""
+    """Find what is positive where an inequality holds; None for an equation."""
     if not isinstance(condition, _INEQUALITIES):
         return None
     return sympy.expand(condition.gts - condition.lts)
@@ -185,7 +187,7 @@ _INEQUALITIES = (
 def _simplifies_to_zero(difference: Any, thorough: bool) -> bool:
     if difference == 0:
         return True
-    if difference.count_ops() > SIMPLIFIABLE:
+    if difference.count_ops() > MAX_OPERATIONS_TO_SIMPLIFY:
         return False
     attempts = (sympy.expand, sympy.cancel, sympy.simplify) if thorough else (sympy.expand,)
     return any(attempt(difference) == 0 for attempt in attempts)

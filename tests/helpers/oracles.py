@@ -21,8 +21,8 @@ from gradcompile.ops.operators import Operators
 from gradcompile.ops.syntax import evaluate, parse
 from gradcompile.ops.table import CONSTANTS, stop_gradient
 from gradcompile.passes import run_passes
-from gradcompile.verify import digits as many_digits
 from gradcompile.verify import symbols as symbolic
+from gradcompile.verify.digits import algebra
 
 DIGITS = 50
 
@@ -172,7 +172,8 @@ def _with_negatives(number: Callable[[float], Any]) -> Callable[[float], Any]:
 
 
 SYMBOLS = Algebra(symbolic.SYMBOLS, _with_negatives(symbolic.exact))
-NUMBERS = Algebra(many_digits.NUMBERS, _with_negatives(many_digits.precise))
+_FUNCTIONS, _PRECISE = algebra(mpmath.mp)
+NUMBERS = Algebra(_FUNCTIONS, _with_negatives(_PRECISE))
 
 # --- points ----------------------------------------------------------------------------------
 

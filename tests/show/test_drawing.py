@@ -19,7 +19,7 @@ from gradcompile.graph.value import TracedValue
 from gradcompile.ir.program import Const, Program, Var
 from gradcompile.ops import table
 from gradcompile.passes import run_passes
-from gradcompile.show.drawing import LIMIT, LONGEST, Picture, draw, svg
+from gradcompile.show.drawing import MAX_LABEL_LENGTH, MAX_NODES, Picture, draw, svg
 
 LABELS = [
     "x",
@@ -228,9 +228,9 @@ def test_labels_show_as_they_are():
     picture = draw(root)
     shown = texts(picture.svg())
     for label in LABELS:
-        assert shown.count(label if len(label) <= LONGEST else f"{label[: LONGEST - 1]}…") == (
-            LABELS.count(label)
-        )
+        assert shown.count(
+            label if len(label) <= MAX_LABEL_LENGTH else f"{label[: MAX_LABEL_LENGTH - 1]}…"
+        ) == (LABELS.count(label))
     assert set(re.findall(r"^\t(\w+) (?:\[|->)", picture.source, re.M)) - {
         "graph", "node", "edge"
     } == {f"n{i}" for i in range(picture.nodes)}  # fmt: skip
@@ -242,9 +242,9 @@ def test_labels_show_as_they_are():
     [
         ("two\nlines\tand\r\nmore ", "two lines and more"),
         ("\0\x1b[31m\ud800\u202e", "��[31m��"),
-        ("x" * 10_000, "x" * (LONGEST - 1) + "…"),
+        ("x" * 10_000, "x" * (MAX_LABEL_LENGTH - 1) + "…"),
         (" " * 10_000 + "x", "…"),
-        ("x" * LONGEST, "x" * LONGEST),
+        ("x" * MAX_LABEL_LENGTH, "x" * MAX_LABEL_LENGTH),
     ],
 )
 def test_labels_that_cannot_show_as_they_are(label, shown):
@@ -258,7 +258,7 @@ def test_no_label():
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.text(st.characters(), max_size=LONGEST), max_size=20))
+@given(st.lists(st.text(st.characters(), max_size=MAX_LABEL_LENGTH), max_size=20))
 def test_any_label(labels):
     shown = texts(svg(sum((Value(1.0, label) for label in labels), Value(0.0))))
     for label in labels:
@@ -331,8 +331,10 @@ def test_without_any_graphviz(monkeypatch):
 
 
 def test_the_limit(tmp_path):
-    picture = draw(horner(LIMIT))
-    message = rf"a graph of {picture.nodes:,} nodes is too large to lay out, the limit is {LIMIT:,}"
+    picture = draw(horner(MAX_NODES))
+    message = (
+        rf"a graph of {picture.nodes:,} nodes is too large to lay out, the limit is {MAX_NODES:,}"
+    )
     for render in (picture.svg, picture.png, lambda: picture.save(tmp_path / "graph.svg")):
         with pytest.raises(ValueError, match=message):
             render()

@@ -14,7 +14,7 @@ from gradcompile import Value
 from gradcompile.graph.value import topological
 from gradcompile.ops import table
 from gradcompile.ops.syntax import ExpressionError
-from gradcompile.verify import adjoints
+from gradcompile.verify import statements
 from gradcompile.verify.adjoints import verify_source
 from tests.helpers.engines import NotExact
 from tests.helpers.engines import is_smooth as is_smooth_exactly
@@ -174,7 +174,7 @@ def test_large_functions_are_confirmed():
     report = compiled(f).verify()
     assert report.ok
     assert set(verdicts(report).values()) == {"confirmed"}
-    assert "to 50 digits at 3 points" in str(report)
+    assert re.search("to 50 digits at [4-9] points", str(report))
 
 
 def test_a_wrong_branch_that_is_rarely_taken_is_not_proved():
@@ -536,6 +536,6 @@ def test_text_of_another_form_is_an_error_and_is_not_executed(corrupt):
 
 
 def test_where_a_function_is_as_good_as_constant_nothing_is_refuted(monkeypatch):
-    monkeypatch.setattr(adjoints, "SYMBOLIC", 0)  # so that numbers decide
+    monkeypatch.setattr(statements, "MAX_STATEMENTS_FOR_SYMPY", 0)  # so that numbers decide
     f = gdc.compile(lambda x: gdc.tanh(20.0 * x + 345.0))  # 1 - tanh(x)**2 is about 1e-300
     assert f.verify().ok

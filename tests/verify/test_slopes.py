@@ -175,7 +175,7 @@ def test_large_programs_are_run_in_parts(monkeypatch):
     x = np.linspace(-1.0, 1.0, 50)
     program = gdc.compile(lambda x: functions.logsumexp(x)).arguments.read((x,), {}).traced.program
     whole = numerical_slopes(program, x, np.arange(50))
-    monkeypatch.setattr(slopes, "ROOM", 500)
+    monkeypatch.setattr(slopes, "MAX_NUMBERS_KEPT", 500)
     parts = numerical_slopes(program, x, np.arange(50))
     np.testing.assert_array_equal(whole.values, parts.values)
     np.testing.assert_allclose(whole.values, functions.softmax(x), rtol=1e-14)
