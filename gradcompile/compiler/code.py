@@ -52,8 +52,8 @@ def key(lowered: Lowered, settings: str) -> str:
     """A digest of everything about a program but its data."""
     numbers = lowered.numbers
     operations = [op.name for op in numbers.operations]
-    text = repr((lowered.name, lowered.names, len(lowered.data), lowered.labels, operations,
-                 numbers.operands.shape, settings, _compiler()))  # fmt: skip
+    text = repr((lowered.name, lowered.names, len(lowered.data), lowered.labels, lowered.bound,
+                 operations, numbers.operands.shape, settings, _compiler()))  # fmt: skip
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass"))
     flat = np.append(numbers.operands, numbers.outputs)
     are_constants = flat >= numbers.values

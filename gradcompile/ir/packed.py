@@ -107,6 +107,7 @@ class Lowered:
         names: of the inputs.
         numbers: the instructions.
         labels: the names of results, by the instruction; most have none.
+        bound: the variables that the user's code bound results to, by the instruction.
         lines: where the user's code computes them, if that was recorded.
         data: the values of the last inputs, which are constants of the graph; see
             `passes/capture.py`.
@@ -117,6 +118,7 @@ class Lowered:
     names: tuple[str, ...]
     numbers: Numbered
     labels: Mapping[int, str] = field(default_factory=dict)
+    bound: Mapping[int, str] = field(default_factory=dict)
     lines: Mapping[int, str] = field(default_factory=dict)
     data: tuple[float, ...] = ()
     rows: int = 0
@@ -150,6 +152,7 @@ class Lowered:
             tuple([operands[k] for k in numbers.outputs.tolist()]),
             data=self.data,
             rows=self.rows,
+            bound={results[place]: name for place, name in self.bound.items()},
         )
 
     def with_inputs(self, order: Sequence[int]) -> "Lowered":

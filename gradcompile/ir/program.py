@@ -18,7 +18,7 @@ instruction a line:
     return y
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import copysign, isnan
 from operator import itemgetter
@@ -111,6 +111,8 @@ class Program:
             `passes/capture.py`.
         settled: how many of the first instructions went through the passes before.
         rows: how many of the inputs before those belong to a row of data.
+        bound: the variable of the user's code that a value was bound to, where there is one. Not a
+            name by which the user asked for it to be shown, as `Var.name` is.
     """
 
     name: str
@@ -121,6 +123,7 @@ class Program:
     data: tuple[float, ...] = ()
     settled: int = field(default=0, compare=False)
     rows: int = 0
+    bound: Mapping[Var, str] = field(default_factory=dict, compare=False)
 
     @property
     def given(self) -> int:
