@@ -52,8 +52,8 @@ def key(lowered: PackedProgram, settings: str) -> str:
     """Make a digest of everything about a program but its data."""
     packed = lowered.instructions
     operations = [op.name for op in packed.operations]
-    text = repr((lowered.name, lowered.names, len(lowered.data), lowered.labels, operations,
-                 packed.operands.shape, settings, _compiler()))  # fmt: skip
+    text = repr((lowered.name, lowered.names, len(lowered.data), lowered.labels, lowered.bound,
+                 operations, packed.operands.shape, settings, _compiler()))  # fmt: skip
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass"))
     flat = np.append(packed.operands, packed.outputs)
     are_constants = flat >= packed.first_constant

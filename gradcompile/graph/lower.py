@@ -6,7 +6,8 @@ from itertools import chain, count
 
 import numpy as np
 
-from gradcompile.graph.value import Value, topological
+from gradcompile.graph.bindings import bound_names
+from gradcompile.graph.value import TracedValue, Value, topological
 from gradcompile.ir.packed import PackedProgram, pack_instructions
 from gradcompile.support.collector import collector_paused
 
@@ -51,7 +52,8 @@ def lower(
     )
     labels = {k: str(value.label) for k, value in enumerate(computed) if value.label}
     made_at = {k: lines[id(value)] for k, value in enumerate(computed)} if lines else {}
-    return PackedProgram(name, tuple(names), instructions, labels, made_at)
+    bound = bound_names(computed) if isinstance(roots[0], TracedValue) else {}
+    return PackedProgram(name, tuple(names), instructions, labels, bound, made_at)
 
 
 def _require_memory(nodes: int, name: str) -> None:

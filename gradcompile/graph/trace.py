@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcompile.graph import bindings
 from gradcompile.graph.lower import lower
 from gradcompile.graph.nested import Structure, flatten, paths, unflatten
 from gradcompile.graph.value import LINES, Constant, TracedValue, TraceError, Value, topological
@@ -81,7 +82,7 @@ def trace_function(
     token = LINES.set(lines)
     try:
         with stages("trace"):
-            returned = function(*call.args, **call.kwargs)
+            returned = bindings.call(function, call.args, call.kwargs)
     finally:
         LINES.reset(token)  # to the lines of the trace that this one is part of, if it is
     outputs, result = _outputs(returned, name)

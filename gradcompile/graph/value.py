@@ -9,25 +9,16 @@
 """
 
 import linecache
-import os
 import sys
-import sysconfig
 from collections.abc import Callable, Container
 from contextvars import ContextVar
-from pathlib import Path
 from typing import Any, NoReturn
 
-import numpy as np
-
+from gradcompile.graph.bindings import KNOWN, Bound, binding
+from gradcompile.graph.users import is_users
 from gradcompile.ops.op import Op, as_float
 from gradcompile.ops.operators import Operators
 from gradcompile.ops.table import pow_
-from gradcompile.support.files import PACKAGE
-
-_STANDARD_LIBRARY = sysconfig.get_path("stdlib") + os.sep
-_INTERNAL = (str(PACKAGE) + os.sep, str(Path(np.__file__).parent) + os.sep)
-"""Where code lies that calls a user's values, but is not the user's."""
-
 
 LINES: ContextVar[dict[int, str] | None] = ContextVar("LINES", default=None)
 """Where each traced value was made, by its id, while the trace of this thread is asked for it."""
@@ -73,6 +64,7 @@ class Value(Operators):
     label: str
     op: Op | None
     operands: "tuple[Value, ...]"
+    bound: Bound = ""
 
     def __init__(self, data: float, label: str = "") -> None:
         self.data = as_float(data, "Value")
@@ -87,6 +79,8 @@ class Value(Operators):
             if isinstance(value, TracedValue):
                 return TracedValue(op, values)
         return _node(op, values)
+
+    _operate = _apply
 
     def backward(self) -> None:
         """Set `grad` throughout the graph to the derivative of this value.
@@ -177,18 +171,33 @@ class Constant(Value):
 class TracedValue(Value):
     """A scalar of a function that is being traced: it has operands, but no number yet."""
 
-    __slots__ = ()
+    __slots__ = ("bound",)
 
     def __init__(self, op: Op | None, operands: tuple[Value, ...], label: str = "") -> None:
         self.op = op
         self.operands = operands
         self.label = label
+        self.bound = "" if op is None else binding(sys._getframe(2))
         lines = LINES.get()
         if lines is not None:
             lines[id(self)] = user_line()
 
     def _apply(self, op: Op, operands: tuple[Any, ...]) -> "TracedValue":
         return TracedValue(op, _values(op, operands))
+
+    def _operate(self, op: Op, operands: tuple[Any, ...]) -> "TracedValue":
+        value = _new(TracedValue)
+        value.op = op
+        a, b = operands
+        value.operands = operands if type(a) is type(b) else _values(op, operands)
+        value.label = ""
+        frame = sys._getframe(3)  # past `_binary` and the operator
+        bound = KNOWN.get(id(frame.f_code) + frame.f_lasti)
+        value.bound = binding(frame) if bound is None else bound
+        lines = LINES.get()
+        if lines is not None:
+            lines[id(value)] = user_line()
+        return value
 
     @property
     def data(self) -> NoReturn:  # type: ignore[override]
@@ -223,6 +232,9 @@ class TracedValue(Value):
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return {"text/plain": repr(self)}
+
+
+_new = object.__new__
 
 
 def _values(op: Op, operands: tuple[Any, ...]) -> tuple[Value, ...]:
@@ -279,15 +291,10 @@ def topological(*roots: Value, stop_at: Container[Value] = ()) -> list[Value]:
 def user_line() -> str:
     """Find the line of the user's code that is running: file, number and text."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and not _is_users(frame.f_code.co_filename):
+    while frame.f_back is not None and not is_users(frame.f_code.co_filename):
         frame = frame.f_back
     file, line = frame.f_code.co_filename, frame.f_lineno
     return f"{file}, line {line}: `{linecache.getline(file, line).strip()}`"
-
-
-def _is_users(file: str) -> bool:
-    standard = file.startswith(_STANDARD_LIBRARY) and "site-packages" not in file
-    return not standard and not file.startswith(_INTERNAL)
 
 
 def stop(problem: str, advice: str) -> NoReturn:

@@ -128,6 +128,7 @@ class PackedProgram:
         names: of the inputs.
         instructions: the instructions, packed.
         labels: the names of results, by the index of the instruction; most have none.
+        bound: the variables that the user's code bound results to, by the instruction.
         lines: where the user's code computes them, if that was recorded.
         data: the values of the last inputs, which are constants of the graph; see
             `passes/capture.py`.
@@ -138,6 +139,7 @@ class PackedProgram:
     names: tuple[str, ...]
     instructions: PackedInstructions
     labels: Mapping[int, str] = field(default_factory=dict)
+    bound: Mapping[int, str] = field(default_factory=dict)
     lines: Mapping[int, str] = field(default_factory=dict)
     data: tuple[float, ...] = ()
     rows: int = 0
@@ -171,6 +173,7 @@ class PackedProgram:
             tuple([operands[k] for k in packed.outputs.tolist()]),
             data=self.data,
             rows=self.rows,
+            bound={results[place]: name for place, name in self.bound.items()},
         )
 
     def with_inputs(self, order: Sequence[int]) -> "PackedProgram":

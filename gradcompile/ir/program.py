@@ -29,7 +29,7 @@ a row of data, and those whose values are known, have lines of their own if ther
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import copysign, isnan
 from typing import NamedTuple
@@ -120,6 +120,8 @@ class Program:
             `passes/capture.py`.
         settled: how many of the first instructions went through the passes before.
         rows: how many of the inputs before those belong to a row of data.
+        bound: the variable of the user's code that a value was bound to, where there is one. Not a
+            name by which the user asked for it to be shown, as `Var.name` is.
     """
 
     name: str
@@ -130,6 +132,7 @@ class Program:
     data: tuple[float, ...] = ()
     settled: int = field(default=0, compare=False)
     rows: int = 0
+    bound: Mapping[Var, str] = field(default_factory=dict, compare=False)
 
     @property
     def given(self) -> int:

@@ -29,6 +29,10 @@ class Operators:
     def _apply(self, op: Op, operands: tuple[Any, ...]) -> Self:
         raise NotImplementedError
 
+    def _operate(self, op: Op, operands: tuple[Any, ...]) -> Self:
+        """Apply an operation as an operator does: called by `_binary`, that by an operator."""
+        return self._apply(op, operands)
+
     def __add__(self, other: Any) -> Self:
         return _binary(table.add, self, other)
 
@@ -122,12 +126,12 @@ class Operators:
 
 def _binary(op: Op, a: Any, b: Any) -> Any:
     if type(a) is type(b):  # by far the most, when a function is traced
-        return a._apply(op, (a, b))
+        return a._operate(op, (a, b))
     operand = a if isinstance(a, Operators) else b
     if a is None or b is None or isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
         other = b if operand is a else a
         return op(a, b) if isinstance(other, np.ndarray) else NotImplemented
-    return operand._apply(op, (a, b))
+    return operand._operate(op, (a, b))
 
 
 def _method(op: Op) -> Any:

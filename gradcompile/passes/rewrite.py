@@ -20,7 +20,8 @@ def rewrite(
     `step` gets the builder and an instruction whose operands are already the new ones. It returns
     None if that stays as it is, and else the operand to use for its result: the result itself,
     after appending the instruction that assigns it, or another. A result that has a name stays, as
-    a copy, when it becomes another value: the reader who named it will look for it.
+    a copy, when it becomes another value: the reader who named it will look for it. The name of the
+    variable that it was bound to goes to the other value.
 
     Most instructions stay what they are, so they are not made anew. Those that are settled are
     not even looked at, unless `anew`: after differentiation, the forward sweep. If nothing is
@@ -28,6 +29,7 @@ def rewrite(
     """
     new: dict[Operand | None, Operand] = {}
     are_as_before = new.keys().isdisjoint
+    bound = dict(program.bound)
 
     def renew(operand: Operand) -> Operand:
         while isinstance(operand, Var) and operand in new:
@@ -46,10 +48,19 @@ def rewrite(
         if last and last.result is value and _takes_over(instruction, last):
             builder.rename_last(result)
             new[value] = result
+            pass_on(value, result)
         elif isinstance(value, Var) and result.full_name:
             builder.apply(table.copy, (value,), result)
         else:
             new[result] = value
+            pass_on(result, value)
+
+    def pass_on(replaced: Operand, value: Operand) -> None:
+        """Let what stays have the name of the variable, unless it has one already."""
+        if isinstance(replaced, Var) and isinstance(value, Var) and not value.full_name:
+            name = bound.get(replaced)
+            if name is not None:
+                bound.setdefault(value, name)
 
     def walk(instructions: Iterable[Instruction]) -> None:
         for old in instructions:
@@ -77,7 +88,9 @@ def rewrite(
     if instructions == program.instructions and not new:
         return program
     outputs = tuple(map(renew_output, program.outputs))
-    return replace(program, instructions=instructions, settled=settled, outputs=outputs)
+    return replace(
+        program, instructions=instructions, settled=settled, outputs=outputs, bound=bound
+    )
 
 
 def _takes_over(instruction: Instruction, last: Instruction) -> bool:
