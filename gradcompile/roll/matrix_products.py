@@ -12,10 +12,10 @@ from gradcompile.ir.nests import Apply, Expression, Index, Place, Subscript
 from gradcompile.loops.rewrite import strides
 from gradcompile.ops import table
 
-LONG = 16
+MIN_ROW = 16
 """A row is worth vector code from so many elements on."""
 
-FEW = 3
+MIN_ROWS = 3
 """From so many rows, or terms of each sum, on, a product takes less time than loops."""
 
 
@@ -52,15 +52,21 @@ def product(
     c, *factors = (Counter(strides(x)) for x in found)
     for a, b in (factors, reversed(factors)):
         k = _longest(x for x in around if c[x] and a[x] and not b[x])
-        if k is None or k.extent < FEW:
+        if k is None or k.extent < MIN_ROWS:
             continue
         i = _longest(x for x in around if c[x] == b[x] == 1 and not a[x])
         m = _longest(x for x in sums if a[x] and b[x])
-        if i and m and i.extent >= LONG and m.extent >= FEW and _are_slices(found, (k, m, i)):
+        if (
+            i
+            and m
+            and i.extent >= MIN_ROW
+            and m.extent >= MIN_ROWS
+            and _are_slices(found, (k, m, i))
+        ):
             return k, m, i
         i = _longest(x for x in sums if a[x] == b[x] == 1)
         m = _longest(x for x in around if c[x] == 1 and b[x] and not a[x])
-        if i and m and i.extent >= LONG and m.extent > 1 and _are_slices(found, (k, m, i)):
+        if i and m and i.extent >= MIN_ROW and m.extent > 1 and _are_slices(found, (k, m, i)):
             return k, m, i
     return None
 
@@ -80,7 +86,7 @@ def _sums(
     c, a = Counter(strides(place)), Counter(strides(term))
     k = _longest(x for x in _plain(around) if c[x] and a[x])
     i = _longest(x for x in _plain(sums) if a[x] == 1)
-    if k and i and i.extent >= LONG and _are_slices((place, term), (k, i)):
+    if k and i and i.extent >= MIN_ROW and _are_slices((place, term), (k, i)):
         return k, i
     return None
 
