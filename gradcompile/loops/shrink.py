@@ -83,7 +83,7 @@ def name_totals(nests: Sequence[Nest]) -> list[Nest]:
     return [replace(nest, steps=_without_copies(nest.steps)) for nest in renamed]
 
 
-def _without_copies(steps: Sequence[Step]) -> list[Step]:
+def _without_copies(steps: Sequence[Step]) -> tuple[Step, ...]:
     """The steps without assignments of a variable to itself."""
     left: list[Step] = []
     for step in steps:
@@ -91,7 +91,7 @@ def _without_copies(steps: Sequence[Step]) -> list[Step]:
             left.append(replace(step, body=_without_copies(step.body)))
         elif step.value != step.place:
             left.append(step)
-    return left
+    return tuple(left)
 
 
 def _uses(

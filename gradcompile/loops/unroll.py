@@ -24,7 +24,7 @@ def unroll(nest: Nest) -> Nest:
     return rewrite(replace(nest, steps=steps), indices=indices) if indices else nest
 
 
-def _unrolled(steps: Sequence[Step], indices: dict[Index, Index]) -> list[Step]:
+def _unrolled(steps: Sequence[Step], indices: dict[Index, Index]) -> tuple[Step, ...]:
     """The steps with rounds written out; `indices` receives the new index of each such loop."""
     unrolled: list[Step] = []
     for step in steps:
@@ -37,7 +37,7 @@ def _unrolled(steps: Sequence[Step], indices: dict[Index, Index]) -> list[Step]:
         else:
             body = _unrolled(body, indices)
         unrolled.append(replace(step, body=body))
-    return unrolled
+    return tuple(unrolled)
 
 
 def _written_out(loop: Loop) -> tuple[int, Sequence[Step]]:
