@@ -28,7 +28,7 @@ block has is known when it is run. An output that is not kept by row is the sum 
 is added to what its array holds.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -54,7 +54,7 @@ BLOCK_ROWS = RowExtent(240)
 power of two would put all rows of an array at the same places of the cache."""
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Index:
     """The index of a loop.
 
@@ -94,7 +94,7 @@ class Index:
         return range(self.extent)[:: -1 if self.falls else self.step]
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Array:
     """Numbers with names.
 
@@ -181,7 +181,7 @@ class Assign:
     adds: bool = False
 
 
-@dataclass
+@dataclass(frozen=True)
 class Loop:
     """`for index < extent: body`.
 
@@ -190,7 +190,7 @@ class Loop:
     """
 
     index: Index
-    body: "list[Loop | Assign]" = field(default_factory=list)
+    body: "Sequence[Loop | Assign]"
     is_product: bool = False
 
 
@@ -205,16 +205,16 @@ class Formula:
     terms: tuple[tuple[tuple[Index, ...], Expression], ...]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Nest:
     """Steps, what they compute as formulas, and whether they belong to the reverse sweep."""
 
-    steps: list[Step]
-    formulas: list[Formula]
+    steps: Sequence[Step]
+    formulas: Sequence[Formula]
     reverse: bool
 
 
-@dataclass
+@dataclass(frozen=True)
 class Rolled:
     """A program of loop nests.
 
@@ -236,11 +236,11 @@ class Rolled:
     inputs: int
     data: tuple[float, ...]
     tables: IntArray
-    nests: list[Nest]
-    outputs: "list[Place | Const | Array]"
+    nests: Sequence[Nest]
+    outputs: Sequence[Place | Const | Array]
     order: IntArray
-    summary: dict[str, int]
-    slots: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    summary: dict[str, int] = field(default_factory=dict)
+    slots: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     rows: int = 0
     strict: bool = False
 

@@ -5,6 +5,7 @@ of rows after the other; neighbouring nests of that kind share the blocks.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from gradcompile.ir.nests import (
     BLOCK_ROUNDS,
@@ -19,26 +20,31 @@ from gradcompile.ir.nests import (
     loops,
     places,
 )
+from gradcompile.loops.rewrite import rewrite
 
-LONG = 2048
+MAX_ROUNDS_UNBLOCKED = 2048
 """Loops with more rounds are blocked."""
 
 
 def block_rows(nests: Sequence[Nest]) -> list[Nest]:
-    """The nests with long loops blocked."""
+    """Block long loops."""
     blocked: list[Nest] = []
-    last: Loop | None = None
+    blocks: Index | None = None  # of the last nest
     for nest in nests:
         rows = _rows(nest)
-        if last is not None and _continues(nest, rows, blocked[-1]):
-            blocked[-1].formulas.extend(nest.formulas)
-        else:
+        continues = blocks is not None and _continues(nest, rows, blocked[-1])
+        if not continues:
+            blocks = Index(-(-rows // BLOCK_ROUNDS)) if rows else None
+        if blocks is None:
             blocked.append(nest)
-            last = Loop(Index(-(-rows // BLOCK_ROUNDS))) if rows else None
-        if last is not None:
-            _enter(nest, last.index)
-            last.body.extend(nest.steps)
-            blocked[-1].steps = [last]
+            continue
+        entered = _entered(nest, blocks)
+        if continues:
+            before = blocked.pop()
+            steps = [step for loop in before.steps if isinstance(loop, Loop) for step in loop.body]
+            formulas = (*before.formulas, *entered.formulas)
+            entered = Nest((*steps, *entered.steps), formulas, nest.reverse)
+        blocked.append(replace(entered, steps=(Loop(blocks, entered.steps),)))
     return blocked
 
 
@@ -65,7 +71,7 @@ def _rows(nest: Nest) -> int:
             if write is not None and not _same_row(write, place, index):
                 return 0
     rows = extents.pop() if len(extents) == 1 else 0
-    return rows if rows > LONG else 0
+    return rows if rows > MAX_ROUNDS_UNBLOCKED else 0
 
 
 def _joins(first: Nest, second: Nest) -> bool:
@@ -100,10 +106,10 @@ def _axis(place: Place, index: Index) -> int | None:
     return next((axis for axis, s in enumerate(place.subscripts) if s == alone), None)
 
 
-def _enter(nest: Nest, outer: Index) -> None:
-    """Let the innermost loops of a nest run over the rows of a block."""
-    for path, _ in _paths(nest.steps, ()):
-        path[-1].block = outer
+def _entered(nest: Nest, blocks: Index) -> Nest:
+    """The nest with its innermost loops running over the rows of a block."""
+    innermost = {path[-1] for path, _ in _paths(nest.steps, ())}
+    return rewrite(nest, indices={index: replace(index, block=blocks) for index in innermost})
 
 
 def _paths(

@@ -1,10 +1,10 @@
 """Fusion: a nest joins the nest it reads from, where both run over the same index.
 
-The values that pass from one to the other are then still in the cache, or need not be kept: a
-dimension of an array along which each round reads only what the same round wrote is dropped.
+The values that pass from one to the other are then still in the cache, or need not be kept.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from gradcompile.ir.nests import (
     Array,
@@ -17,19 +17,22 @@ from gradcompile.ir.nests import (
     assignments,
     places,
 )
-from gradcompile.loops.rewrite import rewrite, rewrite_formula
+from gradcompile.loops.rewrite import rewrite
 
 
 def fuse(nests: Sequence[Nest]) -> list[Nest]:
-    """The nests with neighbours joined."""
+    """Join neighbours."""
     joined: list[Nest] = []
     writer: dict[Array, int] = {}
     for nest in nests:
         # Nothing between the last nest that it reads from and itself stands in its way.
         last = max((writer.get(place.array, -1) for place in _read(nest.steps)), default=-1)
-        if last < 0 or joined[last].reverse != nest.reverse or not _join(joined[last], nest):
+        both = _joined(joined[last], nest) if last >= 0 else None
+        if both is None:
             joined.append(nest)
             last = len(joined) - 1
+        else:
+            joined[last] = both
         for step in assignments(nest.steps):
             writer[step.place.array] = max(last, writer.get(step.place.array, -1))
     return joined
@@ -39,38 +42,53 @@ def _read(steps: Sequence[Step]) -> list[Place]:
     return [place for step in assignments(steps) for place in places(step.value)]
 
 
-def _join(first: Nest, second: Nest) -> bool:
-    """Move the second nest into the loops that it shares with the first, if it shares any."""
-    if len(second.steps) != 1 or not isinstance(second.steps[0], Loop):
-        return False
-    shared: dict[Index, Index] = {}
-    if not _merge(first.steps, second.steps[0], shared):
-        return False
-    for formula in second.formulas:
-        first.formulas.append(rewrite_formula(formula, lambda place: _rename_place(place, shared)))
-    return True
+def _joined(first: Nest, second: Nest) -> Nest | None:
+    """The second nest in the loops that it shares with the first; None if it shares none."""
+    if first.reverse != second.reverse:
+        return None
+    shared = dict(_shared(first.steps, second.steps))
+    if not shared:
+        return None
+    moved = rewrite(second, indices=shared)
+    steps = _spliced(first.steps, moved.steps, len(shared))
+    return Nest(steps, (*first.formulas, *moved.formulas), first.reverse)
 
 
-def _merge(steps: list[Step], loop: Loop, shared: dict[Index, Index]) -> bool:
-    last = steps[-1]
-    if not isinstance(last, Loop) or last.index.extent != loop.index.extent:
+def _spliced(first: Sequence[Step], second: Sequence[Step], depth: int) -> tuple[Step, ...]:
+    """The steps of the second in so many of the last loops of the first."""
+    if not depth:
+        return (*first, *second)
+    *before, last = first
+    (loop,) = second
+    assert isinstance(last, Loop)
+    assert isinstance(loop, Loop)
+    return (*before, replace(last, body=_spliced(last.body, loop.body, depth - 1)))
+
+
+def _shared(first: Sequence[Step], second: Sequence[Step]) -> Iterator[tuple[Index, Index]]:
+    """The loops that can be shared, from the outermost on: the second's index, and the first's."""
+    while len(second) == 1:
+        last, loop = first[-1], second[0]
+        if not (isinstance(last, Loop) and isinstance(loop, Loop) and _may_share(last, loop)):
+            return
+        yield loop.index, last.index
+        first, second = last.body, loop.body
+
+
+def _may_share(first: Loop, second: Loop) -> bool:
+    """May two loops run as one, each round of the second after the same round of the first?"""
+    if first.index.extent != second.index.extent or first.is_product or second.is_product:
         return False
-    if any(i.is_scan or i.start or i.step > 1 for i in (last.index, loop.index)):
+    if any(i.is_scan or i.start or i.step > 1 for i in (first.index, second.index)):
         return False
-    if last.is_product or loop.is_product:
+    written = {step.place.array: step.place for step in assignments([first])}
+    if any(step.place.array in written for step in assignments([second])):
         return False
-    written = {step.place.array: step.place for step in assignments([last])}
-    if any(step.place.array in written for step in assignments([loop])):
-        return False
-    for place in _read([loop]):
-        write = written.get(place.array)
-        if write is not None and not _same_round(write, last.index, place, loop.index):
-            return False
-    shared[loop.index] = last.index
-    body = _rename(loop.body, {loop.index: last.index})
-    if not (len(body) == 1 and isinstance(body[0], Loop) and _merge(last.body, body[0], shared)):
-        last.body.extend(body)
-    return True
+    return all(
+        _same_round(written[place.array], first.index, place, second.index)
+        for place in _read([second])
+        if place.array in written
+    )
 
 
 def _same_round(write: Place, outer: Index, read: Place, inner: Index) -> bool:
@@ -81,32 +99,3 @@ def _same_round(write: Place, outer: Index, read: Place, inner: Index) -> bool:
         ):
             return True
     return False
-
-
-# --- substitution ------------------------------------------------------------------------------
-
-Indices = Mapping[Index, Index]
-
-
-def _rename(steps: Sequence[Step], indices: Indices) -> list[Step]:
-    renamed = rewrite(steps, lambda place: _rename_place(place, indices))
-    stack = list(renamed)
-    while stack:
-        step = stack.pop()
-        if isinstance(step, Loop):
-            step.index = indices.get(step.index, step.index)
-            step.index.start = step.index.start and _rename_place(step.index.start, indices)
-            stack.extend(step.body)
-    return renamed
-
-
-def _rename_place(place: Place, indices: Indices) -> Place:
-    subscripts = []
-    for subscript in place.subscripts:
-        terms = tuple((indices.get(index, index), stride) for index, stride in subscript.terms)
-        table = subscript.table and _rename_place(subscript.table, indices)
-        subscripts.append(Subscript(subscript.offset, terms, table))
-    return Place(place.array, tuple(subscripts))
-
-
-# --- dimensions that need not be kept ----------------------------------------------------------

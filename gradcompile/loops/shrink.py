@@ -3,7 +3,7 @@
 Fusion makes such dimensions; a sum that is kept in a variable is accumulated there.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from gradcompile.ir.nests import (
@@ -12,46 +12,60 @@ from gradcompile.ir.nests import (
     Loop,
     Nest,
     Place,
+    Rolled,
     Step,
     Subscript,
     Total,
     assignments,
     places,
 )
-from gradcompile.loops.rewrite import rewrite_nest
+from gradcompile.loops.rewrite import arrays_of, rewrite
 
 
-def drop_dimensions(nests: Sequence[Nest], returned: Collection[Array]) -> None:
-    """Drop each dimension along which every round reads only what it wrote itself.
+def drop_dimensions(rolled: Rolled) -> Rolled:
+    """Drop each dimension along which every round reads only what it wrote itself."""
+    returned = {place.array for place in rolled.outputs if isinstance(place, Place)}
+    kept = {
+        array: [axis for axis, loop in enumerate(common) if loop is None]
+        for array, common in _rounds(rolled.nests).items()
+        if not array.space and any(common) and array not in returned
+    }
+    shorter = _shortened([*arrays_of(rolled.nests), *returned], kept)
 
-    Args:
-        nests: are changed.
-        returned: arrays that are read once more in the end.
-    """
+    def shorten(place: Place) -> Place:
+        if place.array not in shorter:
+            return place
+        axes = kept.get(place.array, range(len(place.subscripts)))
+        return Place(shorter[place.array], tuple([place.subscripts[axis] for axis in axes]))
+
+    nests = [rewrite(nest, shorten) for nest in rolled.nests]
+    outputs = [shorten(x) if isinstance(x, Place) else x for x in rolled.outputs]
+    return replace(rolled, nests=nests, outputs=outputs)
+
+
+def _rounds(nests: Sequence[Nest]) -> dict[Array, list[Loop | None]]:
+    """For each dimension of each array, the loop of which all uses are the own element."""
     rounds: dict[Array, list[Loop | None]] = {}
     for nest in nests:
         for place, around in _uses(nest.steps, {}):
             own = [_round(subscript, around) for subscript in place.subscripts]
-            common = rounds.setdefault(place.array, own)
-            common[:] = [a if a is b else None for a, b in zip(common, own, strict=True)]
-    kept = {
-        array: [axis for axis, loop in enumerate(common) if loop is None]
-        for array, common in rounds.items()
-        if not array.space and any(common) and array not in returned
-    }
-
-    def shorten(place: Place) -> Place:
-        if place.array not in kept:
-            return place
-        return Place(place.array, tuple(place.subscripts[axis] for axis in kept[place.array]))
-
-    for nest in nests:
-        rewrite_nest(nest, shorten)
-    for array, axes in kept.items():
-        array.shape = tuple(array.shape[axis] for axis in axes)
+            common = rounds.get(place.array, own)
+            rounds[place.array] = [a if a is b else None for a, b in zip(common, own, strict=True)]
+    return rounds
 
 
-def name_totals(nests: Sequence[Nest]) -> None:
+def _shortened(arrays: Sequence[Array], kept: Mapping[Array, Sequence[int]]) -> dict[Array, Array]:
+    """The new array for each that keeps some axes only, and for each adjoint of a new one."""
+    shorter: dict[Array, Array] = {}
+    for array in arrays:  # what is differentiated comes before its adjoints
+        shape = tuple([array.shape[axis] for axis in kept.get(array, range(len(array.shape)))])
+        primal = shorter.get(array.primal, array.primal) if array.primal is not None else None
+        if array in kept or primal is not array.primal:
+            shorter[array] = replace(array, shape=shape, primal=primal)
+    return shorter
+
+
+def name_totals(nests: Sequence[Nest]) -> list[Nest]:
     """Let a sum that is kept in a variable be accumulated there."""
     kept: dict[Array, Array] = {}
     for nest in nests:
@@ -63,14 +77,13 @@ def name_totals(nests: Sequence[Nest]) -> None:
                 kept[value] = array
 
     def rename(place: Place) -> Place:
-        return Place(kept.get(place.array, place.array), place.subscripts)
+        return replace(place, array=kept[place.array]) if place.array in kept else place
 
-    for nest in nests:
-        rewrite_nest(nest, rename)
-        nest.steps = _without_copies(nest.steps)
+    renamed = [rewrite(nest, rename) for nest in nests]
+    return [replace(nest, steps=_without_copies(nest.steps)) for nest in renamed]
 
 
-def _without_copies(steps: Sequence[Step]) -> list[Step]:
+def _without_copies(steps: Sequence[Step]) -> tuple[Step, ...]:
     """The steps without assignments of a variable to itself."""
     left: list[Step] = []
     for step in steps:
@@ -78,7 +91,7 @@ def _without_copies(steps: Sequence[Step]) -> list[Step]:
             left.append(replace(step, body=_without_copies(step.body)))
         elif step.value != step.place:
             left.append(step)
-    return left
+    return tuple(left)
 
 
 def _uses(

@@ -4,17 +4,17 @@ The inputs and the results are flat. What a nest reads there by nested strides i
 the greatest stride is the length of a row, and parts with equal rows that overlap are one view.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
 
 from gradcompile.ir.nests import Array, Index, Nest, Place, Subscript, assignments, places
-from gradcompile.loops.rewrite import rewrite_nest
+from gradcompile.loops.rewrite import rewrite
 from gradcompile.support.names import common_label
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Part:
     """A region of a flat array: rows of equal length, each of nested columns.
 
@@ -25,47 +25,64 @@ class _Part:
     start: int
     rows: int
     widths: tuple[int, ...]
-    array: Array = field(default_factory=lambda: Array(()))
+
+    @property
+    def stop(self) -> int:
+        """Where it ends."""
+        return self.start + self.rows * self.widths[0]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The extents of its dimensions."""
+        inner = zip(self.widths, self.widths[1:], strict=False)
+        return (self.rows, *(outer // width for outer, width in inner))
 
 
-def make_views(nests: Sequence[Nest], flat: Array, labels: Sequence[str]) -> None:
-    """Replace what nests read and write in a flat array by views of it.
+_Views = Mapping[int, Sequence[tuple[_Part, Array]]]
+"""The parts with their arrays, by the length of their rows."""
+
+
+def make_views(nests: Sequence[Nest], flat: Array, labels: Sequence[str]) -> list[Nest]:
+    """Read and write views of a flat array instead of the array.
 
     Args:
-        nests: are changed.
+        nests: are left as they are.
         flat: the array.
         labels: for each element, of what it is a part; equal labels side by side are one argument.
     """
     if not flat.size:
-        return
-    own = flat.shape[1:]  # where an element is a number for each row of a batch
-    size = flat.shape[0]
+        return list(nests)
     spans = _spans(flat, labels)
-    parts: dict[int, list[_Part]] = {}
-    for nest in nests:
-        for place in _places(nest):
-            if place.array is flat:
-                _note(parts, place.subscripts[0], size)
-    for found in parts.values():
-        for part in found:
-            stop = part.start + part.rows * part.widths[0]
-            inside = sorted(set(labels[part.start : stop]))
-            label = inside[0] if len(inside) == 1 else common_label(inside)
-            part.array = Array(
-                (*_shape(part), *own), space=flat.space, start=part.start, label=label
-            )
-
+    views = _views(nests, flat, labels)
     slices: dict[tuple[int, int], Array] = {}
 
     def view(place: Place) -> Place:
         if place.array is not flat:
             return place
         first, row = Place(flat, place.subscripts[:1]), place.subscripts[1:]
-        found = _in_part(parts, first) or _in_span(spans, first, slices)
+        found = _in_part(views, first) or _in_span(spans, first, slices)
         return Place(found.array, (*found.subscripts, *row))
 
+    return [rewrite(nest, view) for nest in nests]
+
+
+def _views(nests: Sequence[Nest], flat: Array, labels: Sequence[str]) -> _Views:
+    """Find the parts of a flat array that are matrices."""
+    parts: dict[int, list[_Part]] = {}
     for nest in nests:
-        rewrite_nest(nest, view)
+        for place in _places(nest):
+            if place.array is flat:
+                _note(parts, place.subscripts[0], flat.shape[0])
+    return {
+        row: [(part, _array(part, flat, labels)) for part in found] for row, found in parts.items()
+    }
+
+
+def _array(part: _Part, flat: Array, labels: Sequence[str]) -> Array:
+    inside = sorted(set(labels[part.start : part.stop]))
+    label = inside[0] if len(inside) == 1 else common_label(inside)
+    own = flat.shape[1:]  # where an element is a number for each row of a batch
+    return Array((*part.shape, *own), space=flat.space, start=part.start, label=label)
 
 
 def _spans(flat: Array, labels: Sequence[str]) -> list[Array]:
@@ -133,39 +150,35 @@ def _strides(subscript: Subscript) -> list[tuple[int, Index]]:
 
 
 def _note(parts: dict[int, list[_Part]], subscript: Subscript, size: int) -> None:
+    """Add the part that a subscript goes through, or let one of the parts be larger."""
     strides = _strides(subscript)
     if not strides or (len(strides) == 1 and strides[0][0] == 1):
         return
     row, index = strides[0]
     inner = sum(stride * i.last for stride, i in strides[1:])
     widths = {stride for stride, _ in strides} | {1}
-    for part in parts.setdefault(row, []):
+    for number, part in enumerate(parts.setdefault(row, [])):
         start = min(part.start, subscript.offset)
         end = max(part.start, subscript.offset)
         fits = end - start + (inner if end == subscript.offset else 0) < row
         if part.rows == index.extent and fits and start + row * part.rows <= size:
             merged = sorted(widths | set(part.widths), reverse=True)
             if all(a % b == 0 for a, b in pairwise(merged)):
-                part.start, part.widths = start, tuple(merged)
+                parts[row][number] = _Part(start, part.rows, tuple(merged))
                 return
     if subscript.offset + row * index.extent <= size:
         found = _Part(subscript.offset, index.extent, tuple(sorted(widths, reverse=True)))
         parts[row].append(found)
 
 
-def _in_part(parts: dict[int, list[_Part]], place: Place) -> Place | None:
+def _in_part(views: _Views, place: Place) -> Place | None:
     """The place in a matrix; None if no matrix has it."""
     strides = _strides(place.subscripts[0])
-    for part in parts.get(strides[0][0], ()) if strides else ():
+    for part, array in views.get(strides[0][0], ()) if strides else ():
         subscripts = _split(place.subscripts[0], part)
         if subscripts is not None:
-            return Place(part.array, subscripts)
+            return Place(array, subscripts)
     return None
-
-
-def _shape(part: _Part) -> tuple[int, ...]:
-    inner = zip(part.widths, part.widths[1:], strict=False)
-    return (part.rows, *(outer // width for outer, width in inner))
 
 
 def _split(subscript: Subscript, part: _Part) -> tuple[Subscript, ...] | None:
@@ -174,7 +187,7 @@ def _split(subscript: Subscript, part: _Part) -> tuple[Subscript, ...] | None:
     if rest < 0 or not {stride for _, stride in subscript.terms} <= set(part.widths):
         return None
     found = []
-    for width, extent in zip(part.widths, _shape(part), strict=True):
+    for width, extent in zip(part.widths, part.shape, strict=True):
         terms = tuple((i, 1) for i, stride in subscript.terms if stride == width)
         if rest // width + sum(i.last for i, _ in terms) >= extent:
             return None

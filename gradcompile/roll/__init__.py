@@ -3,10 +3,13 @@
     forms.py            what is stored, and its form: an expression without its leaves
     groups.py           values of equal form of which none depends on another: one loop
     scans.py            groups that repeat one after the other: a loop around their loops
+    families.py         groups that share an array
+    results.py          groups that write into what is returned
     affine.py           addresses as strides of loop indices
-    arrays.py           where values lie, and what each loop reads and writes
-    dimensions.py       the order of the dimensions of each array
+    shapes.py           the loops of each group, and what it reads and writes in them
+    arrays.py           what is read and written, and the arrays that this makes in the end
     tables.py           what is looked up: integers, and captured constants
+    dimensions.py       the order of the dimensions of each array
     nests.py            the nest of each group
     terms.py            its terms: which are added where, and how often
     sums.py             its loops: their order, and where sums are accumulated
@@ -16,32 +19,43 @@ The method is known as loop rerolling; what is rerolled here is a trace, so that
 control flow to respect, only what reads what.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from types import MappingProxyType
 
-from gradcompile.ir.nests import Array, Nest, Place, Rolled
+from gradcompile.ir.nests import Array, Nest, Place, Rolled, Subscript
 from gradcompile.ir.program import Const, Operand, Program, Var
 from gradcompile.loops.block import block_rows
 from gradcompile.loops.fuse import fuse
 from gradcompile.loops.shrink import drop_dimensions, name_totals
 from gradcompile.loops.views import make_views
-from gradcompile.roll.arrays import Arrays, Shaped
-from gradcompile.roll.dimensions import add_rows, arrange
+from gradcompile.roll.arrays import (
+    Accesses,
+    Returned,
+    Storage,
+    given_arrays,
+    make_arrays,
+)
+from gradcompile.roll.dimensions import add_rows, arrange, longest_innermost
+from gradcompile.roll.families import find_families
 from gradcompile.roll.forms import Forms
-from gradcompile.roll.groups import Places, make_groups
-from gradcompile.roll.nests import build, build_scan
+from gradcompile.roll.groups import StatementOrder, make_groups
+from gradcompile.roll.nests import NestBuilder
+from gradcompile.roll.results import place_results
 from gradcompile.roll.scans import find_scans
-from gradcompile.roll.tables import DataTables, Tables
+from gradcompile.roll.shapes import shape_groups
+from gradcompile.roll.tables import Tables, read_tables
 from gradcompile.support.names import stem
 
-SPARSE = 3
+MIN_STORED_PER_GROUP = 3
 """A program is regular if it has at least so many stored values a group, ..."""
 
-DENSE = 20
+MIN_INSTRUCTIONS_PER_GROUP = 20
 """... or so many instructions: then its loops are few, whatever they store."""
 
-ALIKE = 200
+MIN_INSTRUCTIONS_PER_KIND = 200
 """If so many instructions look alike, on average, nobody needs to look closer."""
 
 
@@ -52,12 +66,18 @@ def is_regular(program: Program, kinds: int) -> bool:
         program: before differentiation.
         kinds: how many of its instructions look different.
     """
-    if ALIKE * kinds <= len(program):
+    if MIN_INSTRUCTIONS_PER_KIND * kinds <= len(program):
         return True
     forms = Forms(program, strict=False)
-    groups = find_scans(make_groups(forms, Places(forms)))
+    count = len(find_scans(make_groups(forms, StatementOrder(forms))))
     instructions = len(program.instructions)
-    return SPARSE * len(groups) <= len(forms.stored) or DENSE * len(groups) <= instructions
+    return (
+        MIN_STORED_PER_GROUP * count <= len(forms.stored)
+        or MIN_INSTRUCTIONS_PER_GROUP * count <= instructions
+    )
+
+
+NestPass = Callable[[Rolled], Rolled]
 
 
 def roll(
@@ -66,8 +86,9 @@ def roll(
     labels: Sequence[str] = (),
     slots: Mapping[int, Sequence[int]] = MappingProxyType({}),
     totals: Collection[int] = (),
+    check: NestPass | None = None,
 ) -> Rolled:
-    """The program as loop nests.
+    """Make loop nests of a program.
 
     Args:
         program: a straight-line program, after every other pass.
@@ -76,65 +97,103 @@ def roll(
         slots: for each output that is a gradient, by its number: for each component the index of
             the input that it differentiates by.
         totals: the numbers of the outputs in which the rows of a batch are summed up.
+        check: sees the nests as they are built, and after each pass over them.
     """
     forms = Forms(program, strict)
-    places = Places(forms)
-    groups = find_scans(make_groups(forms, places))
-    arrays = Arrays(program, forms, groups, places, totals)
-    shaped = [arrays.shape(number) for number in range(len(groups))]
-    shaped += [arrays.shape_copy(result, group) for result, group in arrays.copies]
-    data = DataTables(arrays)
-    for group in shaped:
-        data.replace(group)
-    exchanged = arrange(shaped, arrays)
+    statements = StatementOrder(forms)
+    groups = find_scans(make_groups(forms, statements))
+
+    # Where values lie, and what each group reads and writes there.
+    given = given_arrays(program)
+    families = find_families(forms, groups, statements)
+    results = place_results(program, forms, groups, families, totals)
+    accesses = shape_groups(forms, groups, families.group_of, results, given)
+    accesses, data = read_tables(accesses, given.data)
+    orders = longest_innermost(accesses.shapes)
+    accesses = arrange(accesses, orders)
     if program.rows:
-        add_rows(shaped, arrays)
+        accesses = add_rows(accesses, given.rows, results.totals)
+    arrays = make_arrays(accesses, forms, groups, families.group_of, data.starts())
+
+    # The nests, and the passes over them.
     tables = Tables()
-    nests = fuse(list(_nests(shaped, tables, strict)))
-    outputs = list(_outputs(program, forms, arrays))
-    drop_dimensions(nests, {place.array for place in outputs if isinstance(place, Place)})
-    name_totals(nests)
-    nests = block_rows(nests)
+    nests = list(_nests(accesses, NestBuilder(arrays, tables, strict)))
+    order = data.order(orders)
+    rolled = Rolled(
+        program.name,
+        program.given,
+        tuple([program.data[k] for k in order]),
+        tables.flat(),
+        nests,
+        [_output(output, arrays) for output in accesses.outputs],
+        order,
+        slots={f"output {number}": tuple(found) for number, found in slots.items()},
+        rows=program.rows,
+        strict=strict,
+    )
     labels = labels or [stem(var.name) for var in program.inputs]
-    make_views(nests, arrays.inputs, labels[: program.given])
-    make_views(nests, arrays.rows, labels[program.given :][: program.rows])
-    for number, (result, output) in enumerate(zip(outputs, program.outputs, strict=True)):
-        if isinstance(result, Array) and isinstance(output, tuple):
-            differentiated = [labels[slot] for slot in slots.get(number, ())]
-            make_views(nests, result, _labels(output, differentiated))
-    order = data.order(exchanged)
-    captured = tuple(program.data[k] for k in order)
+    flat = [arrays[given.inputs], arrays[given.rows]]
+    for transform in (_identity, *_passes(program, rolled, flat, labels, slots)):
+        rolled = transform(rolled)
+        if check is not None:
+            check(rolled)
     summary = {
         "instructions": len(program.instructions),
         "groups": len(groups),
         "members": sum(len(group.members) for group in groups),
-        "nests": len(nests),
+        "nests": len(rolled.nests),
         "gathers": tables.count,
     }
-    return Rolled(
-        program.name,
-        arrays.given,
-        captured,
-        tables.flat(),
-        nests,
-        outputs,
-        order,
-        summary,
-        {f"output {number}": tuple(found) for number, found in slots.items()},
-        program.rows,
-        strict,
-    )
+    return replace(rolled, summary=summary)
 
 
-def _outputs(program: Program, forms: Forms, arrays: Arrays) -> Iterator[Place | Const | Array]:
-    """What the nests return for each output."""
-    supply = iter(forms.outputs)
-    for array, output in zip(arrays.outputs, program.outputs, strict=True):
-        found = [next(supply) for _ in (output if isinstance(output, tuple) else (output,))]
-        if array is None:
-            yield arrays.read(found[0])
-        else:
-            yield array if array.space else Place(array)
+def _identity(rolled: Rolled) -> Rolled:
+    return rolled
+
+
+def _passes(
+    program: Program,
+    rolled: Rolled,
+    flat: Sequence[Array],
+    labels: Sequence[str],
+    slots: Mapping[int, Sequence[int]],
+) -> Iterator[NestPass]:
+    """The passes over nests, in their order.
+
+    Args:
+        program: the program.
+        rolled: its nests as they are built.
+        flat: the inputs, and the rows of a batch.
+        labels: what to call the parts of both.
+        slots: for each gradient, what its components differentiate by.
+    """
+    yield _of_nests(fuse)
+    yield drop_dimensions  # which fusion has made
+    yield _of_nests(name_totals)  # of sums that are numbers now
+    yield _of_nests(block_rows)
+    inputs, rows = flat
+    of_rows = labels[program.given :][: program.rows]
+    yield _of_nests(partial(make_views, flat=inputs, labels=labels[: program.given]))
+    yield _of_nests(partial(make_views, flat=rows, labels=of_rows))
+    for number, (result, output) in enumerate(zip(rolled.outputs, program.outputs, strict=True)):
+        if isinstance(result, Array) and isinstance(output, tuple):
+            parts = _labels(output, [labels[slot] for slot in slots.get(number, ())])
+            yield _of_nests(partial(make_views, flat=result, labels=parts))
+
+
+def _of_nests(transform: Callable[[Sequence[Nest]], Sequence[Nest]]) -> NestPass:
+    return lambda rolled: replace(rolled, nests=transform(rolled.nests))
+
+
+def _output(output: Returned, arrays: Mapping[Storage, Array]) -> Place | Const | Array:
+    """What the nests return for an output."""
+    if isinstance(output, Const):
+        return output
+    if isinstance(output, Storage):
+        array = arrays[output]
+        return array if array.space else Place(array)
+    subscripts = tuple([Subscript(fitted.offset) for fitted in output.fits])
+    return Place(arrays[output.storage], subscripts)
 
 
 def _labels(output: Sequence[Operand], differentiated: Sequence[str]) -> list[str]:
@@ -144,9 +203,9 @@ def _labels(output: Sequence[Operand], differentiated: Sequence[str]) -> list[st
     return [stem(operand.name) if isinstance(operand, Var) else "" for operand in output]
 
 
-def _nests(shaped: Iterable[Shaped], tables: Tables, strict: bool) -> Iterator[Nest]:
-    for scan, body in groupby(shaped, key=lambda group: group.group.scan):
+def _nests(accesses: Accesses, builder: NestBuilder) -> Iterator[Nest]:
+    for scan, body in groupby(accesses.groups, key=lambda shaped: shaped.group.scan):
         if scan >= 0:
-            yield build_scan(list(body), tables, strict)
+            yield builder.scan(list(body))
         else:
-            yield from (build(group, tables, strict) for group in body)
+            yield from map(builder.nest, body)

@@ -16,7 +16,7 @@ import numpy as np
 
 from gradcompile.support.arrays import IntArray
 
-SHORTEST = 8
+MIN_RUN = 8
 """From this length on a run of addresses gets a loop although the runs follow no stride."""
 
 
@@ -61,7 +61,7 @@ def factor(addresses: IntArray) -> list[int]:
         lengths.append(length)
         addresses = rows[:, 0]
     # What is left must be looked up, which is worth a loop only around a longer one.
-    return lengths if len(addresses) < 3 or length >= SHORTEST else []
+    return lengths if len(addresses) < 3 or length >= MIN_RUN else []
 
 
 def chain(total: int, found: Iterable[Iterable[int]], rounds: int = 1) -> tuple[int, ...]:

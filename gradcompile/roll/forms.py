@@ -18,10 +18,10 @@ from gradcompile.ir.program import Const, Program, Var
 from gradcompile.ops import table
 from gradcompile.ops.op import Op
 
-SHORTEST_SUM = 3
+MIN_TERMS = 3
 """From this many terms on an addition is a sum of its own; below, it is part of an expression."""
 
-LARGEST = 12
+MAX_OPERATIONS = 12
 """The most operations in one expression; a larger one is stored in parts."""
 
 
@@ -89,7 +89,7 @@ class Forms:
 
     Attributes:
         program: the program.
-        place_of: the index of each input and result in `packed`.
+        operand_of: the index of each input and result in `packed`.
         packed: the program's instructions, packed; operands are known by their index in it.
         strict: is the order of sums kept?
         first: the leaf that reads the first stored value; leaf `first + k` reads number k.
@@ -100,8 +100,8 @@ class Forms:
 
     def __init__(self, program: Program, strict: bool) -> None:
         self.program = program
-        self.place_of = index_values(program)
-        self.packed = packed = pack(program, self.place_of)
+        self.operand_of = index_values(program)
+        self.packed = packed = pack(program, self.operand_of)
         self.strict = strict
         self.first = len(program.inputs)
         self.stored: list[Stored] = []
@@ -154,7 +154,7 @@ class Forms:
         operands = operands[: op.arity]
         forms = [self._forms[operand] or self._form(operand) for operand in operands]
         form = self._combine(op, forms)
-        while form[0].size > LARGEST:
+        while form[0].size > MAX_OPERATIONS:
             sizes = [template.size for template, _ in forms]
             largest = sizes.index(max(sizes))
             self._store(operands[largest], forms[largest])
@@ -222,11 +222,11 @@ class Forms:
 
     def _settle_sum(self, number: int) -> None:
         terms = self._sums.pop(number)
-        if len(terms) >= SHORTEST_SUM:
+        if len(terms) >= MIN_TERMS:
             self._store(number, *terms, is_sum=True)
             return
         self._forms[number] = form = self._pair(*terms)
-        if self._is_kept[number] or form[0].size > LARGEST:
+        if self._is_kept[number] or form[0].size > MAX_OPERATIONS:
             self._store(number, form)
 
     def _pair(self, left: Form, right: Form) -> Form:

@@ -21,10 +21,10 @@ Segment = tuple[Template, tuple[int, ...]]
 """Terms of a sum that one loop can add: their template, and which of their leaves read the same
 group of values, by local numbers."""
 
-MANY_SOURCES = 4
+MAX_SOURCES = 4
 """A sum over more groups than this reads the steps of a recurrence: they count as one group."""
 
-FEWEST_LENGTHS = 3
+MIN_LENGTHS = 3
 """From so many lengths of a sum on, one loop computes it for all of them."""
 
 
@@ -93,14 +93,14 @@ def _integers(rows: Iterable[Iterable[int]]) -> IntArray:
     return np.fromiter(chain.from_iterable(rows), np.int64)
 
 
-def make_groups(forms: Forms, places: "Places") -> list[Group]:
+def make_groups(forms: Forms, statements: "StatementOrder") -> list[Group]:
     """The groups of a program's stored values, in an order in which they can be computed."""
     kinds = _Kinds(forms)
     for number, value in enumerate(forms.stored):
         kinds.add(number, value)
     made = list(_merge_ragged(kinds.groups.values()))
     for group in made:
-        _sort(group, [places(forms.stored[member]) for member in group.members])
+        _sort(group, [statements(forms.stored[member]) for member in group.members])
     return sorted(made, key=lambda group: (group.reverse, group.level))
 
 
@@ -155,7 +155,7 @@ class _Kinds:
         reverse = value.origin is not None
         steps = tuple(map(self._steps.__getitem__, value.leaves))
         segments = _segments(value.templates, sources, self._strict)
-        if len(segments) > MANY_SOURCES:
+        if len(segments) > MAX_SOURCES:
             segments = _segments(value.templates, steps, self._strict)
         family = (reverse, tuple([segment for segment, _ in segments]))
         counts = tuple([(segment, len(starts)) for segment, starts in segments])
@@ -190,7 +190,7 @@ def _merge_ragged(groups: Iterable[Group]) -> Iterator[Group]:
     for found in alike.values():
         lengths = zip(*([count for _, count in group.segments] for group in found), strict=True)
         varying = [place for place, counts in enumerate(lengths) if len(set(counts)) > 1]
-        if len(found) >= FEWEST_LENGTHS and len(varying) == 1:
+        if len(found) >= MIN_LENGTHS and len(varying) == 1:
             template, _ = found[0].segments[varying[0]]
             if template.width:
                 yield _merged(found, varying[0])
@@ -264,19 +264,20 @@ def _segments(
 # --- the order of members ----------------------------------------------------------------------
 
 
-class Places:
-    """The place of a stored value: that of the forward statement it belongs to, then its own."""
+class StatementOrder:
+    """The order of stored values: by the forward statement they belong to, then by their own."""
 
     def __init__(self, forms: Forms) -> None:
-        self.of = forms.place_of
+        self._number_of = forms.operand_of
 
     def __call__(self, value: Stored) -> tuple[int, int]:
-        """The order of values in a loop: a key to sort by."""
-        own = self.of[value.var]
-        primal = value.var.primal if value.var.primal in self.of else value.origin
-        while primal is not None and primal.primal in self.of:
+        """The key by which a value is sorted among those of its loop."""
+        number_of = self._number_of
+        own = number_of[value.var]
+        primal = value.var.primal if value.var.primal in number_of else value.origin
+        while primal is not None and primal.primal in number_of:
             primal = primal.primal
-        return (own if primal is None else self.of.get(primal, own), own)
+        return (own if primal is None else number_of.get(primal, own), own)
 
 
 def _sort(group: Group, keys: Sequence[tuple[int, int]]) -> None:

@@ -12,10 +12,10 @@ from gradcompile.ir.nests import Apply, Expression, Index, Place, Subscript
 from gradcompile.loops.rewrite import strides
 from gradcompile.ops import table
 
-LONG = 16
+MIN_ROW = 16
 """A row is worth vector code from so many elements on."""
 
-FEW = 3
+MIN_ROWS = 3
 """From so many rows, or terms of each sum, on, a product takes less time than loops."""
 
 
@@ -51,16 +51,16 @@ def product(
     found = place, left, right
     c, *factors = (Counter(strides(x)) for x in found)
     for a, b in (factors, reversed(factors)):
-        k = _longest(x for x in around if c[x] and a[x] and not b[x])
-        if k is None or k.extent < FEW:
+        k = _longest((x for x in around if c[x] and a[x] and not b[x]), MIN_ROWS)
+        if k is None:
             continue
-        i = _longest(x for x in around if c[x] == b[x] == 1 and not a[x])
-        m = _longest(x for x in sums if a[x] and b[x])
-        if i and m and i.extent >= LONG and m.extent >= FEW and _are_slices(found, (k, m, i)):
+        i = _longest((x for x in around if c[x] == b[x] == 1 and not a[x]), MIN_ROW)
+        m = _longest((x for x in sums if a[x] and b[x]), MIN_ROWS)
+        if i and m and _are_slices(found, (k, m, i)):
             return k, m, i
-        i = _longest(x for x in sums if a[x] == b[x] == 1)
-        m = _longest(x for x in around if c[x] == 1 and b[x] and not a[x])
-        if i and m and i.extent >= LONG and m.extent > 1 and _are_slices(found, (k, m, i)):
+        i = _longest((x for x in sums if a[x] == b[x] == 1), MIN_ROW)
+        m = _longest((x for x in around if c[x] == 1 and b[x] and not a[x]), 2)
+        if i and m and _are_slices(found, (k, m, i)):
             return k, m, i
     return None
 
@@ -78,9 +78,9 @@ def _sums(
     if _share(place, term):
         return None
     c, a = Counter(strides(place)), Counter(strides(term))
-    k = _longest(x for x in _plain(around) if c[x] and a[x])
-    i = _longest(x for x in _plain(sums) if a[x] == 1)
-    if k and i and i.extent >= LONG and _are_slices((place, term), (k, i)):
+    k = _longest((x for x in _plain(around) if c[x] and a[x]), 1)
+    i = _longest((x for x in _plain(sums) if a[x] == 1), MIN_ROW)
+    if k and i and _are_slices((place, term), (k, i)):
         return k, i
     return None
 
@@ -105,5 +105,7 @@ def _plain(indices: Iterable[Index]) -> list[Index]:
     return [x for x in indices if x.start is None and not x.is_scan and x.extent > 1]
 
 
-def _longest(indices: Iterable[Index]) -> Index | None:
-    return max(indices, key=lambda index: index.extent, default=None)
+def _longest(indices: Iterable[Index], rounds: int) -> Index | None:
+    """The longest of some loops, if it has at least so many rounds."""
+    longest = max(indices, key=lambda index: index.extent, default=None)
+    return longest if longest is not None and longest.extent >= rounds else None

@@ -12,10 +12,10 @@ import numpy as np
 from gradcompile.roll.groups import Group, merge
 from gradcompile.support.arrays import IntArray
 
-FEWEST = 4
+MIN_ROUNDS = 4
 """From so many rounds on a run of groups becomes a loop."""
 
-LONGEST = 64
+MAX_GROUPS_A_ROUND = 64
 """The most groups in one round."""
 
 
@@ -39,14 +39,14 @@ def find_scans(groups: Sequence[Group]) -> list[Group]:
 
 def _repeats(keys: IntArray) -> Iterator[tuple[int, int, int]]:
     """Where a run of keys repeats itself: where it begins, its period and its rounds."""
-    same = [_lengths_of_runs(keys[:-period] == keys[period:])
-            for period in range(1, min(LONGEST, len(keys) // FEWEST) + 1)]  # fmt: skip
+    longest = min(MAX_GROUPS_A_ROUND, len(keys) // MIN_ROUNDS)
+    same = [_lengths_of_runs(keys[:-period] == keys[period:]) for period in range(1, longest + 1)]
     start = 0
     while start < len(keys):
         best = (0, 0, 0)
         for period, run in enumerate(same, 1):
             rounds = 1 + int(run[start]) // period if start < len(run) else 1
-            if rounds >= FEWEST and period * rounds > best[0]:
+            if rounds >= MIN_ROUNDS and period * rounds > best[0]:
                 best = (period * rounds, period, rounds)
         if best[0]:
             yield start, best[1], best[2]

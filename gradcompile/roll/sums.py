@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from gradcompile.ir.nests import (
-    Apply,
     Assign,
     Expression,
     Formula,
@@ -16,25 +15,15 @@ from gradcompile.ir.nests import (
     places,
 )
 from gradcompile.ir.program import Const
-from gradcompile.loops.rewrite import shifted, strides
+from gradcompile.loops.rewrite import added, strides
 from gradcompile.roll.matrix_products import product
-from gradcompile.roll.terms import added, places_read
+from gradcompile.roll.terms import places_read
 
-SHORT = 4
+MIN_INNERMOST_ROUNDS = 4
 """A loop of fewer rounds is a bad innermost one."""
 
-
-ONE_LINE = 4
+MAX_TERMS_TOGETHER = 4
 """The most terms that are added in one expression."""
-
-
-ROUNDS = (4, 3, 2)
-"""How many rounds of a loop are written out as one, if the extent is a multiple."""
-
-
-LONGEST = 16
-"""The most operations that are written out so."""
-
 
 _COSTS = {0: 0, 1: 1, -1: 2}
 """What reading a next element costs, by how far away it is; anything else costs 4."""
@@ -69,7 +58,7 @@ def _product(
 
 
 def _loops_of_sums(formula: Formula, around: list[Index], strict: bool, adds: bool) -> list[Step]:
-    if len(formula.terms) <= ONE_LINE and not any(sums for sums, _ in formula.terms):
+    if len(formula.terms) <= MAX_TERMS_TOGETHER and not any(sums for sums, _ in formula.terms):
         value = added([expression for _, expression in formula.terms])
         order = _ordered(around, [formula.place, *places_read(formula)])
         return _loops(order, [Assign(formula.place, value, adds)])
@@ -115,31 +104,12 @@ def _accumulate(formula: Formula, total: Place, inside: list[Index], strict: boo
         first = [expression for sums, expression in terms if not sums]
         terms = [(sums, expression) for sums, expression in terms if sums]
     # -0.0 + x is x for every x; 0.0 + -0.0 is not.
-    value = added(first[:ONE_LINE]) if first else Const(-0.0 if strict else 0.0)
+    value = added(first[:MAX_TERMS_TOGETHER]) if first else Const(-0.0 if strict else 0.0)
     steps = _loops(inside, [Assign(total, value)])
-    for sums, expression in [*(((), x) for x in first[ONE_LINE:]), *terms]:
+    for sums, expression in [*(((), x) for x in first[MAX_TERMS_TOGETHER:]), *terms]:
         order = list(sums) if strict else _ordered(sums, list(places(expression)))
-        wide = bool(inside) and not strict
-        value = _written_out(expression, order[-1:]) if wide else expression
-        steps += _loops([*order, *inside], [Assign(total, value, adds=True)])
+        steps += _loops([*order, *inside], [Assign(total, expression, adds=True)])
     return steps
-
-
-def _written_out(expression: Expression, innermost: Sequence[Index]) -> Expression:
-    """Some rounds of a loop in one, so that what it adds to is loaded and stored less often."""
-    for index in innermost:
-        step = next((k for k in ROUNDS if index.extent % k == 0), 1)
-        if index.start is None and not index.is_scan and step * _size(expression) <= LONGEST:
-            index.step = step
-            return added([shifted(expression, index, k) for k in range(step)])
-    return expression
-
-
-def _size(expression: Expression) -> int:
-    """How many operations an expression has, and 1."""
-    if not isinstance(expression, Apply):
-        return 1
-    return 1 + sum(_size(x) for x in expression.operands if isinstance(x, Apply))
 
 
 def _loops(indices: Iterable[Index], body: list[Step]) -> list[Step]:
@@ -156,7 +126,7 @@ def _ordered(indices: Sequence[Index], used: Sequence[Place]) -> list[Index]:
 
     def cost(index: Index) -> tuple[int, int]:
         total = sum(_COSTS.get(found.get(index, 0), 4) for found in reads)
-        return total + 4 * (index.extent < SHORT), -index.extent
+        return total + 4 * (index.extent < MIN_INNERMOST_ROUNDS), -index.extent
 
     costs = [cost(index) for index in indices]
     if not indices:

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 
 from gradcompile.ir.nests import COUNT, Apply, Expression, Formula, Index, Place, places
 from gradcompile.ir.program import Const
-from gradcompile.loops.rewrite import shifted
+from gradcompile.loops.rewrite import added, shifted
 from gradcompile.ops import table
 from gradcompile.roll.matrix_products import product
 
-FEW = 3
+MAX_TERMS_WRITTEN_OUT = 3
 """A sum of so many terms is written out."""
-
 
 SumTerms = list[tuple[tuple[Index, ...], Expression]]
 
@@ -24,7 +23,14 @@ def constants_last(terms: SumTerms) -> SumTerms:
     return [*others, ((), Const(sum(constants)))]
 
 
-def apart(
+def own_sums(terms: SumTerms, place: Place, around: Sequence[Index], row: Index) -> SumTerms:
+    """The terms of a total, those first that are summed over the rows alone."""
+    by_row = (row,)
+    own = _apart([x for sums, x in terms if sums == by_row], place, around, row)
+    return [*((by_row, x) for x in own), *(term for term in terms if term[0] != by_row)]
+
+
+def _apart(
     expressions: Sequence[Expression], place: Place, around: Sequence[Index], row: Index
 ) -> list[Expression]:
     """What is summed up over the rows on its own, of all that a row adds to a total.
@@ -78,21 +84,10 @@ def _varies(expression: Expression, row: Index) -> bool:
 
 def short_sums(sums: tuple[Index, ...], expression: Expression) -> SumTerms:
     """The terms of a sum of a few, one by one; another sum as it is."""
-    if len(sums) != 1 or sums[0].start is not None or sums[0].extent > FEW:
+    if len(sums) != 1 or sums[0].start is not None or sums[0].extent > MAX_TERMS_WRITTEN_OUT:
         return [(sums, expression)]
     (index,) = sums
     return [((), shifted(expression, index, k, keep=False)) for k in range(index.extent)]
-
-
-def added(expressions: Sequence[Expression]) -> Expression:
-    """Add expressions up, from the first to the last."""
-    total = expressions[0]
-    for expression in expressions[1:]:
-        if isinstance(expression, Apply) and expression.op is table.neg:
-            total = Apply(table.sub, (total, *expression.operands))
-        else:
-            total = Apply(table.add, (total, expression))
-    return total
 
 
 def places_read(formula: Formula) -> list[Place]:

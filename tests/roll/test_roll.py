@@ -134,7 +134,7 @@ def test_rolled_is_unrolled_where_blocks_are_regular(seed):
 
 @pytest.mark.parametrize("seed", range(10, 15))
 def test_rolled_is_unrolled_in_blocks_of_rows(seed, monkeypatch):
-    monkeypatch.setattr(block, "LONG", 2)
+    monkeypatch.setattr(block, "MAX_ROUNDS_UNBLOCKED", 2)
     for module in (nests, block, nest_trees):
         monkeypatch.setattr(module, "BLOCK_ROUNDS", 3)
     check(seed, regular=True)
