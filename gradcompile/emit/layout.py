@@ -278,7 +278,11 @@ def _import(module: str, names: list[str]) -> str:
 
 def _unparenthesised(tree: ast.expr) -> str:
     """Write an expression; a tuple, which `ast.unparse` puts into parentheses, without them."""
-    return ", ".join(map(expression_text, tree.elts)) if isinstance(tree, ast.Tuple) else expression_text(tree)
+    return (
+        ", ".join(map(expression_text, tree.elts))
+        if isinstance(tree, ast.Tuple)
+        else expression_text(tree)
+    )
 
 
 def expression_text(tree: ast.expr) -> str:
