@@ -102,7 +102,8 @@ def _in_parts(code: NestCode, parts: Sequence[Sequence[_Written]]) -> list[Funct
     for part, arrays in zip(_rewritten(parts, names), uses, strict=True):
         own = [array for array in used if array in arrays]
         made = memory([array for array in own if array not in shared], names, code.nests)
-        bodies.append(_with_width([*made, *views(own, names), *_titled(part)]))
+        body = [*made, *views(own, names), *_titled(part)]
+        bodies.append(_with_width(body) if rolled.rows else body)
     functions, calls = part_functions(bodies, code.function, _available(code, shared), names.fresh)
     allocations = memory(shared, names, code.nests)
     if kept:

@@ -17,6 +17,7 @@ from gradcompile.emit.layout import (
     Function,
     Item,
     Line,
+    expression_text,
     names_in,
     names_of,
 )
@@ -163,7 +164,7 @@ def _loads(
     width = MAX_LINE
     wanted = set(read)
     for name in (name for name in sources if name in wanted):
-        entry = ast.unparse(sources[name])
+        entry = expression_text(sources[name])
         width += len(f"{name}, {entry}, ")
         if width > MAX_LINE or len(lines[-1]) == limit:
             lines.append([])

@@ -4,6 +4,8 @@ import ast
 
 import pytest
 
+import gradcompile as gdc
+from gradcompile.emit import nest_functions
 from gradcompile.emit.layout import (
     MAX_COMMENT_COLUMN,
     MAX_LINE,
@@ -111,3 +113,16 @@ def test_what_is_imported_is_what_is_used():
         "    a = empty(3)\n"
         "    return y, nan\n"
     )
+
+
+def test_an_array_called_width_is_not_the_width_of_rows(monkeypatch):
+    monkeypatch.setattr(nest_functions, "MAX_LINES", 1)
+    monkeypatch.setattr(nest_functions, "LINES_OF_A_PART", 1)
+    xs = [gdc.Value(0.1 * k, f"width[{k}]") for k in range(20)]
+    hs = [x.sin() for x in xs]
+    total = sum(hs, gdc.Value(0.0))
+    root = sum((h * total for h in hs), gdc.Value(0.0))
+    source = gdc.compile(root, inputs={"p": xs}, roll=True, cache=False).source
+    assert "_2(" in source
+    assert "width[" in source
+    assert "shape" not in source
