@@ -8,13 +8,12 @@ alike (the same operations some levels deep) differ in it; one that they all sha
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import compress
-from typing import Any
 
 import numpy as np
 
 from gradcompile.ir.packed import NOTHING, Lowered, Numbered
 from gradcompile.ops import table
-from gradcompile.support.arrays import IntArray
+from gradcompile.support.arrays import BitsArray, BoolArray, IntArray
 
 DEPTH = 3
 """How many levels below an instruction count: enough to tell a layer from a penalty, and not so
@@ -22,11 +21,6 @@ many that the same formula at two places of a network looks different."""
 
 ODD, HALF = np.uint64(0x9E3779B97F4A7C15), np.uint64(32)
 """What digests are mixed by."""
-
-Looks = np.ndarray[Any, np.dtype[np.uint64]]
-"""A digest for each instruction: those that look alike have the same."""
-
-Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 def capture(lowered: Lowered) -> tuple[Lowered, int]:
@@ -60,7 +54,7 @@ def capture(lowered: Lowered) -> tuple[Lowered, int]:
     return found, len(np.unique(looks))
 
 
-def _looks(numbers: Numbered) -> Looks:
+def _looks(numbers: Numbered) -> BitsArray:
     """What each instruction looks like, `DEPTH` levels deep."""
     looks = own = _mixed(numbers.codes.astype(np.uint64))
     values = np.zeros(numbers.count + 1, np.uint64)  # all inputs look alike, ...
@@ -74,7 +68,7 @@ def _looks(numbers: Numbered) -> Looks:
     return looks
 
 
-def _mixed(numbers: Looks) -> Looks:
+def _mixed(numbers: BitsArray) -> BitsArray:
     """Digests: if two are equal by chance, no more comes of it than a constant that is data."""
     numbers = (numbers + ODD) * ODD
     return numbers ^ (numbers >> HALF)
@@ -82,11 +76,11 @@ def _mixed(numbers: Looks) -> Looks:
 
 def _are_data(
     numbers: Numbered,
-    looks: Looks,
+    looks: BitsArray,
     rows: IntArray,
     columns: IntArray,
     constants: Sequence[float],
-) -> Flags:
+) -> BoolArray:
     """Which constants, of those in these places, differ in instructions that look alike."""
     values = np.array(constants)
     bits = np.where(np.isnan(values), np.nan, values).view(np.uint64)
@@ -95,5 +89,5 @@ def _are_data(
     vary = np.zeros(len(first), np.bool_)
     vary[kind[bits != bits[first[kind]]]] = True
     are_powers = np.array([op is table.pow_ for op in numbers.operations], np.bool_)
-    are_data: Flags = vary[kind] & ~(are_powers[numbers.codes[rows]] & (columns == 1))
+    are_data: BoolArray = vary[kind] & ~(are_powers[numbers.codes[rows]] & (columns == 1))
     return are_data

@@ -147,7 +147,8 @@ class _Finder:
     def _offset(self, node: ast.expr | ast.stmt, end: bool) -> int:
         line, column = node.lineno, node.col_offset
         if end:
-            assert node.end_lineno is not None and node.end_col_offset is not None
+            assert node.end_lineno is not None
+            assert node.end_col_offset is not None
             line, column = node.end_lineno, node.end_col_offset
         return self.starts[line - 1] + column
 

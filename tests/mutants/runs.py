@@ -143,7 +143,11 @@ class Worker:
             os.utime(path, times)
 
     def _run(self, suite: tuple[str, ...], limit: float, keep_bytecode: bool) -> str:
-        """Run tests in a child: the one that failed, or why there is no result; "" if all passed."""
+        """Run tests in a child.
+
+        Returns:
+            The test that failed, or why there is no result; "" if all passed.
+        """
         report = self.folder / "failed"
         report.write_text("", encoding="utf-8")
         child = os.fork()

@@ -36,7 +36,8 @@ def edit(copy, block):
         text = path.read_text(encoding="utf-8")
         anchor = f"\n{insertion['anchor']}"
         assert text.count(anchor) == 1, f"not one line begins so: {insertion['anchor']}"
-        path.write_text(text.replace(anchor, f"\n{insertion['text']}{anchor[1:]}"), encoding="utf-8")
+        changed = text.replace(anchor, f"\n{insertion['text']}{anchor[1:]}")
+        path.write_text(changed, encoding="utf-8")
     else:
         return False
     return True
