@@ -174,6 +174,8 @@ def _is_left_alone(node: ast.AST) -> bool:
     match node:
         case ast.Import() | ast.ImportFrom() | ast.Assert() | ast.JoinedStr() | ast.Constant(str()):
             return True
+        case ast.keyword(arg=name):
+            return name in NO_MATTER
         case ast.If(test=test):
             return _name(test) == "TYPE_CHECKING"
         case ast.Assign(targets=[ast.Name(name)]):  # __all__, and aliases of types

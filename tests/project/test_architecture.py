@@ -19,7 +19,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "gradcompile"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("support", "ieee", "vector", "products", "blocks"),
+    ("support",),
+    ("ieee", "vector", "products", "blocks"),
     ("ops",),
     ("ir",),
     ("graph", "passes", "autodiff", "loops"),
