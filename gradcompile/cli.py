@@ -70,14 +70,14 @@ class UsageError(ValueError):
 
 
 @dataclass(frozen=True)
-class Request:
+class ExpressionFunction:
     """An expression as the function of its names, in the order in which they appear.
 
     Raises:
         ValueError: it is no expression over known operations, or has no inputs.
 
     Example:
-        >>> Request("a*b + 1")(2.0, 3.0)
+        >>> ExpressionFunction("a*b + 1")(2.0, 3.0)
         7.0
     """
 
@@ -123,7 +123,7 @@ class Request:
         return function
 
 
-def _point(expression: Request, at: Point) -> Point:
+def _point(expression: ExpressionFunction, at: Point) -> Point:
     """Return `at`, if it has a number for each input and for nothing else."""
     inputs = ", ".join(expression.names)
     for name in at:
@@ -142,7 +142,7 @@ def _point(expression: Request, at: Point) -> Point:
 class Shown:
     """What `show` has to show: an expression, compiled, and perhaps a point."""
 
-    expression: Request
+    expression: ExpressionFunction
     function: CompiledFunction
     point: Point | None
 
@@ -171,7 +171,7 @@ VIEWS: Mapping[str, tuple[str, Callable[[Shown], str]]] = {
 
 def show(options: argparse.Namespace) -> int:
     """Print a view of an expression; the numbers at a point go to stderr."""
-    expression = Request(options.expression)
+    expression = ExpressionFunction(options.expression)
     point = None if options.at is None else _point(expression, options.at)
     function = expression.compiled(options.wrt)
     language, text = VIEWS[options.view]
@@ -198,7 +198,7 @@ def _print_numbers(function: CompiledFunction, point: Point, names: list[str]) -
 
 def verify(options: argparse.Namespace) -> int:
     """Print the verification report of an expression; exit code 1 if a derivative is refuted."""
-    report = Request(options.expression).compiled().verify()
+    report = ExpressionFunction(options.expression).compiled().verify()
     for derivative in report:
         print_derivative(console(), derivative)
     return 0 if report.ok else 1
