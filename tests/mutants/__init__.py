@@ -3,7 +3,7 @@
     python -m tests.mutants --count 300 --seed 1
 
 faults.py     every fault that can be put into a file, and which of them are chosen
-suites.py     the tests that belong to a file
+belonging.py  the tests that belong to a file
 runs.py       runs the tests on a faulty copy of the tree: a process forked for each fault
 report.py     killed and survived, by file; the survivors that have a reason
 survivors.md  the survivors known, each with its reason

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tests.mutants.runs import Outcome
+from tests.mutants.runs import TIME_LIMIT, Outcome
 
 SURVIVORS = Path(__file__).with_name("survivors.md")
 
@@ -38,9 +38,10 @@ def summary(outcomes: Iterable[Outcome], known: dict[str, str]) -> Iterator[str]
         killed = sum(bool(outcome.killed_by) for outcome in own)
         yield f"{path:{width}}  {len(own):6}  {killed:6}  {len(own) - killed:8}"
     survivors = [outcome for outcome in done if not outcome.killed_by]
+    late = sum(outcome.killed_by == TIME_LIMIT for outcome in done)
     share = len(survivors) / max(1, len(done))
     yield ""
-    yield f"{len(done)} faults, {len(survivors)} survived ({share:.1%})"
+    yield f"{len(done)} faults, {len(survivors)} survived ({share:.1%}), {late} ran out of time"
     for outcome in survivors:
         reason = reason_of(outcome.key, known) or "NO REASON IS KNOWN"
         yield f"- `{outcome.key}`: {reason} (line {outcome.line})"

@@ -13,7 +13,6 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -21,8 +20,8 @@ from typing import Any
 
 import pytest
 
+from tests.mutants.belonging import tests_for
 from tests.mutants.faults import Fault, digest_of
-from tests.mutants.suites import suites_for
 
 COPIED = ("gradcompile", "tests", "docs", "examples", "pyproject.toml", "README.md", "Makefile")
 """What tests read of the repository."""
@@ -40,13 +39,16 @@ OPTIONS = (
 )  # fmt: skip
 """How the tests are run; plugins that are imported already need no rewritten assertions."""
 
+TIME_LIMIT = "time limit"
+"""What kills a fault after which the tests do not come to an end."""
+
 PASSED = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 
 SLOWER = 3.0
-"""How many times longer than without a fault a suite may take."""
+"""How many times longer than without a fault a file of tests may take."""
 
 SPARE_SECONDS = 15.0
-"""How long any suite may take besides."""
+"""How long any may take besides."""
 
 
 @dataclass(frozen=True)
@@ -105,12 +107,11 @@ class Worker:
         Raises:
             RuntimeError: the tests fail without the fault.
         """
-        suites = suites_for(fault.path, self.tree, self.narrow)
         killed_by, seconds = "", 0.0
-        for suite in suites:
-            limit = SLOWER * sum(map(self._usual, suite)) + SPARE_SECONDS
+        for test in tests_for(fault.path, self.tree, self.narrow):
+            limit = SLOWER * self._usual(test) + SPARE_SECONDS
             started = time.perf_counter()
-            killed_by = self._run_faulty(fault, suite, limit)
+            killed_by = self._run_faulty(fault, test, limit)
             seconds += time.perf_counter() - started
             if killed_by:
                 break
@@ -121,13 +122,13 @@ class Worker:
         """How long a file of tests takes without a fault; all of them must pass."""
         if test not in self.usual_seconds:
             started = time.perf_counter()
-            failed = self._run((test,), limit=3600.0, keep_bytecode=True)
+            failed = self._run(test, limit=3600.0, keep_bytecode=True)
             if failed:
-                raise RuntimeError(f"without a fault the tests fail: {failed}")
+                raise RuntimeError(f"a test fails without a fault: {failed}")
             self.usual_seconds[test] = time.perf_counter() - started
         return self.usual_seconds[test]
 
-    def _run_faulty(self, fault: Fault, suite: tuple[str, ...], limit: float) -> str:
+    def _run_faulty(self, fault: Fault, test: str, limit: float) -> str:
         path = self.tree / fault.path
         source = path.read_text(encoding="utf-8")
         assert digest_of(source) == fault.digest, f"{fault.path} is not what it was"
@@ -137,13 +138,13 @@ class Worker:
         self.faults_done += 1
         os.utime(path, (times[0], times[1] + 100.0 * self.faults_done))
         try:
-            return self._run(suite, limit, keep_bytecode=False)
+            return self._run(test, limit, keep_bytecode=False)
         finally:
             path.write_text(source, encoding="utf-8")
             os.utime(path, times)
 
-    def _run(self, suite: tuple[str, ...], limit: float, keep_bytecode: bool) -> str:
-        """Run tests in a child.
+    def _run(self, test: str, limit: float, keep_bytecode: bool) -> str:
+        """Run a file of tests in a child.
 
         Returns:
             The test that failed, or why there is no result; "" if all passed.
@@ -152,7 +153,7 @@ class Worker:
         report.write_text("", encoding="utf-8")
         child = os.fork()
         if child == 0:
-            _become_pytest(self.folder, suite, report, keep_bytecode)
+            _become_pytest(self.folder, test, report, keep_bytecode)
         try:
             status = _waited(child, limit)
         finally:
@@ -160,7 +161,7 @@ class Worker:
         for leftover in self.folder.glob("tmp/*"):
             shutil.rmtree(leftover, ignore_errors=True)
         if status is None:
-            return "time limit"
+            return TIME_LIMIT
         if status in PASSED:
             return ""
         return report.read_text(encoding="utf-8") or f"exit code {status}"
@@ -205,7 +206,7 @@ class _FirstFailure:
             self._write(report.nodeid)
 
 
-def _become_pytest(folder: Path, suite: Sequence[str], report: Path, keep_bytecode: bool) -> None:
+def _become_pytest(folder: Path, test: str, report: Path, keep_bytecode: bool) -> None:
     """Run tests in this process, and end it."""
     code = 70
     try:
@@ -224,7 +225,7 @@ def _become_pytest(folder: Path, suite: Sequence[str], report: Path, keep_byteco
             os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
         _forget_own_modules()
         sys.path.insert(0, str(tree))
-        code = pytest.main([*OPTIONS, *suite], plugins=[_FirstFailure(report)])
+        code = pytest.main([*OPTIONS, test], plugins=[_FirstFailure(report)])
     except BaseException as error:
         report.write_text(repr(error), encoding="utf-8")
     finally:

@@ -5,10 +5,10 @@ import ast
 import pytest
 
 from tests.conftest import ROOT
+from tests.mutants.belonging import WIDER, tests_for
 from tests.mutants.faults import chosen, faults_in, faults_of_tree
 from tests.mutants.report import SURVIVORS, reason_of, reasons, summary, unexplained
 from tests.mutants.runs import Outcome
-from tests.mutants.suites import WIDER, suites_for
 
 
 def changed(source):
@@ -91,12 +91,14 @@ def test_a_choice_is_the_same_each_time_and_begins_a_larger_one():
 
 def test_a_file_has_its_own_tests_first_then_its_folder_then_the_wider_set():
     path = "gradcompile/ops/functions.py"
-    own, folder, wider = suites_for(path, ROOT)
-    assert own == (path, "tests/ops/test_functions.py")
-    assert "tests/ops/test_table.py" in folder
-    assert "tests/whole/test_engines.py" in wider
-    assert not set(own) & set(folder)
-    assert suites_for(path, ROOT, narrow=True) == [own, folder]
+    tests = tests_for(path, ROOT)
+    assert tests[:2] == [path, "tests/ops/test_functions.py"]
+    places = [tests.index(f"tests/{x}.py") for x in ("ops/test_table", "whole/test_engines")]
+    assert places == sorted(places)
+    assert len(set(tests)) == len(tests)
+    narrow = tests_for(path, ROOT, narrow=True)
+    assert tests[: len(narrow)] == narrow
+    assert "tests/whole/test_engines.py" not in narrow
 
 
 def test_the_wider_set_is_there():
@@ -113,7 +115,7 @@ def test_survivors_need_a_reason():
     assert reason_of("a.py g: 1 → 2", known) == "only looks"
     outcomes = [survivor("a.py f: x → y"), survivor("a.py h: 1 → 2")]
     assert [x.key for x in unexplained(outcomes, known)] == ["a.py h: 1 → 2"]
-    assert "2 faults, 2 survived (100.0%)" in list(summary(outcomes, known))
+    assert "2 faults, 2 survived (100.0%), 0 ran out of time" in list(summary(outcomes, known))
 
 
 def test_listed_survivors_are_faults_that_exist():

@@ -16,11 +16,11 @@ WIDER = (
 """What a fault must survive as well, after the tests of its own folder."""
 
 
-def suites_for(path: str, root: Path, narrow: bool = False) -> list[tuple[str, ...]]:
-    """The tests to run for a fault in a file, one suite after the other.
+def tests_for(path: str, root: Path, narrow: bool = False) -> list[str]:
+    """List the tests to run for a fault in a file, those that are likest to find it first.
 
     First the doctests of the file and the tests named for it, then the rest of its folder's tests,
-    then the wider set. A suite leaves out what those before it have run.
+    then the wider set.
 
     Args:
         path: the file, relative to the root.
@@ -34,12 +34,7 @@ def suites_for(path: str, root: Path, narrow: bool = False) -> list[tuple[str, .
     own += _relative(root, sorted((root / room).glob(f"test_{stem}.py")))
     folder = [] if room == Path("tests") else _tests(root, room.as_posix())
     wider = [] if narrow else [test for entry in WIDER for test in _tests(root, entry)]
-    suites: list[tuple[str, ...]] = []
-    seen: set[str] = set()
-    for suite in (own, folder, wider):
-        suites.append(tuple(test for test in suite if test not in seen))
-        seen.update(suite)
-    return [suite for suite in suites if suite]
+    return list(dict.fromkeys([*own, *folder, *wider]))
 
 
 def _tests(root: Path, entry: str) -> list[str]:
