@@ -16,7 +16,7 @@ WIDER = (
 """What a fault must survive as well, after the tests of its own folder."""
 
 
-def tests_for(path: str, root: Path, narrow: bool = False) -> list[str]:
+def belonging_tests(path: str, root: Path, narrow: bool = False) -> list[str]:
     """List the tests to run for a fault in a file, those that are likest to find it first.
 
     First the doctests of the file and the tests named for it, then the rest of its folder's tests,

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from tests.mutants.belonging import tests_for
+from tests.mutants.belonging import belonging_tests
 from tests.mutants.faults import Fault, digest_of
 
 COPIED = ("gradcompile", "tests", "docs", "examples", "pyproject.toml", "README.md", "Makefile")
@@ -108,7 +108,7 @@ class Worker:
             RuntimeError: the tests fail without the fault.
         """
         killed_by, seconds = "", 0.0
-        for test in tests_for(fault.path, self.tree, self.narrow):
+        for test in belonging_tests(fault.path, self.tree, self.narrow):
             limit = SLOWER * self._usual(test) + SPARE_SECONDS
             started = time.perf_counter()
             killed_by = self._run_faulty(fault, test, limit)

@@ -5,7 +5,7 @@ import ast
 import pytest
 
 from tests.conftest import ROOT
-from tests.mutants.belonging import WIDER, tests_for
+from tests.mutants.belonging import WIDER, belonging_tests
 from tests.mutants.faults import chosen, faults_in, faults_of_tree
 from tests.mutants.report import SURVIVORS, reason_of, reasons, summary, unexplained
 from tests.mutants.runs import Outcome
@@ -91,12 +91,12 @@ def test_a_choice_is_the_same_each_time_and_begins_a_larger_one():
 
 def test_a_file_has_its_own_tests_first_then_its_folder_then_the_wider_set():
     path = "gradcompile/ops/functions.py"
-    tests = tests_for(path, ROOT)
+    tests = belonging_tests(path, ROOT)
     assert tests[:2] == [path, "tests/ops/test_functions.py"]
     places = [tests.index(f"tests/{x}.py") for x in ("ops/test_table", "whole/test_engines")]
     assert places == sorted(places)
     assert len(set(tests)) == len(tests)
-    narrow = tests_for(path, ROOT, narrow=True)
+    narrow = belonging_tests(path, ROOT, narrow=True)
     assert tests[: len(narrow)] == narrow
     assert "tests/whole/test_engines.py" not in narrow
 
