@@ -3,7 +3,8 @@ PYTHON   ?= python3
 VENV     ?= .venv
 VERSIONS := 3.11 3.12 3.13
 FAST     := tests/ir tests/autodiff tests/ops/test_functions.py tests/test_optim.py tests/show \
-            tests/project/test_architecture.py tests/project/test_classes.py
+            tests/project/test_architecture.py tests/project/test_classes.py \
+            tests/project/test_glossary.py tests/project/test_paths.py
 BIN      := $(VENV)/bin
 PIP      := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
