@@ -2,6 +2,8 @@
 
     python -m tests.mutants --count 300 --seed 1
 
+__main__.py   the command
+changes.py    what becomes what, at one node of a syntax tree
 faults.py     every fault that can be put into a file, and which of them are chosen
 belonging.py  the tests that belong to a file
 runs.py       runs the tests on a faulty copy of the tree: a process forked for each fault
