@@ -2,10 +2,13 @@
 PYTHON   ?= python3
 VENV     ?= .venv
 VERSIONS := 3.11 3.12 3.13
+FAST     := tests/ir tests/autodiff tests/ops/test_functions.py tests/test_optim.py tests/show \
+            tests/project/test_architecture.py tests/project/test_classes.py \
+            tests/project/test_glossary.py tests/project/test_paths.py
 BIN      := $(VENV)/bin
 PIP      := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test test-all lint docs peers bench-rolling bench-peers clean
+.PHONY: help demo fast test test-all lint docs peers bench-rolling bench-peers clean
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -13,6 +16,9 @@ help: ## list the targets
 
 demo: $(VENV)/.with-base ## install, then compile, verify and draw a neuron
 	$(BIN)/gradcompile demo neuron
+
+fast: $(VENV)/.with-test ## run the tests that take half a minute
+	$(BIN)/python -m pytest $(FAST)
 
 test: $(VENV)/.with-test ## run the tests
 	$(BIN)/python -m pytest

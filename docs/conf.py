@@ -34,6 +34,7 @@ os.environ["TQDM_DISABLE"] = "1"  # how long something takes is not for a page t
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
+default_role = "code"  # docstrings have single backticks, as Markdown does
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 

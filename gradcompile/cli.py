@@ -24,7 +24,8 @@ import numpy as np
 
 from gradcompile import __version__, api
 from gradcompile.compiler.function import CompiledFunction
-from gradcompile.demos import neuron
+from gradcompile.demos.moons import moons
+from gradcompile.demos.neuron import neuron
 from gradcompile.graph.value import Value
 from gradcompile.ops import functions
 from gradcompile.ops.syntax import LIST, evaluate, free_names, parse, shorten
@@ -32,9 +33,11 @@ from gradcompile.ops.table import TABLE
 from gradcompile.show.terminal import console, print_code, print_derivative
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from gradcompile.show.drawing import Picture
 
-NUMBERS = {"pi": math.pi, "inf": math.inf, "nan": math.nan}
+NAMED_NUMBERS = {"pi": math.pi, "inf": math.inf, "nan": math.nan}
 """The names that are numbers; every other name is an input."""
 
 COMPOSITE = {
@@ -53,6 +56,9 @@ FUNCTIONS = {
 }  # fmt: skip
 """The functions of expressions: the op table's, Python's names for two of them, those of lists."""
 
+DEMOS: "Mapping[str, Callable[[Console, str | None], None]]" = {"neuron": neuron, "moons": moons}
+"""The demos by name."""
+
 Point = dict[str, float]
 
 
@@ -64,14 +70,14 @@ class UsageError(ValueError):
 
 
 @dataclass(frozen=True)
-class Request:
+class ExpressionFunction:
     """An expression as the function of its names, in the order in which they appear.
 
     Raises:
         ValueError: it is no expression over known operations, or has no inputs.
 
     Example:
-        >>> Request("a*b + 1")(2.0, 3.0)
+        >>> ExpressionFunction("a*b + 1")(2.0, 3.0)
         7.0
     """
 
@@ -95,7 +101,7 @@ class Request:
     @cached_property
     def names(self) -> list[str]:
         """The inputs."""
-        return [name for name in free_names(self.tree) if name not in NUMBERS]
+        return [name for name in free_names(self.tree) if name not in NAMED_NUMBERS]
 
     @property
     def __signature__(self) -> inspect.Signature:
@@ -103,22 +109,22 @@ class Request:
         return inspect.Signature([inspect.Parameter(name, kind) for name in self.names])
 
     def __call__(self, *operands: Any) -> Any:
-        """The value for numbers, a graph for Values."""
-        names = {**NUMBERS, **dict(zip(self.names, operands, strict=True))}
+        """Compute the value for numbers, a graph for Values."""
+        names = {**NAMED_NUMBERS, **dict(zip(self.names, operands, strict=True))}
         return evaluate(self.tree, names, FUNCTIONS)
 
     def graph(self, at: Point) -> Any:
-        """The expression graph with its numbers at a point."""
+        """Build the expression graph with its numbers at a point."""
         return self(*[Value(at[name], name) for name in self.names])
 
     def compiled(self, wrt: list[str] | None = None) -> CompiledFunction:
-        """The compiled function; not cached, as an expression is typed to be looked at once."""
+        """Compile the function; not cached, as an expression is typed to be looked at once."""
         function: CompiledFunction = api.compile(self, wrt=wrt, cache=False, name="f")
         return function
 
 
-def _point(expression: Request, at: Point) -> Point:
-    """`at`, if it has a number for each input and for nothing else."""
+def _point(expression: ExpressionFunction, at: Point) -> Point:
+    """Return `at`, if it has a number for each input and for nothing else."""
     inputs = ", ".join(expression.names)
     for name in at:
         if name not in expression.names:
@@ -136,7 +142,7 @@ def _point(expression: Request, at: Point) -> Point:
 class Shown:
     """What `show` has to show: an expression, compiled, and perhaps a point."""
 
-    expression: Request
+    expression: ExpressionFunction
     function: CompiledFunction
     point: Point | None
 
@@ -165,7 +171,7 @@ VIEWS: Mapping[str, tuple[str, Callable[[Shown], str]]] = {
 
 def show(options: argparse.Namespace) -> int:
     """Print a view of an expression; the numbers at a point go to stderr."""
-    expression = Request(options.expression)
+    expression = ExpressionFunction(options.expression)
     point = None if options.at is None else _point(expression, options.at)
     function = expression.compiled(options.wrt)
     language, text = VIEWS[options.view]
@@ -192,7 +198,7 @@ def _print_numbers(function: CompiledFunction, point: Point, names: list[str]) -
 
 def verify(options: argparse.Namespace) -> int:
     """Print the verification report of an expression; exit code 1 if a derivative is refuted."""
-    report = Request(options.expression).compiled().verify()
+    report = ExpressionFunction(options.expression).compiled().verify()
     for derivative in report:
         print_derivative(console(), derivative)
     return 0 if report.ok else 1
@@ -200,7 +206,7 @@ def verify(options: argparse.Namespace) -> int:
 
 def run_demo(options: argparse.Namespace) -> int:
     """Tell the story of one of the demos."""
-    neuron.DEMOS[options.demo](console(), options.output)
+    DEMOS[options.demo](console(), options.output)
     return 0
 
 
@@ -240,7 +246,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="An expression is Python: numbers, names, + - * / **, and or not, comparisons, "
         f"`a if c else b`, the functions {', '.join(TABLE)}, "
         f"and of lists such as [x, 2*y] {', '.join(COMPOSITE)}. "
-        f"The names {', '.join(NUMBERS)} are numbers; every other name is an input.",
+        f"The names {', '.join(NAMED_NUMBERS)} are numbers; every other name is an input.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -248,9 +254,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "demo", help="see the whole way from an expression to machine code"
     )
-    command.add_argument(
-        "demo", metavar="DEMO", choices=neuron.DEMOS, help=" or ".join(neuron.DEMOS)
-    )
+    command.add_argument("demo", metavar="DEMO", choices=DEMOS, help=" or ".join(DEMOS))
     command.add_argument(
         "--output", metavar="PATH", help="where to save the picture (.svg or .png)"
     )
@@ -282,13 +286,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _protected(arguments: Sequence[str]) -> list[str]:
-    """The arguments with a space before `-x**2`, so that argparse takes it for no option."""
+    """Put a space before arguments like `-x**2`, so that argparse takes them for no options."""
     return [f" {text}" if re.match(r"-[^-]", text) and text != "-h" else text for text in arguments]
 
 
 @contextlib.contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """Warnings as one line without the place in the code, which says nothing to a user."""
+    """Print warnings as one line without the line of code, which says nothing to a user."""
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: print(
             f"gradcompile: warning: {message}", file=sys.stderr

@@ -51,7 +51,7 @@ ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
 }
 """What a neuron may do with its sum, by name: nothing, or an operation of one operand."""
 
-SHOWN = 16
+MAX_NEURONS_LISTED = 16
 """How many neurons of a layer its repr lists one by one."""
 
 
@@ -77,7 +77,7 @@ class Module:
     """
 
     def parameters(self) -> list[Value]:
-        """The Values to train, in a fixed order; none, unless a subclass says which."""
+        """List the Values to train, in a fixed order; none, unless a subclass says which."""
         return []
 
     def zero_grad(self) -> None:
@@ -100,11 +100,12 @@ class Module:
     @flat.setter
     def flat(self, numbers: Any) -> None:
         own = list(self.parameters())
-        for parameter, number in zip(own, _supplied(self, numbers, len(own), "flat"), strict=True):
-            parameter.data = number
+        given = _supplied(self, numbers, len(own), "flat")
+        for parameter, data in zip(own, given, strict=True):
+            parameter.data = data
 
     def with_parameters(self, params: Any) -> Self:
-        """The same module with other parameters; this one stays as it is.
+        """Make the same module with other parameters; this one stays as it is.
 
         What is not a parameter is shared by the two. Parameters are found in the attributes of
         modules, and in lists, tuples, dicts and arrays there.
@@ -125,8 +126,8 @@ class Module:
         own = list(self.parameters())
         given = _supplied(self, params, len(own), "with_parameters")
         twin: Self = _replaced(self, {id(p): x for p, x in zip(own, given, strict=True)})
-        for index, (x, found) in enumerate(zip(given, twin.parameters(), strict=True)):
-            if found is not x:
+        for index, (x, kept) in enumerate(zip(given, twin.parameters(), strict=True)):
+            if kept is not x:
                 raise TypeError(
                     f"{type(self).__name__}.with_parameters: parameter {index} is listed twice, or "
                     "not kept in an attribute of a Module or in a list, tuple, dict or array there"
@@ -135,20 +136,20 @@ class Module:
 
 
 def _supplied(module: Module, params: Any, count: int, user: str) -> list[Any]:
-    """`params` as a list of the right length; of numbers alone to set `flat`."""
+    """Return `params` as a list of the right length; of numbers alone to set `flat`."""
     name = f"{type(module).__name__}.{user}"
     is_leaf = None if user == "flat" else lambda x: isinstance(x, Operators)
     try:
-        found, _ = flatten(params, is_leaf=is_leaf)
+        leaves, _ = flatten(params, is_leaf=is_leaf)
     except TypeError as error:
         raise TypeError(f"{name}: {error}") from None
-    if len(found) != count:
-        raise ValueError(f"{name}: expected {count} parameters, got {len(found)}")
-    return found
+    if len(leaves) != count:
+        raise ValueError(f"{name}: expected {count} parameters, got {len(leaves)}")
+    return leaves
 
 
 def _replaced(node: Any, twins: dict[int, Any]) -> Any:
-    """`node` with every object that has a twin, by its id, replaced by that.
+    """Copy `node` with every object that has a twin, by its id, replaced by that.
 
     Not a deep copy: that would also follow the graph of a Value that a module has kept.
     """
@@ -207,7 +208,7 @@ class Neuron(Module):
         self.nonlin = bool(nonlin) and self.activation != "linear"
 
     def __call__(self, x: Any) -> Any:
-        """The output for the inputs: numbers or Values in a list, a tuple or an array.
+        """Compute the output for inputs: numbers or Values in a list, a tuple or an array.
 
         Raises:
             ValueError: there are more or fewer inputs than weights.
@@ -235,7 +236,7 @@ class Neuron(Module):
         return result
 
     def parameters(self) -> list[Value]:
-        """The weights, then the bias."""
+        """List the weights, then the bias."""
         return [*self.w, self.b]
 
     def __repr__(self) -> str:
@@ -266,17 +267,20 @@ class Layer(Module):
         self.neurons = [Neuron(nin, nonlin, activation) for _ in range(_size(nout, "Layer"))]
 
     def __call__(self, x: Any) -> Any:
-        """The outputs of the neurons in a list; that of a single neuron as it is."""
+        """Compute the outputs of the neurons in a list; that of a single neuron as it is."""
         inputs = _inputs(x)
         outputs = [neuron(inputs) for neuron in self.neurons]
         return outputs[0] if len(outputs) == 1 else outputs
 
     def parameters(self) -> list[Value]:
-        """The parameters of the first neuron, then of the second, and so on."""
+        """List the parameters of the first neuron, then of the second, and so on."""
         return [parameter for neuron in self.neurons for parameter in neuron.parameters()]
 
     def __repr__(self) -> str:
-        if len(self.neurons) > SHOWN and len({str(neuron) for neuron in self.neurons}) == 1:
+        if (
+            len(self.neurons) > MAX_NEURONS_LISTED
+            and len({str(neuron) for neuron in self.neurons}) == 1
+        ):
             return f"Layer of [{len(self.neurons)} × {self.neurons[0]}]"
         return f"Layer of [{', '.join(map(str, self.neurons))}]"
 
@@ -315,13 +319,13 @@ class MLP(Module):
         ]
 
     def __call__(self, x: Any) -> Any:
-        """The outputs of the last layer in a list; that of a single neuron as it is."""
+        """Compute the outputs of the last layer in a list; that of a single neuron as it is."""
         for layer in self.layers:
             x = layer(x)
         return x
 
     def parameters(self) -> list[Value]:
-        """The parameters of the first layer, then of the second, and so on."""
+        """List the parameters of the first layer, then of the second, and so on."""
         return [parameter for layer in self.layers for parameter in layer.parameters()]
 
     def __repr__(self) -> str:
@@ -343,7 +347,7 @@ def _size(count: Any, user: str) -> int:
 
 
 def _activation(activation: Any) -> Activation:
-    """An activation by its name, where it is one of `ACTIVATIONS`."""
+    """Return an activation by its name, where it is one of `ACTIVATIONS`."""
     name = activation.name if isinstance(activation, Op) else activation
     if isinstance(name, str):
         if name not in ACTIVATIONS:
@@ -359,7 +363,7 @@ def _activation(activation: Any) -> Activation:
 
 
 def _inputs(x: Any) -> Sequence[Any]:
-    """The inputs one by one; a number alone is one input."""
+    """List the inputs one by one; a number alone is one input."""
     if isinstance(x, np.ndarray):
         if x.ndim > 1:
             raise ValueError(

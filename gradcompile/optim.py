@@ -27,7 +27,7 @@ import numpy as np
 from gradcompile.ops.op import as_float
 from gradcompile.support.arrays import FloatArray
 
-NUMBERS = ("lr", "momentum", "weight_decay", "eps")
+NUMERIC_SETTINGS = ("lr", "momentum", "weight_decay", "eps")
 """The settings that are a number from 0 on."""
 
 
@@ -43,7 +43,7 @@ class Optimizer(ABC):
     _shape: tuple[int, ...] | None = field(default=None, init=False, repr=False)
 
     def step(self, params: Any, grads: Any) -> FloatArray:
-        """The parameters after one step; those given are left as they are.
+        """Return the parameters after one step; those given are left as they are.
 
         Args:
             params: numbers: a flat array or list, always of the same length.
@@ -72,7 +72,7 @@ class Optimizer(ABC):
 
     @abstractmethod
     def _stepped(self, p: FloatArray, g: FloatArray) -> FloatArray:
-        """The new parameters; remembers what the next step needs."""
+        """Compute the new parameters, and remember what the next step needs."""
 
     @property
     def _name(self) -> str:
@@ -107,7 +107,7 @@ class Optimizer(ABC):
             if pair is None:
                 raise ValueError(f"{self._name}: expected betas as two numbers, got {value!r:.60}")
             return tuple(self._number(name, beta, 1.0) for beta in pair)
-        return self._number(name, value) if name in NUMBERS else value
+        return self._number(name, value) if name in NUMERIC_SETTINGS else value
 
     def _number(self, name: str, value: Any, below: float = math.inf) -> float:
         limit = "finite" if below == math.inf else f"below {below:g}"

@@ -177,7 +177,7 @@ def test_verify_exits_with_1_if_a_derivative_is_refuted(command, monkeypatch):
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(telling, "ROUNDS", 1)
+    monkeypatch.setattr(telling, "TIMING_ROUNDS", 1)
     monkeypatch.setattr(telling, "ROUND_SECONDS", 1e-5)
 
 

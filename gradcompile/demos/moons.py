@@ -26,13 +26,12 @@ from gradcompile.support.arrays import FloatArray
 SHOWN_STEPS = (0, 1, 9, 40, 99)
 """The steps of the lecture's table."""
 
-
 EAGER_STEPS = 2
 """How many steps are made with Values, which take long."""
 
 
 def moons(out: Console, output: str | None = None) -> None:
-    """The two moons, from one loss over all of them to a trained network.
+    """Show the two moons, from one loss over all of them to a trained network.
 
     Args:
         out: where to tell it.
@@ -79,7 +78,7 @@ def moons(out: Console, output: str | None = None) -> None:
 
 
 def _compiled(root: Value, params: list[Value]) -> tuple[Kernel, str]:
-    """The kernel of a loss with its machine code; a sentence about what that took."""
+    """Build the kernel of a loss with its machine code, and say what that took."""
     started = time.perf_counter()
     function: CompiledFunction = api.compile(
         root, inputs={"params": params}, name="loss", progress=sys.stderr.isatty()
@@ -91,7 +90,7 @@ def _compiled(root: Value, params: list[Value]) -> tuple[Kernel, str]:
 
 
 def _print_forward(out: Console, source: str) -> None:
-    """The forward sweep of a long text."""
+    """Print the forward sweep of a long text."""
     lines = source.splitlines()
     first, last = (lines.index(f"    # {x}") for x in (FORWARD_SWEEP, REVERSE_SWEEP))
     print_code(out, textwrap.dedent("\n".join(lines[first:last])), "python")
@@ -99,7 +98,7 @@ def _print_forward(out: Console, source: str) -> None:
 
 
 def _bar(steps: range, says: str) -> Any:
-    """The steps, with a progress bar on a terminal that goes when they are done."""
+    """Show a progress bar over the steps, on a terminal; it goes when they are done."""
     from tqdm import tqdm  # loads on first use
 
     return tqdm(steps, says, leave=False, disable=None)

@@ -1,12 +1,10 @@
-"""The demos of the command line: each tells a story on a terminal.
+"""The demo `neuron`: from Values to machine code.
 
-`neuron` is that of the lecture "The spelled-out intro to neural networks and backpropagation": its
-graph, the code made from it, the numbers, the proofs, the times and the picture. `moons` is what
-the lecture ends with: a network learns to tell two moons apart.
+The neuron is that of the lecture "The spelled-out intro to neural networks and backpropagation":
+its graph, the code made from it, the numbers, the proofs, the times and the picture.
 """
 
 import time
-from collections.abc import Callable, Mapping
 from timeit import Timer
 
 import numpy as np
@@ -17,7 +15,6 @@ from rich.text import Text
 from gradcompile import api
 from gradcompile.compiler.function import CompiledFunction
 from gradcompile.compiler.kernel import Kernel
-from gradcompile.demos.moons import moons
 from gradcompile.demos.telling import (
     compiled_anew,
     duration,
@@ -29,8 +26,6 @@ from gradcompile.demos.telling import (
 from gradcompile.graph.value import Value
 from gradcompile.ops.table import tanh
 from gradcompile.show.terminal import print_code, print_derivative
-
-# --- the neuron --------------------------------------------------------------------------------
 
 NEURON = {"x1": 2.0, "x2": 0.0, "w1": -3.0, "w2": 1.0, "b": 6.8813735870195432}
 """The lecture's inputs."""
@@ -49,13 +44,12 @@ TIMED = (
 )
 """The ways to get value and gradient that are timed: what runs, from what to what, statement."""
 
-
 CALLS = "In machine code the call itself takes most of this: larger functions gain more."
-"""What to make of the times."""
+"""A remark on the times."""
 
 
 def eager_neuron(x1: float, x2: float, w1: float, w2: float, b: float) -> tuple[Value, list[Value]]:
-    """Forward and backward on Values: the output, and the inputs with their gradients."""
+    """Go forward and backward on Values: the output, and the inputs with their gradients."""
     inputs = [Value(x1, "x1"), Value(x2, "x2"), Value(w1, "w1"), Value(w2, "w2"), Value(b, "b")]
     n = inputs[0] * inputs[2] + inputs[1] * inputs[3] + inputs[4]
     n.label = "n"
@@ -66,7 +60,7 @@ def eager_neuron(x1: float, x2: float, w1: float, w2: float, b: float) -> tuple[
 
 
 def neuron(out: Console, output: str | None = None) -> None:
-    """The neuron, from Values to machine code.
+    """Show the neuron, from Values to machine code.
 
     Args:
         out: where to tell it.
@@ -123,7 +117,7 @@ def _numbers(kernel: Kernel, o: Value, inputs: list[Value]) -> Table:
 
 
 def _timed(kernel: Kernel) -> list[float]:
-    """The seconds that one run of each statement in `TIMED` takes."""
+    """Measure the seconds that one run of each statement in `TIMED` takes."""
     names = {
         "eager": eager_neuron,
         "python": kernel.python,
@@ -140,13 +134,3 @@ def _times(seconds: list[float]) -> Table:
     for (what, how, _), time_ in zip(TIMED, seconds, strict=True):
         table.add_row(what, how, duration(time_), f"{seconds[0] / time_:.0f}×")
     return table
-
-
-# --- the two moons -----------------------------------------------------------------------------
-
-
-DEMOS: Mapping[str, Callable[[Console, str | None], None]] = {"neuron": neuron, "moons": moons}
-"""The demos by name."""
-
-
-# --- what demos share --------------------------------------------------------------------------

@@ -21,12 +21,12 @@ BELOW, MIDDLE, ABOVE = "#0b7285", "#fdfdfb", "#d9480f"
 INK = "#343a40"
 """The colour of lines and words."""
 
-GRID = 300
+SCORES_PER_AXIS = 300
 """How many scores are computed along each axis."""
 
 
 def available() -> bool:
-    """Is there a matplotlib?"""
+    """Tell whether there is a matplotlib."""
     return find_spec("matplotlib") is not None
 
 
@@ -90,14 +90,16 @@ def decision_boundary(
 
 
 def _plane(axes: Any, score: Callable[[FloatArray], FloatArray], X: FloatArray) -> None:
-    """The score as colours, and as lines where it is -1, 0 and 1."""
+    """Draw the score as colours, and as lines where it is -1, 0 and 1."""
     from matplotlib.colors import LinearSegmentedColormap
 
     low, high = X.min(axis=0), X.max(axis=0)
     border = 0.16 * (high - low).max()
-    x1, x2 = (np.linspace(a - border, b + border, GRID) for a, b in zip(low, high, strict=True))
+    x1, x2 = (
+        np.linspace(a - border, b + border, SCORES_PER_AXIS) for a, b in zip(low, high, strict=True)
+    )
     grid = np.stack(np.meshgrid(x1, x2), axis=-1).reshape(-1, 2)
-    z = score(grid).reshape(GRID, GRID)
+    z = score(grid).reshape(SCORES_PER_AXIS, SCORES_PER_AXIS)
     colours = LinearSegmentedColormap.from_list("scores", [BELOW, MIDDLE, ABOVE])
     axes.imshow(
         np.tanh(0.6 * z), extent=(x1[0], x1[-1], x2[0], x2[-1]), origin="lower", cmap=colours,
@@ -110,7 +112,7 @@ def _plane(axes: Any, score: Callable[[FloatArray], FloatArray], X: FloatArray) 
 
 
 def _frame(axes: Any, title: str) -> None:
-    """Title and axes, such that they do not stand out."""
+    """Draw title and axes, such that they do not stand out."""
     axes.set_title(title, loc="left", fontsize=11, color=INK, pad=10)
     axes.set_xlabel("$x_1$", color=INK)
     axes.set_ylabel("$x_2$", color=INK, rotation=0, labelpad=10)

@@ -1,4 +1,4 @@
-"""What the demos share: headings, tables, times, and where pictures are saved."""
+"""Headings, tables, times and saved pictures: what the demos share."""
 
 import statistics
 import tempfile
@@ -16,16 +16,15 @@ from rich.text import Text
 from gradcompile.compiler.kernel import Kernel
 from gradcompile.graph.value import Value
 
-ROUNDS = 9
+TIMING_ROUNDS = 9
 """How often each way of calling is timed, in turn with the others; the median counts."""
-
 
 ROUND_SECONDS = 0.02
 """How long one way of calling is repeated in one round."""
 
 
 def compiled_anew(kernel: Kernel) -> str:
-    """Build the machine code; a sentence about what that took."""
+    """Build the machine code, and say in a sentence what that took."""
     started = time.perf_counter()
     import gradcompile.jit  # noqa: F401  (numba, which it imports, is timed apart)
 
@@ -44,7 +43,7 @@ def heading(out: Console, title: str, says: str) -> None:
 
 
 def table_of(*columns: str) -> Table:
-    """A table with these columns; one that begins with > is of numbers."""
+    """Make a table with these columns; one that begins with > is of numbers."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
     for column in columns:
         justify: Literal["left", "right"] = "right" if column[:1] == ">" else "left"
@@ -53,33 +52,37 @@ def table_of(*columns: str) -> Table:
 
 
 def medians(timers: list[Timer]) -> list[float]:
-    """The median time of each, measured in turns: what slows the machine down hits all alike."""
+    """Measure the median time of each, in turns: what slows the machine down hits all alike."""
     counts = [max(1, int(ROUND_SECONDS * 100 / timer.timeit(100))) for timer in timers]
     rounds = [
         [timer.timeit(count) / count for timer, count in zip(timers, counts, strict=True)]
-        for _ in range(ROUNDS)
+        for _ in range(TIMING_ROUNDS)
     ]
     return [statistics.median(times) for times in zip(*rounds, strict=True)]
 
 
 def duration(seconds: float) -> str:
-    """A time with three digits, in the unit that suits it."""
+    """Write a time with three digits, in the unit that suits it."""
     for unit, size in (("s", 1.0), ("ms", 1e-3)):
         if seconds >= size / 10:
             return f"{seconds / size:.2f} {unit}"
-    number = seconds * 1e6
-    return f"{number:.{2 if number < 10 else 1}f} µs"
+    micros = seconds * 1e6
+    return f"{micros:.{2 if micros < 10 else 1}f} µs"
 
 
 def save_drawing(target: Value, output: str | None, default: str) -> Path:
-    """Draw and save `target`; where."""
+    """Draw and save `target`, and return the path."""
     from gradcompile.show.drawing import draw  # graphviz loads on first use
 
     return saved(draw(target).save, output, default)
 
 
 def saved(save: Callable[[Path], Path], output: str | None, default: str) -> Path:
-    """Save as `output`; without it, in the current directory, or in a temporary one. Where."""
+    """Save as `output`, and return the path.
+
+    Without `output`, save in the current directory, or in a temporary one if that cannot be
+    written to.
+    """
     if output is not None:
         return save(Path(output))
     try:

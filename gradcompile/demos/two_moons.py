@@ -27,7 +27,7 @@ STEPS = 100
 
 
 def points(rows: int = 100, noise: float = 0.1, seed: int = SEED) -> tuple[FloatArray, FloatArray]:
-    """Points on two half circles that interlock, and their labels, -1 and 1.
+    """Draw points on two half circles that interlock, and their labels, -1 and 1.
 
     Bit for bit those of scikit-learn, which is no dependency: `np.random.seed(seed)`, then
     `make_moons(rows, noise=noise)`.
@@ -54,7 +54,7 @@ def points(rows: int = 100, noise: float = 0.1, seed: int = SEED) -> tuple[Float
 
 
 def network(seed: int = SEED) -> nn.MLP:
-    """The network of the demo: two hidden layers of 16 neurons, 337 parameters.
+    """Make the network of the demo: two hidden layers of 16 neurons, 337 parameters.
 
     Example:
         >>> len(network().parameters())
@@ -69,7 +69,7 @@ def network(seed: int = SEED) -> nn.MLP:
 
 
 def loss(model: nn.MLP, X: FloatArray, y: FloatArray) -> Value:
-    """The mean hinge loss of all rows, and a little weight decay."""
+    """Compute the mean hinge loss of all rows, and a little weight decay."""
     scores = [model([Value(x1), Value(x2)]) for x1, x2 in X.tolist()]
     margins = [yi * score for yi, score in zip(y.tolist(), scores, strict=True)]
     hinges = [(1 - margin).relu() for margin in margins]
@@ -79,12 +79,12 @@ def loss(model: nn.MLP, X: FloatArray, y: FloatArray) -> Value:
 
 
 def rate(step: int) -> float:
-    """The learning rate of a step: it falls from 1 to 0.1."""
+    """Return the learning rate of a step: it falls from 1 to 0.1."""
     return 1.0 - 0.9 * step / STEPS
 
 
 def scores(params: FloatArray, X: FloatArray) -> FloatArray:
-    """What the network with these parameters says to each row: by numpy, all rows at once.
+    """Compute the score of each row under these parameters: by numpy, all rows at once.
 
     Example:
         >>> X, y = points()
@@ -102,7 +102,7 @@ def scores(params: FloatArray, X: FloatArray) -> FloatArray:
 
 
 def accuracy(scores: FloatArray, y: FloatArray) -> float:
-    """How many of the scores have the sign of the label, as a part of 1."""
+    """Return how many of the scores have the sign of the label, as a part of 1."""
     return float(np.mean((scores > 0) == (y > 0)))
 
 
@@ -124,7 +124,7 @@ def train(
     params: FloatArray,
     steps: Iterable[int] = range(STEPS),
 ) -> Training:
-    """Gradient descent over all rows, as in the demo.
+    """Descend along the gradient over all rows, as in the demo.
 
     Args:
         value_and_grad: the loss and its gradient, of the parameters.
@@ -144,7 +144,7 @@ def train(
 def eager(
     model: nn.MLP, X: FloatArray, y: FloatArray
 ) -> Callable[[FloatArray], tuple[float, FloatArray]]:
-    """The loss and its gradient as the lecture computes them: by a new graph for each step."""
+    """Return the loss and its gradient as the lecture has them: by a new graph each step."""
 
     def value_and_grad(params: FloatArray) -> tuple[float, FloatArray]:
         model.flat = params

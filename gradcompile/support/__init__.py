@@ -6,5 +6,5 @@ files.py      the cache directory: files by content, written atomically, never t
 collector.py  the garbage collector, paused while large programs are built
 once.py       results that are made once, whichever thread comes first
 recent.py     what was used last: a cache that does not grow beyond a limit
-timing.py     where compile time goes, shown as it passes
+timing.py     the stages of a build, timed, and shown as they pass
 """

@@ -12,3 +12,9 @@ FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
 """An array of int64."""
+
+BitsArray = np.ndarray[Any, np.dtype[np.uint64]]
+"""An array of 64 bits each, such as digests."""
+
+BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
+"""An array of truth values."""

@@ -33,7 +33,7 @@ _pauses = _Pauses()
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """No cycles are looked for inside; as a decorator, while the function runs.
+    """Look for no cycles inside; as a decorator, while the function runs.
 
     A compilation makes millions of small objects and no cycles. The collector visits all of them
     again and again as they grow in number, which takes longer than the compilation itself. It goes

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-LONGEST = 40
+MAX_LABEL_LENGTH = 40
 """Characters of a label that are kept in a name."""
 
 RESERVED = frozenset(keyword.kwlist) | frozenset(keyword.softkwlist) | frozenset(dir(builtins))
@@ -14,13 +14,13 @@ RESERVED = frozenset(keyword.kwlist) | frozenset(keyword.softkwlist) | frozenset
 
 
 def identifier(label: str) -> str:
-    """`label` as an identifier, or "" if nothing of it can be kept.
+    """Make an identifier of `label`; "" if nothing of it can be kept.
 
     >>> identifier("x; import os"), identifier("2nd"), identifier("<b>"), identifier("")
     ('x_import_os', '_2nd', 'b', '')
     """
-    text = unicodedata.normalize("NFKC", label[: 4 * LONGEST])
-    text = re.sub(r"\W+", "_", text).strip("_")[:LONGEST]
+    text = unicodedata.normalize("NFKC", label[: 4 * MAX_LABEL_LENGTH])
+    text = re.sub(r"\W+", "_", text).strip("_")[:MAX_LABEL_LENGTH]
     if not text:
         return ""
     return text if text.isidentifier() else f"_{text}" if f"_{text}".isidentifier() else ""
@@ -32,10 +32,10 @@ class Names:
     def __init__(self, taken: frozenset[str] = RESERVED) -> None:
         self.reserved = taken
         self.taken = set(taken)
-        self.next: dict[str, int] = {}
+        self.next_suffix: dict[str, int] = {}
 
     def fresh(self, label: str, fallback: str = "v") -> str:
-        """A new name that reads like `label`; numbered if there is none or it is taken."""
+        """Give a new name that reads like `label`; numbered if there is none or it is taken."""
         base = identifier(label)
         if base and base not in self.taken:
             self.taken.add(base)
@@ -46,20 +46,20 @@ class Names:
         return self.numbered(f"{base}_" if base else fallback, 2 if base else 1)
 
     def numbered(self, stem: str, first: int = 1) -> str:
-        """A new name: `stem` and the next number that is free."""
-        number = self.next.get(stem, first)
-        while f"{stem}{number}" in self.taken:
-            number += 1
-        self.next[stem] = number + 1
-        self.taken.add(f"{stem}{number}")
-        return f"{stem}{number}"
+        """Give a new name: `stem` and the next suffix that is free."""
+        suffix = self.next_suffix.get(stem, first)
+        while f"{stem}{suffix}" in self.taken:
+            suffix += 1
+        self.next_suffix[stem] = suffix + 1
+        self.taken.add(f"{stem}{suffix}")
+        return f"{stem}{suffix}"
 
 
 _INDICES = re.compile(r"(\[.*|\..*|(_\d+)+)$")
 
 
 def stem(label: str) -> str:
-    """A label without what numbers it.
+    """Drop from a label what numbers it.
 
     >>> stem("w1[0][2]"), stem("w1_0_2"), stem("h1")
     ('w1', 'w1', 'h')
@@ -69,7 +69,7 @@ def stem(label: str) -> str:
 
 
 def common_label(names: Sequence[str]) -> str:
-    """What labels have in common; "" for nothing.
+    """Return what labels have in common; "" for nothing.
 
     >>> common_label(["w1[0][1]", "w1[2][0]"]), common_label(["h1[0]", "h2[0]"])
     ('w1', 'h')

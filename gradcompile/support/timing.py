@@ -1,4 +1,4 @@
-"""Where compile time goes: the stages of a build, timed, and shown as they pass."""
+"""The stages of a build, timed, and shown as they pass."""
 
 import time
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-STAGES = 16
+USUAL_STAGES = 16
 """About how many stages a large build has; the progress bar ends there."""
 
 
@@ -25,7 +25,7 @@ class Stages:
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
-        """A context whose time counts as that of a stage."""
+        """Count the time of a context as that of a stage."""
         self._show(name)
         start = time.perf_counter()
         try:
@@ -41,7 +41,7 @@ class Stages:
         if self._bar is None:
             from tqdm.auto import tqdm  # loads on first use
 
-            self._bar = tqdm(total=STAGES, bar_format="{desc}|{bar}| {elapsed}", leave=False)
+            self._bar = tqdm(total=USUAL_STAGES, bar_format="{desc}|{bar}| {elapsed}", leave=False)
         self._bar.set_description(f"compile: {name:8}")
 
     def _advance(self, last: bool) -> None:

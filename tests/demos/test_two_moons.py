@@ -138,7 +138,7 @@ def test_what_cannot_be_saved_is_told_before_the_work(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("training")
 def test_demo_moons(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(telling, "ROUNDS", 1)
+    monkeypatch.setattr(telling, "TIMING_ROUNDS", 1)
     monkeypatch.setattr(telling, "ROUND_SECONDS", 1e-5)
     code = main(["demo", "moons"])
     out, err = capsys.readouterr()

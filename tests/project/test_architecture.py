@@ -19,8 +19,9 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "gradcompile"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("support", "ieee"),
-    ("vector", "products", "blocks", "ops"),
+    ("support",),
+    ("ieee", "vector", "products", "blocks"),
+    ("ops",),
     ("ir",),
     ("graph", "passes", "autodiff", "loops"),
     ("roll", "emit"),

@@ -1,0 +1,89 @@
+"""The command: puts faults in, runs tests, and says which faults no test has found."""
+
+import argparse
+import json
+import multiprocessing
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+from tests.mutants.faults import Fault, chosen, faults_of_tree
+from tests.mutants.report import SURVIVORS, reasons, summary, unexplained
+from tests.mutants.runs import Outcome, outcome
+
+ROOT = Path(__file__).parents[2]
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments."""
+    command = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    command.add_argument("--count", type=int, default=300, help="how many faults")
+    command.add_argument("--seed", type=int, default=1, help="which ones")
+    command.add_argument(
+        "--files", default="*", metavar="GLOB", help="only in these, such as gradcompile/roll/*"
+    )
+    command.add_argument("--jobs", type=int, default=1, help="how many at a time")
+    command.add_argument(
+        "--log", type=Path, metavar="FILE", help="keep outcomes, and go on where they end"
+    )
+    command.add_argument(
+        "--narrow", action="store_true", help="run the tests of the file and its folder only"
+    )
+    command.add_argument("--list", action="store_true", help="show the faults, and run nothing")
+    return command
+
+
+def logged(log: Path | None) -> list[Outcome]:
+    """The outcomes that a log holds."""
+    if log is None or not log.exists():
+        return []
+    return [Outcome(**json.loads(line)) for line in log.read_text(encoding="utf-8").splitlines()]
+
+
+def run(faults: Sequence[Fault], jobs: int, narrow: bool) -> Iterator[Outcome]:
+    """The outcomes of faults as they come."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+        waiting = [pool.submit(outcome, fault, narrow) for fault in faults]
+        try:
+            for future in as_completed(waiting):
+                yield future.result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; 1 if a fault survives without a reason."""
+    options = parser().parse_args(argv)
+    faults = chosen(faults_of_tree(ROOT, options.files), options.count, options.seed)
+    if options.list:
+        for fault in faults:
+            print(f"{fault.kind:10}  line {fault.line:3}  {fault.key}")
+        return 0
+    known = {
+        (done.key, done.line, done.digest): done
+        for done in logged(options.log)
+        if done.killed_by or done.narrow <= options.narrow  # a wider set may still kill it
+    }
+    places = [(fault.key, fault.line, fault.digest) for fault in faults]
+    outcomes = [known[place] for place in places if place in known]
+    left = [f for f, place in zip(faults, places, strict=True) if place not in known]
+    for done in run(left, options.jobs, options.narrow):
+        outcomes.append(done)
+        said = f"killed by {done.killed_by}" if done.killed_by else "SURVIVED"
+        print(
+            f"[{len(outcomes)}/{len(faults)}] {done.seconds:6.1f} s  {done.key}  {said}", flush=True
+        )
+        if options.log is not None:
+            with options.log.open("a", encoding="utf-8") as file:
+                print(json.dumps(done.as_dict()), file=file)
+    print()
+    reasons_known = reasons(SURVIVORS.read_text(encoding="utf-8"))
+    print(*summary(outcomes, reasons_known), sep="\n")
+    return 1 if unexplained(outcomes, reasons_known) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""The tests that belong to a file of the package, those that mirror it first."""
+
+from pathlib import Path
+
+WIDER = (
+    "tests/emit",
+    "tests/whole/test_engines.py",
+    "tests/passes/test_passes.py",
+    "tests/compiler",
+    "tests/roll",
+    "tests/batch",
+    "tests/verify",
+    "tests/whole/test_lecture.py",
+    "tests/test_cli.py",
+)
+"""What a fault must survive as well, after the tests of its own folder."""
+
+
+def belonging_tests(path: str, root: Path, narrow: bool = False) -> list[str]:
+    """List the tests to run for a fault in a file, those that are likest to find it first.
+
+    First the doctests of the file and the tests named for it, then the rest of its folder's tests,
+    then the wider set.
+
+    Args:
+        path: the file, relative to the root.
+        root: the tree, in which the tests are looked for.
+        narrow: leave the wider set out, for a first look.
+    """
+    file = Path(path)
+    room = Path("tests", *file.parent.parts[1:])
+    stem = file.parent.name if file.stem == "__init__" else file.stem
+    own = [path] if ">>>" in (root / path).read_text(encoding="utf-8") else []
+    own += _relative(root, sorted((root / room).glob(f"test_{stem}.py")))
+    folder = [] if room == Path("tests") else _tests(root, room.as_posix())
+    wider = [] if narrow else [test for entry in WIDER for test in _tests(root, entry)]
+    return list(dict.fromkeys([*own, *folder, *wider]))
+
+
+def _tests(root: Path, entry: str) -> list[str]:
+    """The test files of an entry, which is a folder or a file; none if there is no such thing."""
+    path = root / entry
+    if path.is_dir():
+        return _relative(root, sorted(path.rglob("test_*.py")))
+    return [entry] if path.is_file() else []
+
+
+def _relative(root: Path, paths: list[Path]) -> list[str]:
+    return [path.relative_to(root).as_posix() for path in paths]
