@@ -2,7 +2,7 @@
 
 import pytest
 
-from gradcompile.ir.nests import Array, Assign, Index, Subscript, loops
+from gradcompile.ir.nests import Array, Assign, Index, Place, Subscript, loops
 from gradcompile.loops import block
 from gradcompile.loops.block import block_rows
 from tests.loops.nests import at, inputs, loop, nest
@@ -90,10 +90,18 @@ def test_what_does_not_share_them(second):
     assert found[0].steps[0].index is not found[1].steps[0].index
 
 
-def test_a_write_elsewhere_in_the_row_is_not_the_same_row():
+@pytest.mark.parametrize(
+    "column",
+    [
+        pytest.param(lambda i: Subscript(1, ((i, 1),)), id="the next"),
+        pytest.param(
+            lambda i: Subscript(0, ((i, 1),), at(Array((9,), "tables"), i)), id="looked up"
+        ),
+    ],
+)
+def test_rows_along_another_dimension_are_other_rows(column):
     i, j = Index(9), Index(9)
-    a = Array((20,))
-    first = rows(i, at(a, (i, 1, 0)))
-    reads_later = rows(j, at(B, j), at(a, (j, 1, 1)))
-    assert len(block_rows([first, reads_later])) == 2
-    assert Subscript(0, ((i, 1),)) == at(a, (i, 1, 0)).subscripts[0]
+    a = Array((9, 20))
+    first = rows(i, Place(a, (Subscript(0, ((i, 1),)), column(i))))
+    second = rows(j, at(B, j), at(a, 5, j))
+    assert len(block_rows([first, second])) == 2

@@ -46,9 +46,12 @@ def test_what_is_taken_away():
     assert product(at(C, k, i), [k, i], [m], term) == (k, m, i)
 
 
-def looked_up(_, m, i):
-    rows = Place(Array((6,), space="tables"), (Subscript(0, ((m, 1),)),))
-    return Place(B, (Subscript(0, (), rows), Subscript(0, ((i, 1),))))
+def looked_up(terms):
+    def place(_, m, i):
+        row = at(Array((6,), space="tables"), m)
+        return Place(B, (Subscript(0, ((m, 1),)[:terms], row), Subscript(0, ((i, 1),))))
+
+    return place
 
 
 GIVEN = Array((300,), space="output 1")
@@ -70,7 +73,8 @@ GIVEN = Array((300,), space="output 1")
              "left": lambda k, m, _: at(Array((5, 6), GIVEN.space), k, m)},
             id="parts of one array",
         ),
-        pytest.param({"right": looked_up}, id="looked up"),
+        pytest.param({"right": looked_up(0)}, id="looked up"),
+        pytest.param({"right": looked_up(1)}, id="looked up, and a stride"),
         pytest.param({"right": lambda _, m, i: at(B, m, (i, -1, 19))}, id="backwards"),
         pytest.param({"right": lambda _, m, i: at(B, i, m)}, id="elements far apart"),
         pytest.param({"left": lambda k, m, _: at(A, k, (m, 2, 0))}, id="every other element"),
