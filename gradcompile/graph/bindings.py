@@ -44,7 +44,7 @@ _COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>")
 _GIVES_A_VALUE = ("BINARY_", "CALL", "COMPARE_OP", "FOR_ITER", "LOAD_ATTR", "UNARY_")
 
 
-class Group(NamedTuple):
+class SharedName(NamedTuple):
     """A name for some of the values that one instruction makes: for those that it leaves.
 
     The sums inside of `h = gdc.softmax(x)` are not h. They are read where they are made.
@@ -60,7 +60,7 @@ class Group(NamedTuple):
     is_product: bool
 
 
-Bound = str | Group
+Bound = str | SharedName
 """What a traced value is bound to; "" for nothing."""
 
 
@@ -214,7 +214,7 @@ def _bound(code: CodeType, destination: Destination, is_one: bool, is_product: b
     name, offset = destination.name, destination.offset
     if not _tells(name):
         return ""
-    return name if is_one else Group(name, (id(code), offset), is_product)
+    return name if is_one else SharedName(name, (id(code), offset), is_product)
 
 
 def _tells(name: str) -> bool:
@@ -254,19 +254,19 @@ def bound_names(values: Sequence[Any]) -> dict[int, str]:
     Args:
         values: traced values and other Values that have operands.
     """
-    groups = [value for value in values if type(value.bound) is Group]
+    groups = [value for value in values if type(value.bound) is SharedName]
     inner = {
         operand
         for value in groups
         for operand in value.operands
-        if type(operand.bound) is Group
+        if type(operand.bound) is SharedName
         and operand.bound.target == value.bound.target
         and (not value.bound.is_product or value.op is table.add)
     }
     names = {}
     for place, value in enumerate(values):
         bound = value.bound
-        if type(bound) is Group:
+        if type(bound) is SharedName:
             bound = "" if value in inner else bound.name
         if bound:
             names[place] = bound

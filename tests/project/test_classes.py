@@ -12,12 +12,9 @@ MOST_METHODS = 15
 BEING_TAKEN_APART = "being taken apart"
 
 LARGER = {
-    "compiler.kernel.Kernel": BEING_TAKEN_APART,
-    "ops.op.Op": "a row: most of its lines tell what its columns mean",
     "ops.operators.Operators": "a method for each of Python's operators, of a line or two",
     "roll.arrays.Arrays": BEING_TAKEN_APART,
     "roll.forms.Forms": BEING_TAKEN_APART,
-    "verify.adjoints._Checker": BEING_TAKEN_APART,
 }
 """Classes that are larger, each with the reason."""
 
