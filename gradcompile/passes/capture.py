@@ -8,13 +8,12 @@ alike (the same operations some levels deep) differ in it; one that they all sha
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import compress
-from typing import Any
 
 import numpy as np
 
 from gradcompile.ir.packed import NO_OPERAND, PackedInstructions, PackedProgram
 from gradcompile.ops import table
-from gradcompile.support.arrays import IntArray
+from gradcompile.support.arrays import BitsArray, BoolArray, IntArray
 
 LEVELS = 3
 """How many levels below an instruction count: enough to tell a layer from a penalty, and not so
@@ -22,12 +21,7 @@ many that the same formula at two places of a network looks different."""
 
 GOLDEN_RATIO = np.uint64(0x9E3779B97F4A7C15)
 HALF_OF_THE_BITS = np.uint64(32)
-"""Digests are mixed by them: an odd number whose bits are irregular, and half of 64."""
-
-Digests = np.ndarray[Any, np.dtype[np.uint64]]
-"""A digest for each instruction: those that look alike have the same."""
-
-Flags = np.ndarray[Any, np.dtype[np.bool_]]
+"""BitsArray are mixed by them: an odd number whose bits are irregular, and half of 64."""
 
 
 def capture(program: PackedProgram) -> tuple[PackedProgram, int]:
@@ -55,7 +49,7 @@ def capture(program: PackedProgram) -> tuple[PackedProgram, int]:
     return result, len(np.unique(digests))
 
 
-def _digests(packed: PackedInstructions) -> Digests:
+def _digests(packed: PackedInstructions) -> BitsArray:
     """Digest what each instruction looks like, `LEVELS` levels deep."""
     digests = own = _mixed(packed.opcodes.astype(np.uint64))
     of_operands = np.zeros(packed.operand_count + 1, np.uint64)  # all inputs look alike, ...
@@ -69,7 +63,7 @@ def _digests(packed: PackedInstructions) -> Digests:
     return digests
 
 
-def _mixed(digests: Digests) -> Digests:
+def _mixed(digests: BitsArray) -> BitsArray:
     """Mix digests: if two are equal by chance, no more comes of it than a constant that is data."""
     digests = (digests + GOLDEN_RATIO) * GOLDEN_RATIO
     return digests ^ (digests >> HALF_OF_THE_BITS)
@@ -77,11 +71,11 @@ def _mixed(digests: Digests) -> Digests:
 
 def _are_data(
     packed: PackedInstructions,
-    digests: Digests,
+    digests: BitsArray,
     rows: IntArray,
     columns: IntArray,
     constants: Sequence[float],
-) -> Flags:
+) -> BoolArray:
     """Tell which of these constants differ in instructions that look alike.
 
     Args:
@@ -98,5 +92,5 @@ def _are_data(
     vary = np.zeros(len(first), np.bool_)
     vary[kind[bits != bits[first[kind]]]] = True
     are_powers = np.array([op is table.pow_ for op in packed.operations], np.bool_)
-    are_data: Flags = vary[kind] & ~(are_powers[packed.opcodes[rows]] & (columns == 1))
+    are_data: BoolArray = vary[kind] & ~(are_powers[packed.opcodes[rows]] & (columns == 1))
     return are_data

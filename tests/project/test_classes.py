@@ -13,7 +13,6 @@ BEING_TAKEN_APART = "being taken apart"
 
 LARGER = {
     "ops.operators.Operators": "a method for each of Python's operators, of a line or two",
-    "roll.arrays.Arrays": BEING_TAKEN_APART,
     "roll.forms.Forms": BEING_TAKEN_APART,
 }
 """Classes that are larger, each with the reason."""
