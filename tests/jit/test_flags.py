@@ -21,6 +21,10 @@ def multiply_add(a, b, c):
     return [x * y + z for x, y, z in zip(a, b, c, strict=True)]
 
 
+def inner_product(a, b):
+    return [sum((x * y for x, y in zip(a, b, strict=True)), 0.0)]
+
+
 def choices(a, b):
     larger = [gdc.maximum(x, y) for x, y in zip(a, b, strict=True)]
     is_nan = [gdc.where(gdc.not_equal(x, x), 1.0, 0.0) for x in a]
@@ -50,6 +54,15 @@ def test_strict_loops_round_each_operation_also_after_others_were_compiled(
     assert fast == pytest.approx(expected, abs=1e-15)
     if llvm.get_host_cpu_features().get("fma"):
         assert (fast != expected).sum() > SIZE / 20, "the flags make no difference here"
+
+
+def test_strict_sums_keep_their_order():
+    arrays = np.random.default_rng(1).uniform(-1.0, 1.0, (2, SIZE))
+    strict, expected = machine_and_interpreter(inner_product, *arrays, cache=False, strict=True)
+    fast, _ = machine_and_interpreter(inner_product, *arrays, cache=False)
+    assert strict.tolist() == expected.tolist()
+    assert fast == pytest.approx(expected, abs=1e-13)
+    assert fast.tolist() != expected.tolist(), "the flags make no difference here"
 
 
 def special_numbers():
