@@ -81,6 +81,7 @@ def test_the_figures_are_saved_and_read_again(tmp_path):
     assert lines == ["what was run"]
 
 
+@pytest.mark.peers
 def test_the_page_has_a_plot(tmp_path):
     pytest.importorskip("matplotlib")
     save(tmp_path / "found.md", RESULTS, ["what was run"])

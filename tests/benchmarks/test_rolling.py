@@ -29,6 +29,7 @@ def test_the_transformer_has_the_parameters_of_the_model_it_copies():
     assert len(set(map(id, work.parameters))) == 4192
 
 
+@pytest.mark.peers
 def test_the_two_moons_are_those_of_the_lecture():
     pytest.importorskip("sklearn")
     root = WORKS["moons"]().loss()

@@ -22,7 +22,18 @@ def imported(path):
                 yield module.split(".")[0]
 
 
-EXAMPLES = sorted(ROOT.glob("examples/*.py"))
+def case(path):
+    """The example, among the tests with peers if it needs what the tests alone do not install."""
+    needs = {*imported(path), *(["matplotlib"] if plots(path) else [])}
+    is_extra = needs & {"matplotlib", "sklearn"}
+    return pytest.param(path, marks=pytest.mark.peers if is_extra else (), id=path.name)
+
+
+def plots(path):
+    return "gradcompile.demos.plot" in path.read_text(encoding="utf-8")
+
+
+EXAMPLES = [case(path) for path in sorted(ROOT.glob("examples/*.py"))]
 
 SAYS = {
     "breast_cancer.py": [
@@ -63,11 +74,11 @@ SAYS = {
 """What an example prints, among other things."""
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+@pytest.mark.parametrize("example", EXAMPLES)
 def test_example(example, tmp_path):
     if missing := {name for name in imported(example) if importlib.util.find_spec(name) is None}:
         pytest.skip(f"needs {', '.join(sorted(missing))}")
-    if "gradcompile.demos.plot" in example.read_text(encoding="utf-8"):
+    if plots(example):
         pytest.importorskip("matplotlib")
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     done = subprocess.run(

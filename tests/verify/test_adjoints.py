@@ -474,8 +474,8 @@ def test_every_single_fault_that_changes_the_gradient_is_refuted(count):
                 missed.append(f"{name}: {what}\n{mutant}")
     assert not missed, "\n".join(missed[:5])
     assert tried >= 0.65 * count
-    assert {"sign", "left", "right"} <= kinds
-    assert count < 100 or {"operand", "constant", "operator", "components", "no"} <= kinds
+    assert {"sign", "left"} <= kinds
+    assert count < 100 or {"right", "operand", "constant", "operator", "components", "no"} <= kinds
 
 
 def test_what_does_not_change_the_gradient_is_not_refuted():
