@@ -38,7 +38,9 @@ def machine_and_interpreter(function, *arrays, **options):
     f(*(array.tolist() for array in arrays))
     flat = np.concatenate(arrays)
     assert "for i in range(" in f.value.source
-    return np.array(f.value.dispatcher(flat)), np.array(interpret(f.value.program, flat.tolist())[0])
+    return np.array(f.value.dispatcher(flat)), np.array(
+        interpret(f.value.program, flat.tolist())[0]
+    )
 
 
 @pytest.mark.parametrize("cache", [True, False])
@@ -49,7 +51,9 @@ def test_strict_loops_round_each_operation_also_after_others_were_compiled(
     arrays = np.random.default_rng(0).uniform(-1.0, 1.0, (3, SIZE))
     fast, expected = machine_and_interpreter(multiply_add, *arrays, cache=cache)
     strict, program = machine_and_interpreter(multiply_add, *arrays, cache=cache, strict=True)
-    assert len(list(tmp_path.glob("*.py"))) == cache, "both have one text, and one name in the cache"
+    assert len(list(tmp_path.glob("*.py"))) == cache, (
+        "both have one text, and one name in the cache"
+    )
     assert expected.tolist() == program.tolist() == strict.tolist()
     assert fast == pytest.approx(expected, abs=1e-15)
     if llvm.get_host_cpu_features().get("fma"):
