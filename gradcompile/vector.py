@@ -524,8 +524,8 @@ RARE = {"sin_or": "sin_far", "cos_or": "cos_far"}
 def sin(x: float) -> float:
     """The sine, to 0.8 ulp, also of the largest numbers.
 
-    Cody and Waite's reduction up to MAX_NEAR_ANGLE and that of Payne and Hanek beyond, where each number takes
-    some 40 ns; the polynomials of fdlibm.
+    Cody and Waite's reduction up to MAX_NEAR_ANGLE and that of Payne and Hanek beyond, where each
+    number takes some 40 ns; the polynomials of fdlibm.
 
     >>> float(sin(0.5)), float(sin(1e300))
     (0.479425538604203, -0.8178819121159085)

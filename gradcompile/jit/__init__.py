@@ -155,16 +155,14 @@ def bind(dispatcher: Any, constants: Sequence[AnyArray], matrices: int = 0) -> A
     arguments.
     """
     constants = tuple(constants)
-    rows = (types.UniTuple(MATRIX_OF_ROWS, matrices),) if matrices else ()
-    if matrices:
 
-        def bound(inputs: Any, rows: Any) -> Any:
-            return dispatcher(inputs, rows, *constants)
-    else:
+    def of_inputs(inputs: Any) -> Any:
+        return dispatcher(inputs, *constants)
 
-        def bound(inputs: Any) -> Any:
-            return dispatcher(inputs, *constants)
+    def of_rows(inputs: Any, rows: Any) -> Any:
+        return dispatcher(inputs, rows, *constants)
 
-    wrapped = numba.njit(bound, **SETTINGS)
-    wrapped.compile((*SIGNATURE, *rows))
+    wrapped = numba.njit(of_rows if matrices else of_inputs, **SETTINGS)
+    matrices_of_rows = (types.UniTuple(MATRIX_OF_ROWS, matrices),) if matrices else ()
+    wrapped.compile((*SIGNATURE, *matrices_of_rows))
     return wrapped

@@ -219,11 +219,8 @@ def _inner_products(combine: str) -> TileBuilder:
     """Builds inner products of rows."""
 
     def build(builder: Any, c: MatrixPointer, a: MatrixPointer, b: MatrixPointer) -> None:
-        start = _word(0)
-        with (
-            _each(builder, start, c.rows, TILE_ROWS) as k,
-            _each(builder, start, c.columns, TILE_ROWS) as m,
-        ):
+        each = partial(_each, builder, _word(0), step=TILE_ROWS)
+        with each(c.rows) as k, each(c.columns) as m:
             _inner_tile(builder, combine, c, a, b, k, m)
 
     return build
@@ -235,9 +232,7 @@ def _inner_tile(
     """Inner products: rows from row `k` on, as many columns from column `m` on."""
     a, b, c = _contiguous(a), _contiguous(b), _contiguous(c)
     above, below = _rows(builder, k, c.rows), _rows(builder, m, c.columns)
-    tile = [
-        [_Variable(builder, _zeros(VECTOR)) for _ in range(TILE_ROWS)] for _ in range(TILE_ROWS)
-    ]
+    tile = [[_Variable(builder, _zeros(VECTOR)) for _ in below] for _ in above]
 
     def add(i: Any, mask: Any) -> None:
         left = [_load(builder, _pointer(builder, a, row, i), mask) for row in above]
@@ -294,9 +289,8 @@ def _add_products(
     builder: Any, combine: str, line: "Sequence[_Variable]", factor: Any, read: Sequence[Any]
 ) -> None:
     for x, y in zip(line, read, strict=True):
-        x.value = getattr(builder, combine)(
-            x.value, builder.fmul(factor, y, REASSOCIATION), REASSOCIATION
-        )
+        product = builder.fmul(factor, y, REASSOCIATION)
+        x.value = getattr(builder, combine)(x.value, product, REASSOCIATION)
 
 
 def _rows(builder: Any, first: Any, count: Any, height: int = TILE_ROWS) -> list[Any]:

@@ -72,7 +72,7 @@ def test_strict_sums_keep_their_order():
 def special_numbers():
     rng = np.random.default_rng(0)
     a, b = rng.uniform(-1.0, 1.0, (2, 64))
-    for array, (step, number) in zip((a, b, a, b), ((5, nan), (7, nan), (9, inf), (11, -inf))):
+    for array, step, number in ((a, 5, nan), (b, 7, nan), (a, 9, inf), (b, 11, -inf)):
         array[step - 1 :: step] = number
     return a, b
 
@@ -98,4 +98,5 @@ def test_loops_over_rows_honour_nan_and_inf():
     def is_special(a, b):
         return gdc.where(gdc.not_equal(a, a), 1.0, 0.0) + gdc.where(gdc.equal(b, -inf), 2.0, 0.0)
 
-    assert is_special(a, b).tolist() == [(x != x) + 2.0 * (y == -inf) for x, y in zip(a, b)]
+    expected = [(x != x) + 2.0 * (y == -inf) for x, y in zip(a, b, strict=True)]
+    assert is_special(a, b).tolist() == expected

@@ -397,7 +397,7 @@ def test_a_fault_in_a_program_of_hundreds_of_statements_is_found():
 
 
 @pytest.mark.parametrize(
-    ("statements", "count"), [(130, 2), pytest.param(400, 30, marks=pytest.mark.slow)]
+    ("statements", "count"), [(260, 1), pytest.param(400, 30, marks=pytest.mark.slow)]
 )
 def test_faults_in_branches_of_a_long_program_are_refuted(statements, count):
     text = branching(statements)
