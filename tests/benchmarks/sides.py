@@ -242,7 +242,9 @@ def robot_arm_by_torch(work: Work, compiled: bool = False) -> Step:
 
 # --- CasADi --------------------------------------------------------------------------------------
 
-FLAGS = ("-O3", "-march=native", "-shared", "-fPIC")
+FLAGS = ("-O3", "-march=native", "-shared", "-fPIC", "-ffp-contract=fast", "-fassociative-math",
+         "-fno-signed-zeros", "-fno-trapping-math")  # fmt: skip
+"""The same liberties with sums that gradcompile takes in loops (`jit/flags.py`)."""
 
 
 def compiler() -> str | None:
