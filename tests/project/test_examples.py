@@ -22,11 +22,16 @@ def imported(path):
                 yield module.split(".")[0]
 
 
+SLOW = {"moons_in_machine_code.py"}
+"""Examples that compile for long, of what others and the demos compile as well."""
+
+
 def case(path):
     """The example, among the tests with peers if it needs what the tests alone do not install."""
     needs = {*imported(path), *(["matplotlib"] if plots(path) else [])}
-    is_extra = needs & {"matplotlib", "sklearn"}
-    return pytest.param(path, marks=pytest.mark.peers if is_extra else (), id=path.name)
+    marks = [pytest.mark.peers] if needs & {"matplotlib", "sklearn"} else []
+    marks += [pytest.mark.slow] if path.name in SLOW else []
+    return pytest.param(path, marks=marks, id=path.name)
 
 
 def plots(path):

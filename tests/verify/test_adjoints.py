@@ -238,7 +238,7 @@ def test_rounding_a_constant_is_no_wrong_rule(function):
 
 def test_random_programs_are_never_refuted():
     refuted, verified = [], 0
-    for number in range(50):
+    for number in range(30):
         recipe = random_recipe(random.Random(f"verify {number}"), 4)
         root, inputs = recipe.graph((0.4, 0.6, 0.8))
         used = [x for x in inputs if any(x is value for value in topological(root))]
@@ -249,7 +249,7 @@ def test_random_programs_are_never_refuted():
         report = gdc.compile(root, inputs=used, cache=False).verify()
         if not report.ok:
             refuted.append(f"{recipe}\n{report}")
-    assert verified >= 15
+    assert verified >= 9
     assert not refuted, f"{len(refuted)} of {verified}\n" + "\n\n".join(refuted[:5])
 
 

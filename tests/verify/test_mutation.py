@@ -284,10 +284,10 @@ def test_the_text_as_emitted_is_right(name):
 
 
 def test_faults_in_the_reverse_sweep_are_refuted():
-    score = try_faults(2 * len(FUNCTIONS), seed=1)
+    score = try_faults(len(FUNCTIONS), seed=1)
     assert score.missed == []
     assert score.false_alarms == []
-    assert score.refuted.total() > 20
+    assert score.refuted.total() > 10
 
 
 def test_each_entry_of_a_long_gradient_is_filled_once():
