@@ -5,10 +5,11 @@ VERSIONS := 3.11 3.12 3.13
 FAST     := tests/ir tests/autodiff tests/ops/test_functions.py tests/test_optim.py tests/show \
             tests/project/test_architecture.py tests/project/test_classes.py \
             tests/project/test_glossary.py tests/project/test_paths.py
+SHELL    := bash
 BIN      := $(VENV)/bin
 PIP      := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo fast test test-all lint docs peers bench-rolling bench-peers clean
+.PHONY: help demo fast test test-all pythons lint docs peers bench-rolling bench-peers clean
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -24,18 +25,21 @@ test: $(VENV)/.with-test ## run the tests
 	$(BIN)/python -m pytest
 
 test-all: ## run the tests on each supported Python that is installed
-	@# Where pyenv provides the interpreters, only one that PYENV_VERSION names can be found.
-	@tested=; failed=; missing=; \
-	for v in $(VERSIONS); do \
-	  python=$$(PYENV_VERSION=$$v python$$v -c 'import sys; print(sys.executable)' 2>/dev/null || \
-	    python$$v -c 'import sys; print(sys.executable)' 2>/dev/null); \
-	  if [ -z "$$python" ]; then missing="$$missing $$v"; continue; fi; \
+	@tested=; failed=; \
+	while read -r v python; do \
 	  echo "== Python $$v"; \
-	  if $(MAKE) --no-print-directory test PYTHON="$$python" VENV=.venv-$$v; \
+	  if $(MAKE) --no-print-directory test PYTHON="$$python" VENV=.venv-$$v </dev/null; \
 	  then tested="$$tested $$v"; else failed="$$failed $$v"; fi; \
-	done; \
-	echo "test-all: passed:$${tested:- none}; failed:$${failed:- none}; not installed:$${missing:- none}"; \
+	done <<< "$$($(MAKE) --no-print-directory pythons)"; \
+	echo "test-all: supported: $(VERSIONS); passed:$${tested:- none}; failed:$${failed:- none}"; \
 	[ -z "$$failed" ] && [ -n "$$tested" ]
+
+pythons: ## list the supported Pythons that are installed
+	@# Where pyenv provides the interpreters, only one that PYENV_VERSION names can be found.
+	@for v in $(VERSIONS); do \
+	  python=$$(PYENV_VERSION=$$v python$$v -c 'import sys; print(sys.executable)' 2>/dev/null || \
+	    python$$v -c 'import sys; print(sys.executable)' 2>/dev/null) && echo "$$v $$python" || true; \
+	done
 
 lint: $(VENV)/.with-dev ## check style, format and types
 	$(BIN)/python -m ruff check .
@@ -46,9 +50,10 @@ docs: $(VENV)/.with-docs ## execute and build the documentation
 	$(BIN)/python -m sphinx -b html -E -W --keep-going -q docs docs/_build/html
 	@echo "see docs/_build/html/index.html"
 
-peers: $(VENV)/.with-test $(VENV)/.with-peers ## run the slow tests and those that compare with torch, jax and micrograd
+peers: $(VENV)/.with-test $(VENV)/.with-peers ## run the slow tests and those that need torch, jax, micrograd, ...
 	$(BIN)/python -c "import jax, micrograd, torch"
-	$(BIN)/python -m pytest -n 0 --benchmark-enable -m "peers or slow"
+	$(BIN)/python -m pytest -n 0 --benchmark-enable -m "peers or slow" \
+	  --allowed-skips tests/allowed-skips.txt --most-memory 2
 
 bench-rolling: $(VENV)/.with-test $(VENV)/.with-peers ## print what rolling achieves, its bars and its peers; OUT=FILE.md to keep it
 	$(BIN)/python -m tests.benchmarks.rolling $(if $(OUT),--out $(OUT))

@@ -1,4 +1,4 @@
-"""Batches: what the emitted code of a batched function reads its rows from.
+"""Batches: the rows that the emitted code of a batched function reads.
 
 A batched argument is a matrix, a row of data in each of its rows. The loops run over some rows at
 a time, and read each number of a row at all of them side by side.
@@ -10,16 +10,15 @@ from numpy import empty
 
 from gradcompile.support.arrays import FloatArray
 
-TILE = 64
-"""So many rows are turned at once: they are still in the fastest cache for their last column."""
-
+ROWS_TURNED_AT_ONCE = 64
+"""So few rows that they are still in the fastest cache when their last column is turned."""
 
 ROWS_PER_CACHE_LINE = 8
 """Numbers in a line of the cache, 64 bytes: the widest vectors are read fastest if they are one."""
 
 
 def columns(batches: Sequence[FloatArray], start: int, count: int) -> FloatArray:
-    """Some rows of all matrices, turned: one row for each of their columns.
+    """Turn some rows of all matrices: one row for each of their columns.
 
     The last of them is repeated until they fill a line of the cache, so that loops over the columns
     need no other code for a rest.
@@ -43,9 +42,9 @@ def columns(batches: Sequence[FloatArray], start: int, count: int) -> FloatArray
     )
     row = 0
     for batch in batches:
-        for first in range(0, count, TILE):
+        for first in range(0, count, ROWS_TURNED_AT_ONCE):
             for column in range(batch.shape[1]):
-                for i in range(first, min(first + TILE, count)):
+                for i in range(first, min(first + ROWS_TURNED_AT_ONCE, count)):
                     turned[row + column, i] = batch[start + i, column]
         for column in range(batch.shape[1]):
             for i in range(count, turned.shape[1]):
@@ -55,7 +54,7 @@ def columns(batches: Sequence[FloatArray], start: int, count: int) -> FloatArray
 
 
 def scratch(rows: int, width: int) -> FloatArray:
-    """Memory for what is computed of a block of rows: nothing is in it yet.
+    """Allocate memory for what is computed of a block of rows: nothing is in it yet.
 
     Args:
         rows: how many arrays there shall be, one for each number that is computed of a row.

@@ -386,7 +386,7 @@ def pow(x: float, y: float) -> float:
 
 # --- sine and cosine -----------------------------------------------------------------------------
 
-FAR = 1647099.0
+MAX_NEAR_ANGLE = 1647099.0
 """2**20 quarter turns; from here on the reduction needs more of pi."""
 
 TWO_OVER_PI = 0.6366197723675814
@@ -433,7 +433,7 @@ def _sine(r: float, rest: float, quarter: int) -> float:
 
 
 def _sine_near(x: float, turns: int) -> float:
-    """sin(x + turns * pi / 2) for |x| <= FAR; the sign of zero is lost.
+    """sin(x + turns * pi / 2) for |x| <= MAX_NEAR_ANGLE; the sign of zero is lost.
 
     Cody and Waite's reduction with pi / 2 in three parts of 33 bits and a rest: products of a part
     with a number of 20 bits are exact.
@@ -451,7 +451,7 @@ def _sine_near(x: float, turns: int) -> float:
 
 
 def _sine_far(x: float, turns: int) -> float:
-    """sin(x + turns * pi / 2) for finite |x| > FAR, by the reduction of Payne and Hanek.
+    """sin(x + turns * pi / 2) for finite |x| > MAX_NEAR_ANGLE, by the reduction of Payne and Hanek.
 
     x * 2 / pi is multiplied as in school, in digits of 24 bits, leaving out digits that only add
     multiples of 4. Digits are between -2**23 and 2**23, so the first one rounds to the nearest.
@@ -493,27 +493,27 @@ def _digit(k: int) -> int:
 
 
 def sin_far(x: float) -> float:
-    """The sine of |x| > FAR."""
+    """The sine of |x| > MAX_NEAR_ANGLE."""
     return _sine_far(x, 0) if abs(x) < inf else nan
 
 
 def cos_far(x: float) -> float:
-    """The cosine of |x| > FAR."""
+    """The cosine of |x| > MAX_NEAR_ANGLE."""
     return _sine_far(x, 1) if abs(x) < inf else nan
 
 
 def sin_or(x: float, y: float) -> float:
-    """`y`, or the sine of x where |x| is above FAR.
+    """`y`, or the sine of x where |x| is above MAX_NEAR_ANGLE.
 
     The one branch here. Machine code takes it once for all numbers of a vector
     (`jit/rare_calls.py`), so it costs next to nothing.
     """
-    return sin_far(x) if abs(x) > FAR else y
+    return sin_far(x) if abs(x) > MAX_NEAR_ANGLE else y
 
 
 def cos_or(x: float, y: float) -> float:
-    """`y`, or the cosine of x where |x| is above FAR."""
-    return cos_far(x) if abs(x) > FAR else y
+    """`y`, or the cosine of x where |x| is above MAX_NEAR_ANGLE."""
+    return cos_far(x) if abs(x) > MAX_NEAR_ANGLE else y
 
 
 RARE = {"sin_or": "sin_far", "cos_or": "cos_far"}
@@ -524,8 +524,8 @@ RARE = {"sin_or": "sin_far", "cos_or": "cos_far"}
 def sin(x: float) -> float:
     """The sine, to 0.8 ulp, also of the largest numbers.
 
-    Cody and Waite's reduction up to FAR and that of Payne and Hanek beyond, where each number takes
-    some 40 ns; the polynomials of fdlibm.
+    Cody and Waite's reduction up to MAX_NEAR_ANGLE and that of Payne and Hanek beyond, where each
+    number takes some 40 ns; the polynomials of fdlibm.
 
     >>> float(sin(0.5)), float(sin(1e300))
     (0.479425538604203, -0.8178819121159085)

@@ -1,5 +1,6 @@
 """What the tests share: a cache of their own, new processes, and every engine on one input."""
 
+import gc
 import os
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from gradcompile.ir.interpret import interpret
+from tests.helpers import session
 
 ROOT = Path(__file__).parent.parent
 VARIABLE = "GRADCOMPILE_CACHE_DIR"
@@ -28,9 +30,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="rewrite golden files and cases",
     )
+    session.add_options(parser)
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    session.register_bounds(config)
     # Before anything is collected, so that the package's doctests leave the user's cache alone
     # too. Each worker of xdist has a cache of its own.
     _folders.append(tempfile.mkdtemp(prefix="gradcompile-tests-"))
@@ -40,6 +44,15 @@ def pytest_configure() -> None:
 def pytest_unconfigure() -> None:
     while _folders:
         shutil.rmtree(_folders.pop(), ignore_errors=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    # A test that leaves the garbage collector off lets all that follow grow without bound.
+    yield
+    if not gc.isenabled():
+        gc.enable()
+        pytest.fail("the test has left the garbage collector off")
 
 
 def run_engines(function: Any, flat: Sequence[float]) -> dict[str, tuple[float, list[float]]]:

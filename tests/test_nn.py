@@ -75,6 +75,7 @@ def test_only_the_last_layer_of_an_mlp_is_linear():
     assert nonlin == [[True] * 3, [True] * 3, [False] * 2]
 
 
+@pytest.mark.peers
 def test_the_first_two_losses_of_the_two_moons():
     datasets = pytest.importorskip("sklearn.datasets")
     np.random.seed(1337)

@@ -2,6 +2,7 @@
 
 numba compiles the emitted function itself.
 
+    flags.py         how everything is compiled: numba's options and LLVM's flags
     meanings.py      what the functions that emitted text imports mean to numba
     tiles.py         machine code for products of matrices, tile by tile
     rare_calls.py    LLVM text for a rare call inside vector code
@@ -25,14 +26,15 @@ from numba.core.typeconv.castgraph import Conversion
 from numba.extending import lower_cast, register_model
 
 from gradcompile.jit.cache import KernelCache, keeping
-from gradcompile.jit.meanings import INTERNAL, REASSOCIATION, SETTINGS, register
+from gradcompile.jit.flags import REASSOCIATION, SETTINGS
+from gradcompile.jit.meanings import INTERNAL, register
 from gradcompile.jit.wide_vectors import WidestVectors
 from gradcompile.support.arrays import AnyArray
 
 SIGNATURE = (numba.float64[::1],)
 """A kernel takes one contiguous float64 array."""
 
-BATCH = types.Array(types.float64, 2, "A", readonly=True)
+MATRIX_OF_ROWS = types.Array(types.float64, 2, "A", readonly=True)
 """A matrix of rows may be a view of any kind, and is only read."""
 
 _registered: list[bool] = []
@@ -58,7 +60,7 @@ def jit(
     use_cache: bool = True,
     matrices: int = 0,
 ) -> Any:
-    """The numba dispatcher of an emitted function, compiled for flat arrays.
+    """Compile an emitted function for flat arrays; returns the numba dispatcher.
 
     Args:
         function: from executing an emitted module.
@@ -69,12 +71,12 @@ def jit(
         matrices: how many matrices of rows it takes, as a tuple between inputs and constants.
     """
     register_numba()
-    settings = {**SETTINGS, "fastmath": REASSOCIATION if loops and not strict else False}
+    settings = {**SETTINGS, "fastmath": set(REASSOCIATION) if loops and not strict else False}
     if matrices:
         settings["nogil"] = True  # rows may be spread over threads
     part = _loop_part if loops else Part
     with_parts = _with_parts(function, lambda f: part(f, targetoptions={**INTERNAL, **settings}))
-    rows = (types.UniTuple(BATCH, matrices),) if matrices else ()
+    rows = (types.UniTuple(MATRIX_OF_ROWS, matrices),) if matrices else ()
     pipeline = WidestVectors if loops else Compiler
     dispatcher = numba.njit(with_parts, pipeline_class=pipeline, **settings)
     path = Path(function.__code__.co_filename)
@@ -89,7 +91,7 @@ def jit(
 
 
 def entry(dispatcher: Any) -> Any:
-    """The machine code that `jit` made, without the dispatcher, which looks at types in every call.
+    """Return the machine code that `jit` made, without the dispatcher and its look at all types.
 
     It is for arguments that are known to be float64 arrays of the right dimensions, aligned, and
     contiguous where that was said; only their dimensions are looked at.
@@ -105,7 +107,7 @@ class Entries(types.CPointer):
     """
 
     def can_convert_from(self, typingctx: Any, other: Any) -> Conversion | None:
-        """An array may be passed where its entries are asked for."""
+        """Allow an array where its entries are asked for."""
         return Conversion.safe if other == SIGNATURE[0] else None
 
 
@@ -113,7 +115,7 @@ ENTRIES = Entries(numba.float64)
 
 
 def _entries_of(context: Any, builder: Any, array: Any, _: Any, value: Any) -> Any:
-    """The cast of an array to its entries, as LLVM IR."""
+    """Cast an array to its entries, in LLVM IR."""
     return context.make_array(array)(context, builder, value).data
 
 
@@ -125,14 +127,14 @@ class Part(CPUDispatcher):
     """The dispatcher of a part: compiled when the function that calls it is."""
 
     def get_call_template(self, args: Any, kws: Any) -> Any:
-        """What a call with arrays means: a call with their entries."""
+        """Read a call with arrays as one with their entries."""
         return super().get_call_template((ENTRIES,) * len(args), kws)
 
 
 def _with_parts(
     function: Callable[..., Any], dispatcher: Callable[[Callable[..., Any]], Any]
 ) -> Callable[..., Any]:
-    """The function as numba is to see it: if it was split, the parts it calls are dispatchers.
+    """Return the function as numba is to see it: the parts that it calls are dispatchers.
 
     They go into a copy of its globals, so that under CPython it goes on calling plain functions.
     """
@@ -147,37 +149,20 @@ def _with_parts(
 
 
 def bind(dispatcher: Any, constants: Sequence[AnyArray], matrices: int = 0) -> Any:
-    """A dispatcher without the one or two constants that another takes after the rest."""
-    if matrices:
-        return _bind_batched(dispatcher, constants, matrices)
-    if len(constants) == 1:
-        (data,) = constants
+    """Make a dispatcher without the constants that another takes after the rest.
 
-        def bound(inputs: Any) -> Any:
-            return dispatcher(inputs, data)
-    else:
-        data, tables = constants
+    What comes before the constants is written out, as numba does not hand on a varying number of
+    arguments.
+    """
+    constants = tuple(constants)
 
-        def bound(inputs: Any) -> Any:
-            return dispatcher(inputs, data, tables)
+    def of_inputs(inputs: Any) -> Any:
+        return dispatcher(inputs, *constants)
 
-    wrapped = numba.njit(bound, **SETTINGS)
-    wrapped.compile(SIGNATURE)
-    return wrapped
+    def of_rows(inputs: Any, rows: Any) -> Any:
+        return dispatcher(inputs, rows, *constants)
 
-
-def _bind_batched(dispatcher: Any, constants: Sequence[AnyArray], matrices: int) -> Any:
-    if len(constants) == 1:
-        (data,) = constants
-
-        def bound(inputs: Any, rows: Any) -> Any:
-            return dispatcher(inputs, rows, data)
-    else:
-        data, tables = constants
-
-        def bound(inputs: Any, rows: Any) -> Any:
-            return dispatcher(inputs, rows, data, tables)
-
-    wrapped = numba.njit(bound, **SETTINGS)
-    wrapped.compile((*SIGNATURE, types.UniTuple(BATCH, matrices)))
+    wrapped = numba.njit(of_rows if matrices else of_inputs, **SETTINGS)
+    matrices_of_rows = (types.UniTuple(MATRIX_OF_ROWS, matrices),) if matrices else ()
+    wrapped.compile((*SIGNATURE, *matrices_of_rows))
     return wrapped

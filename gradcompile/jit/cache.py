@@ -24,12 +24,12 @@ MEANINGS = ("ieee.py", "vector.py", "blocks.py", "products.py", "jit/*.py")
 
 @functools.cache
 def _meanings() -> str:
-    """A digest of what emitted code imports: machine code has it compiled in."""
+    """Digest what emitted code imports: machine code has it compiled in."""
     return digest_of_meanings(files.PACKAGE)
 
 
 def digest_of_meanings(package: Path) -> str:
-    """A digest of the files in a package that say what machine code is made of."""
+    """Digest the files in a package that say what machine code is made of."""
     paths = sorted(path for pattern in MEANINGS for path in package.glob(pattern))
     return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
@@ -48,7 +48,7 @@ class KernelCache(_Cache):
 
     @property
     def cache_path(self) -> str:
-        """The directory of the entries."""
+        """Return the directory of the entries."""
         return str(self.source.parent)
 
     def enable(self) -> None:
@@ -65,7 +65,7 @@ class KernelCache(_Cache):
             path.unlink(missing_ok=True)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """The compiled function for a signature; None if there is no sound entry."""
+        """Load the compiled function for a signature; None if there is no sound entry."""
         target_context.refresh()
         if not self.enabled:
             return None
@@ -104,7 +104,7 @@ _keeps: ContextVar[bool] = ContextVar("_keeps", default=False)
 
 @contextmanager
 def keeping(keeps: bool) -> Iterator[None]:
-    """Whether functions of `vector.py` that are compiled now are looked for in the cache."""
+    """Say if functions of `vector.py` that are compiled now are looked for in the cache."""
     token = _keeps.set(keeps)
     try:
         yield
@@ -123,15 +123,15 @@ class FunctionCache(KernelCache):
         super().__init__(Path(f"vector_{name}.py"))
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """The compiled function for a signature; None if there is no sound entry."""
-        return super().load_overload(sig, target_context) if self._found() else None
+        """Load the compiled function for a signature; None if there is no sound entry."""
+        return super().load_overload(sig, target_context) if self._has_directory() else None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep a compiled function."""
-        if self._found():
+        if self._has_directory():
             super().save_overload(sig, data)
 
-    def _found(self) -> bool:
+    def _has_directory(self) -> bool:
         directory = files.directory() if _keeps.get() else None
         if directory is not None:
             self.source = directory / self.source.name

@@ -1,4 +1,4 @@
-"""What the functions that emitted text imports mean to numba.
+"""Tell numba what the functions that emitted text imports mean.
 
 Those of `ieee.py` are the C library's functions of the same name. Those of `vector.py` are
 compiled from their text, once, and inlined wherever they are called; those of `products.py` are
@@ -21,14 +21,9 @@ from numba.extending import lower_builtin, overload
 
 from gradcompile import blocks, ieee, vector
 from gradcompile.jit.cache import FunctionCache
+from gradcompile.jit.flags import SETTINGS
 from gradcompile.jit.rare_calls import rare_call
 from gradcompile.jit.tiles import register_products
-
-SETTINGS: dict[str, Any] = {"error_model": "numpy"}
-"""How everything is compiled: a division by zero is inf or nan."""
-
-REASSOCIATION = {"reassoc", "contract", "nsz"}
-"""What LLVM may do to the sums of loops; inf and nan are honoured in any case."""
 
 _UNKNOWN = {"cbrt": types.ExternalFunction("cbrt", numba.float64(numba.float64))}
 """Functions of the C library that numba does not know by their name in `math`."""
@@ -66,7 +61,7 @@ def _calling(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _rarely(name: str) -> Callable[..., Any]:
-    """What builds a call of a function of `vector.RARE`, as `jit/rare_calls.py` defines it."""
+    """Return the builder of calls of a function of `vector.RARE` (`jit/rare_calls.py`)."""
 
     def build(context: Any, builder: Any, x: Any, y: Any) -> Any:
         dispatcher = _compiled[getattr(vector, vector.RARE[name])]
@@ -74,7 +69,7 @@ def _rarely(name: str) -> Callable[..., Any]:
         called = dispatcher.overloads[(numba.float64,)]
         context.active_code_library.add_linking_library(called.library)
         symbol = f"gradcompile_{name}"
-        text = rare_call(symbol, called.fndesc.llvm_func_name, vector.FAR)
+        text = rare_call(symbol, called.fndesc.llvm_func_name, vector.MAX_NEAR_ANGLE)
         context.active_code_library.add_llvm_module(llvm.parse_assembly(text))
         double = ir.DoubleType()
         signature = ir.FunctionType(double, [double, double])
@@ -115,7 +110,7 @@ def _register_instruction(
 
 
 def _written(module: ModuleType) -> list[FunctionType]:
-    """The functions of `vector.py` that are compiled from their text."""
+    """Return the functions of `vector.py` that are compiled from their text."""
     return [
         function
         for name, function in vars(module).items()
@@ -133,7 +128,7 @@ INLINED: dict[str, Any] = {"fastmath": False, "forceinline": True, **INTERNAL, *
 
 
 def _inlined(function: FunctionType) -> Any:
-    """The dispatcher of a function of `vector.py`, part of whatever calls it.
+    """Make the dispatcher of a function of `vector.py`, part of whatever calls it.
 
     Fast-math flags belong to instructions, so without them it keeps its roundings also where it is
     inlined into loops that have them. They are denied in words, for numba compiles a function that

@@ -10,12 +10,12 @@ Function ABI, as OpenMP's `declare simd` uses it).
 
 from textwrap import dedent
 
-WIDTHS = (2, 4, 8)
+LANE_COUNTS = (2, 4, 8)
 """How many float64 numbers the vectors of processors hold: 128, 256 or 512 bits."""
 
 
 def rare_call(symbol: str, function: str, limit: float) -> str:
-    """A module that defines `double symbol(double x, double y)`, also in all widths.
+    """Write a module that defines `double symbol(double x, double y)`, also in all widths.
 
     The result is `y`, or the result of `function(x)` where |x| is above `limit`. The function is
     one that numba compiled: it writes its result to its first operand, and never raises.
@@ -23,8 +23,8 @@ def rare_call(symbol: str, function: str, limit: float) -> str:
     >>> "define linkonce_odr double @sin_or(double %x, double %y)" in rare_call("sin_or", "f", 1e6)
     True
     """
-    variants = ",".join(f"_ZGV_LLVM_N{n}vv_{symbol}({symbol}_{n})" for n in WIDTHS)
-    kept = ", ".join(f"ptr @{symbol}_{n}" for n in WIDTHS)
+    variants = ",".join(f"_ZGV_LLVM_N{n}vv_{symbol}({symbol}_{n})" for n in LANE_COUNTS)
+    kept = ", ".join(f"ptr @{symbol}_{n}" for n in LANE_COUNTS)
     head = dedent(f"""\
         declare double @llvm.fabs.f64(double)
         declare i32 @"{function}"(ptr, ptr, double)
@@ -34,10 +34,10 @@ def rare_call(symbol: str, function: str, limit: float) -> str:
           %far = fcmp ogt double %size, {limit!r}
           br i1 %far, label %call, label %near
         call:
-          %place = alloca double
+          %slot = alloca double
           %error = alloca ptr
-          %status = call i32 @"{function}"(ptr %place, ptr %error, double %x)
-          %result = load double, ptr %place
+          %status = call i32 @"{function}"(ptr %slot, ptr %error, double %x)
+          %result = load double, ptr %slot
           ret double %result
         near:
           ret double %y
@@ -46,15 +46,15 @@ def rare_call(symbol: str, function: str, limit: float) -> str:
         attributes #0 = {{ noinline nounwind willreturn readnone
           "vector-function-abi-variant"="{variants}" }}
         attributes #1 = {{ nounwind willreturn readnone }}
-        @llvm.compiler.used = appending global [{len(WIDTHS)} x ptr] [{kept}],
+        @llvm.compiler.used = appending global [{len(LANE_COUNTS)} x ptr] [{kept}],
           section "llvm.metadata"
         !0 = !{{!"branch_weights", i32 1, i32 100000}}
         """)
-    return "\n".join([head, *(_at_a_time(n, symbol, limit) for n in WIDTHS)])
+    return "\n".join([head, *(_at_a_time(n, symbol, limit) for n in LANE_COUNTS)])
 
 
 def _at_a_time(n: int, symbol: str, limit: float) -> str:
-    """The same for `n` numbers: one by one if any of them is large."""
+    """Write the same for `n` numbers: one by one if any of them is large."""
     vector, bound = f"<{n} x double>", ", ".join([f"double {limit!r}"] * n)
     lines = [
         f"declare {vector} @llvm.fabs.v{n}f64({vector})",

@@ -24,30 +24,28 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import lower_builtin
 
 from gradcompile import products
+from gradcompile.jit.flags import REASSOCIATION
 
-ROWS = 4
+TILE_ROWS = 4
 """The rows of a tile; for inner products, its columns as well."""
 
-VECTORS = 3
+TILE_VECTORS = 3
 """The vectors in a row of a tile: with what is read, twelve of them fit sixteen registers."""
 
-TALL = 8
+TALL_TILE_ROWS = 8
 """The rows of a tile where there are 32 registers, as processors have with vectors of eight."""
-
-FLAGS = ("reassoc", "contract", "nsz")
-"""What LLVM may do to the arithmetic, as in all loops."""
 
 DOUBLE, WORD, INT = ir.DoubleType(), ir.IntType(64), ir.IntType(32)
 
 
-def _width() -> int:
-    """How many float64 numbers a vector register holds."""
+def _lanes() -> int:
+    """Count the float64 numbers that a vector register holds."""
     features = llvm.get_host_cpu_features()
     return 8 if features.get("avx512f") else 4 if features.get("avx") else 2
 
 
-WIDTH = _width()
-VECTOR = ir.VectorType(DOUBLE, WIDTH)
+LANES = _lanes()
+VECTOR = ir.VectorType(DOUBLE, LANES)
 
 
 def register_products() -> None:
@@ -70,7 +68,7 @@ def register_products() -> None:
 
 class _OfArrays(AbstractTemplate):
     def generic(self, args: Any, kws: Any) -> Any:
-        """What a call means to the inference of types."""
+        """Infer the type of a call."""
         return signature(types.void, *args)
 
 
@@ -95,7 +93,7 @@ TileBuilder = Callable[..., None]
 
 
 def _calling(name: str, build: TileBuilder) -> Callable[..., Any]:
-    """What lowers a call: the function that `build` makes, once in a module, and a call of it."""
+    """Lower a call to the function that `build` makes, once in a module, and a call of it."""
 
     def lower(context: Any, builder: Any, sig: Any, arrays: Sequence[Any]) -> Any:
         kind = ir.FunctionType(ir.VoidType(), [POINTER, WORD, WORD, WORD, WORD] * len(arrays))
@@ -133,19 +131,19 @@ Start = Callable[..., Any]
 """What a vector of a product begins with, before anything is added to it."""
 
 
-def _zero(builder: Any, row: Any, place: Any, mask: Any) -> Any:
-    return _zeros(place.type.pointee)
+def _zero(builder: Any, row: Any, pointer: Any, mask: Any) -> Any:
+    return _zeros(pointer.type.pointee)
 
 
-def _before(builder: Any, row: Any, place: Any, mask: Any) -> Any:
-    """What is there."""
-    return _load(builder, place, mask)
+def _before(builder: Any, row: Any, pointer: Any, mask: Any) -> Any:
+    """Begin with what is there."""
+    return _load(builder, pointer, mask)
 
 
-def _element(builder: Any, row: Any, place: Any, mask: Any, d: MatrixPointer) -> Any:
-    """The element of a vector that belongs to the row."""
+def _element(builder: Any, row: Any, pointer: Any, mask: Any, d: MatrixPointer) -> Any:
+    """Begin with the element of a vector that belongs to the row."""
     element = builder.load(_pointer(builder, d, row, _word(0), DOUBLE), align=8)
-    return _repeated(builder, element, WIDTH)
+    return _broadcast(builder, element, LANES)
 
 
 def _product(start: Start, combine: str = "fadd") -> TileBuilder:
@@ -178,30 +176,30 @@ class _Product:
 
     def build(self) -> None:
         columns = self.c.columns
-        whole = _whole(self.builder, columns, VECTORS * WIDTH)
-        with _each(self.builder, _word(0), whole, VECTORS * WIDTH) as i:
-            self._tiles(i, [None] * VECTORS)
-        with _each(self.builder, whole, columns, WIDTH) as i:
-            self._tiles(i, [_mask(self.builder, self.builder.sub(columns, i), WIDTH)])
+        whole = _round_down(self.builder, columns, TILE_VECTORS * LANES)
+        with _each(self.builder, _word(0), whole, TILE_VECTORS * LANES) as i:
+            self._tiles(i, [None] * TILE_VECTORS)
+        with _each(self.builder, whole, columns, LANES) as i:
+            self._tiles(i, [_mask(self.builder, self.builder.sub(columns, i), LANES)])
 
     def _tiles(self, i: Any, masks: Sequence[Any]) -> None:
         """All rows of the product; a vector for each mask from column `i` on."""
         rest = _word(0)
-        if WIDTH == 8 and len(masks) > 1:
-            rest = _whole(self.builder, self.c.rows, TALL)
-            with _each(self.builder, _word(0), rest, TALL) as k:
-                self._tile(_rows(self.builder, k, self.c.rows, TALL), i, masks)
-        with _each(self.builder, rest, self.c.rows, ROWS) as k:
+        if LANES == 8 and len(masks) > 1:
+            rest = _round_down(self.builder, self.c.rows, TALL_TILE_ROWS)
+            with _each(self.builder, _word(0), rest, TALL_TILE_ROWS) as k:
+                self._tile(_rows(self.builder, k, self.c.rows, TALL_TILE_ROWS), i, masks)
+        with _each(self.builder, rest, self.c.rows, TILE_ROWS) as k:
             self._tile(_rows(self.builder, k, self.c.rows), i, masks)
 
     def _tile(self, rows: Sequence[Any], i: Any, masks: Sequence[Any]) -> None:
         """Some rows of the product; a vector for each mask from column `i` on."""
         builder, pointer = self.builder, partial(_pointer, self.builder)
-        columns = [builder.add(i, _word(v * WIDTH)) for v in range(len(masks))]
-        places = [[pointer(self.c, row, column) for column in columns] for row in rows]
+        columns = [builder.add(i, _word(v * LANES)) for v in range(len(masks))]
+        pointers = [[pointer(self.c, row, column) for column in columns] for row in rows]
         tile = [
             [_Variable(builder, self.begin(row, *found)) for found in zip(line, masks, strict=True)]
-            for row, line in zip(rows, places, strict=True)
+            for row, line in zip(rows, pointers, strict=True)
         ]
         with _each(builder, _word(0), self.b.rows, 1) as m:
             read = [
@@ -210,19 +208,19 @@ class _Product:
             ]
             for row, line in zip(rows, tile, strict=True):
                 factor = builder.load(pointer(self.a, row, m, DOUBLE), align=8)
-                _add_products(builder, self.combine, line, _repeated(builder, factor, WIDTH), read)
+                _add_products(builder, self.combine, line, _broadcast(builder, factor, LANES), read)
         # Below the last row there is none: it was computed again, and is written once more.
-        for line, found in zip(places, tile, strict=True):
-            for place, x, mask in zip(line, found, masks, strict=True):
-                _store(builder, x.value, place, mask)
+        for line, found in zip(pointers, tile, strict=True):
+            for target, x, mask in zip(line, found, masks, strict=True):
+                _store(builder, x.value, target, mask)
 
 
 def _inner_products(combine: str) -> TileBuilder:
     """Builds inner products of rows."""
 
     def build(builder: Any, c: MatrixPointer, a: MatrixPointer, b: MatrixPointer) -> None:
-        start = _word(0)
-        with _each(builder, start, c.rows, ROWS) as k, _each(builder, start, c.columns, ROWS) as m:
+        each = partial(_each, builder, _word(0), step=TILE_ROWS)
+        with each(c.rows) as k, each(c.columns) as m:
             _inner_tile(builder, combine, c, a, b, k, m)
 
     return build
@@ -234,7 +232,7 @@ def _inner_tile(
     """Inner products: rows from row `k` on, as many columns from column `m` on."""
     a, b, c = _contiguous(a), _contiguous(b), _contiguous(c)
     above, below = _rows(builder, k, c.rows), _rows(builder, m, c.columns)
-    tile = [[_Variable(builder, _zeros(VECTOR)) for _ in range(ROWS)] for _ in range(ROWS)]
+    tile = [[_Variable(builder, _zeros(VECTOR)) for _ in below] for _ in above]
 
     def add(i: Any, mask: Any) -> None:
         left = [_load(builder, _pointer(builder, a, row, i), mask) for row in above]
@@ -243,21 +241,21 @@ def _inner_tile(
             _add_products(builder, combine, line, factor, right)
 
     _each_vector(builder, a.columns, add)
-    mask = _mask(builder, builder.sub(c.columns, m), ROWS)
+    mask = _mask(builder, builder.sub(c.columns, m), TILE_ROWS)
     for r, line in enumerate(tile):
         row = builder.add(k, _word(r))
         with builder.if_then(builder.icmp_signed("<", row, c.rows)):
-            place = _pointer(builder, c, row, m, ir.VectorType(DOUBLE, ROWS))
+            pointer = _pointer(builder, c, row, m, ir.VectorType(DOUBLE, TILE_ROWS))
             totals = _totals(builder, [x.value for x in line])
-            before = _load(builder, place, mask)
-            _store(builder, builder.fadd(before, totals, FLAGS), place, mask)
+            before = _load(builder, pointer, mask)
+            _store(builder, builder.fadd(before, totals, REASSOCIATION), pointer, mask)
 
 
 def _sums(combine: str) -> TileBuilder:
     """Builds sums of rows."""
 
     def build(builder: Any, c: MatrixPointer, a: MatrixPointer) -> None:
-        with _each(builder, _word(0), c.rows, ROWS) as k:
+        with _each(builder, _word(0), c.rows, TILE_ROWS) as k:
             _sums_tile(builder, combine, c, _contiguous(a), k)
 
     return build
@@ -271,17 +269,17 @@ def _sums_tile(builder: Any, combine: str, c: MatrixPointer, a: MatrixPointer, k
     def add(i: Any, mask: Any) -> None:
         for row, x in zip(rows, tile, strict=True):
             read = _load(builder, _pointer(builder, a, row, i), mask)
-            x.value = getattr(builder, combine)(x.value, read, FLAGS)
+            x.value = getattr(builder, combine)(x.value, read, REASSOCIATION)
 
     _each_vector(builder, a.columns, add)
     totals = _totals(builder, [x.value for x in tile])
-    for r in range(ROWS):
+    for r in range(TILE_ROWS):
         row = builder.add(k, _word(r))
         with builder.if_then(builder.icmp_signed("<", row, c.rows)):
-            place = _pointer(builder, c, row, _word(0), DOUBLE)
+            pointer = _pointer(builder, c, row, _word(0), DOUBLE)
             total = builder.extract_element(totals, ir.Constant(INT, r))
-            before = builder.load(place, align=8)
-            builder.store(builder.fadd(before, total, FLAGS), place, align=8)
+            before = builder.load(pointer, align=8)
+            builder.store(builder.fadd(before, total, REASSOCIATION), pointer, align=8)
 
 
 # --- parts of tiles ------------------------------------------------------------------------------
@@ -291,18 +289,19 @@ def _add_products(
     builder: Any, combine: str, line: "Sequence[_Variable]", factor: Any, read: Sequence[Any]
 ) -> None:
     for x, y in zip(line, read, strict=True):
-        x.value = getattr(builder, combine)(x.value, builder.fmul(factor, y, FLAGS), FLAGS)
+        product = builder.fmul(factor, y, REASSOCIATION)
+        x.value = getattr(builder, combine)(x.value, product, REASSOCIATION)
 
 
-def _rows(builder: Any, first: Any, count: Any, height: int = ROWS) -> list[Any]:
-    """The numbers of the rows of a tile. Where there are none it is the last one, once more."""
+def _rows(builder: Any, first: Any, count: Any, height: int = TILE_ROWS) -> list[Any]:
+    """Index the rows of a tile. Where there are none it is the last one, once more."""
     last = builder.sub(count, _word(1))
     rows = [builder.add(first, _word(r)) for r in range(height)]
     return [builder.select(builder.icmp_signed("<", row, last), row, last) for row in rows]
 
 
 def _totals(builder: Any, x: Sequence[Any]) -> Any:
-    """A vector of the sums of four vectors: halves are added until one number is left of each."""
+    """Sum up each of four vectors: halves are added until one number is left of each."""
 
     def added(a: Any, b: Any, size: int) -> Any:
         """Sums of two groups of `size` numbers side by side, of `a` and of `b` by turns."""
@@ -311,19 +310,19 @@ def _totals(builder: Any, x: Sequence[Any]) -> Any:
         return _sum(builder, a, b, low, [k + size for k in low])
 
     pairs = added(x[0], x[1], 1), added(x[2], x[3], 1)
-    if WIDTH == 2:
-        return builder.shuffle_vector(*pairs, _indices(range(ROWS)))
+    if LANES == 2:
+        return builder.shuffle_vector(*pairs, _indices(range(TILE_ROWS)))
     totals = added(*pairs, 2)
-    while totals.type.count > ROWS:
+    while totals.type.count > TILE_ROWS:
         half = totals.type.count // 2
         totals = _sum(builder, totals, totals, range(half), range(half, 2 * half))
     return totals
 
 
 def _sum(builder: Any, a: Any, b: Any, low: Sequence[int], high: Sequence[int]) -> Any:
-    """Some elements of two vectors, and as many others, added."""
-    parts = [builder.shuffle_vector(a, b, _indices(found)) for found in (low, high)]
-    return builder.fadd(*parts, FLAGS)
+    """Add some elements of two vectors to as many others."""
+    parts = [builder.shuffle_vector(a, b, _indices(chosen)) for chosen in (low, high)]
+    return builder.fadd(*parts, REASSOCIATION)
 
 
 # --- LLVM code -----------------------------------------------------------------------------------
@@ -334,81 +333,81 @@ class _Variable:
 
     def __init__(self, builder: Any, value: Any) -> None:
         self.builder = builder
-        self.place = cgutils.alloca_once(builder, value.type)
+        self.slot = cgutils.alloca_once(builder, value.type)
         self.value = value
 
     @property
     def value(self) -> Any:
         """The current value."""
-        return self.builder.load(self.place)
+        return self.builder.load(self.slot)
 
     @value.setter
     def value(self, value: Any) -> None:
-        self.builder.store(value, self.place)
+        self.builder.store(value, self.slot)
 
 
 @contextmanager
 def _each(builder: Any, start: Any, stop: Any, step: int) -> Iterator[Any]:
-    """A loop; its index."""
+    """Open a loop, and give its index."""
     with cgutils.for_range_slice(builder, start, stop, _word(step), WORD) as (index, _):
         yield index
 
 
 def _each_vector(builder: Any, count: Any, body: Callable[[Any, Any], None]) -> None:
-    """A loop over so many numbers, in vectors; `body` is given where one begins, and a mask."""
-    whole = _whole(builder, count, WIDTH)
-    with _each(builder, _word(0), whole, WIDTH) as i:
+    """Loop over so many numbers, in vectors; `body` is given where one begins, and a mask."""
+    whole = _round_down(builder, count, LANES)
+    with _each(builder, _word(0), whole, LANES) as i:
         body(i, None)
     # Not in the loop, for what reads some numbers takes longer than what reads a whole vector.
     with builder.if_then(builder.icmp_signed("<", whole, count)):
-        body(whole, _mask(builder, builder.sub(count, whole), WIDTH))
+        body(whole, _mask(builder, builder.sub(count, whole), LANES))
 
 
 def _word(x: int) -> Any:
     return ir.Constant(WORD, x)
 
 
-def _whole(builder: Any, count: Any, size: int) -> Any:
-    """The greatest multiple of `size` that is not more than `count`."""
+def _round_down(builder: Any, count: Any, size: int) -> Any:
+    """Compute the greatest multiple of `size` that is not more than `count`."""
     return builder.sub(count, builder.urem(count, _word(size)))
 
 
 def _contiguous(x: MatrixPointer) -> MatrixPointer:
-    """The matrix, of which LLVM shall know that elements of a row are neighbours."""
+    """Tell LLVM that elements of a row of the matrix are neighbours."""
     return x._replace(right=_word(8))
 
 
 def _pointer(builder: Any, x: MatrixPointer, row: Any, column: Any, kind: Any = None) -> Any:
-    """Where an element is, or a vector that begins with it."""
+    """Point to an element, or to a vector that begins with it."""
     offset = builder.add(builder.mul(row, x.down), builder.mul(column, x.right))
     return builder.bitcast(builder.gep(x.data, [offset]), (kind or VECTOR).as_pointer())
 
 
 def _mask(builder: Any, count: Any, width: int) -> Any:
-    """Which elements of a vector are among the first so many."""
-    numbers = ir.Constant(ir.VectorType(WORD, width), list(range(width)))
-    return builder.icmp_signed("<", numbers, _repeated(builder, count, width))
+    """Tell which elements of a vector are among the first so many."""
+    lanes = ir.Constant(ir.VectorType(WORD, width), list(range(width)))
+    return builder.icmp_signed("<", lanes, _broadcast(builder, count, width))
 
 
-def _load(builder: Any, place: Any, mask: Any) -> Any:
-    """A vector; 0 where there is a mask that leaves an element out."""
+def _load(builder: Any, pointer: Any, mask: Any) -> Any:
+    """Load a vector; 0 where there is a mask that leaves an element out."""
     if mask is None:
-        return builder.load(place, align=8)
-    vector = place.type.pointee
-    kind = ir.FunctionType(vector, [place.type, INT, mask.type, vector])
+        return builder.load(pointer, align=8)
+    vector = pointer.type.pointee
+    kind = ir.FunctionType(vector, [pointer.type, INT, mask.type, vector])
     name = f"llvm.masked.load.v{vector.count}f64.p0"
     load = cgutils.get_or_insert_function(builder.module, kind, name)
-    return builder.call(load, [place, ALIGNED, mask, _zeros(vector)])
+    return builder.call(load, [pointer, ALIGNED, mask, _zeros(vector)])
 
 
-def _store(builder: Any, x: Any, place: Any, mask: Any) -> None:
+def _store(builder: Any, x: Any, pointer: Any, mask: Any) -> None:
     if mask is None:
-        builder.store(x, place, align=8)
+        builder.store(x, pointer, align=8)
         return
-    kind = ir.FunctionType(ir.VoidType(), [x.type, place.type, INT, mask.type])
+    kind = ir.FunctionType(ir.VoidType(), [x.type, pointer.type, INT, mask.type])
     name = f"llvm.masked.store.v{x.type.count}f64.p0"
     store = cgutils.get_or_insert_function(builder.module, kind, name)
-    builder.call(store, [x, place, ALIGNED, mask])
+    builder.call(store, [x, pointer, ALIGNED, mask])
 
 
 def _zeros(vector: Any) -> Any:
@@ -418,12 +417,12 @@ def _zeros(vector: Any) -> Any:
 ALIGNED = ir.Constant(INT, 8)
 
 
-def _repeated(builder: Any, x: Any, count: int) -> Any:
-    """A vector of one number."""
+def _broadcast(builder: Any, x: Any, count: int) -> Any:
+    """Fill a vector with one number."""
     nothing = ir.Constant(ir.VectorType(x.type, count), ir.Undefined)
     first = builder.insert_element(nothing, x, ir.Constant(INT, 0))
     return builder.shuffle_vector(first, nothing, _indices([0] * count))
 
 
-def _indices(found: Sequence[int]) -> Any:
-    return ir.Constant(ir.VectorType(INT, len(found)), list(found))
+def _indices(chosen: Sequence[int]) -> Any:
+    return ir.Constant(ir.VectorType(INT, len(chosen)), list(chosen))

@@ -12,14 +12,14 @@ from numba.core.compiler_machinery import register_pass
 from numba.core.lowering import Lower
 from numba.core.typed_passes import NativeLowering
 
-from gradcompile.jit.tiles import WIDTH
+from gradcompile.jit.tiles import LANES
 
 
 class _Lower(Lower):
     def setup_function(self, fndesc: Any) -> None:
         super().setup_function(fndesc)
         # Past the check of llvmlite, which knows only some attributes.
-        set.add(self.function.attributes, f'"prefer-vector-width"="{64 * WIDTH}"')
+        set.add(self.function.attributes, f'"prefer-vector-width"="{64 * LANES}"')
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -35,11 +35,11 @@ class WidestVectors(CompilerBase):
     """The pipeline of passes: numba's own, with another attribute of each function."""
 
     def define_pipelines(self) -> list[Any]:
-        """The passes, as numba asks for them."""
+        """List the passes, as numba asks for them."""
         manager = DefaultPassBuilder.define_nopython_pipeline(self.state)
         manager.passes = [
-            (_Lowering if found is NativeLowering else found, says)
-            for found, says in manager.passes
+            (_Lowering if pass_ is NativeLowering else pass_, says)
+            for pass_, says in manager.passes
         ]
         manager.finalize()
         return [manager]

@@ -116,7 +116,7 @@ erfc = Op("erfc", "x", "erfc(x)", (lambda y, x: -TWO_OVER_SQRT_PI * exp(-(x * x)
 lgamma = Op("lgamma", "x", "lgamma(x)", (lambda y, x: digamma(x),), sympy="loggamma(x)",
             domain="x > 0")
 # By the asymptotic series from x = 10 on (Abramowitz and Stegun, 6.3.18), and the recurrence below;
-# the error is less than 5e-16 * max(1, |y|) for x > 0.
+# the error is less than 2e-15 * max(1, |y|) for x > 0.
 digamma = Op("digamma", "x", "digamma(x)", (lambda y, x: polygamma(1.0, x),),
              sympy="polygamma(0, x)", domain="x > 0")
 # By the asymptotic series (Abramowitz and Stegun, 6.4.11); the relative error is less than 2e-15

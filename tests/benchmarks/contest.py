@@ -18,7 +18,7 @@ import numpy as np
 from gradcompile.batch.threads import cores
 from tests.benchmarks.process import Clock, difference
 from tests.benchmarks.rows import FLAT, Step, Work, make
-from tests.benchmarks.timing import Candidate, calls_in, ratio
+from tests.benchmarks.timing import Candidate, calls_in, collector_off, ratio
 from tests.benchmarks.timing import seconds as measure
 
 Found = dict[str, Any]
@@ -118,17 +118,14 @@ def _measured(steps: Mapping[str, Step], seconds: float) -> Found:
     """Medians, and the medians of what a step of ours takes of each other's time."""
     fast = {name: step for name, step in steps.items() if name not in SLOW}
     slow = {name: step for name, step in steps.items() if name in SLOW or name == FLAT}
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    times = _turns(fast, seconds, time.perf_counter)
+    with collector_off():
+        times = _turns(fast, seconds, time.perf_counter)
     found = {
         "seconds": {name: statistics.median(taken) for name, taken in times.items()},
         "ratios": {name: ratio(times[FLAT], taken) for name, taken in times.items()},
         "turns": len(times[FLAT]),
     }
     if len(slow) > 1:
-        gc.enable()
         # A step of a second loses the core to others, one of microseconds does not: seconds of a
         # core are fair to both.
         times = _turns(slow, 0.0, time.process_time)

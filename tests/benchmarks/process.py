@@ -123,9 +123,16 @@ def peak() -> float:
 
 
 def difference(found: Any, expected: Any) -> float:
-    """The largest difference of two values and of two gradients, as part of the largest number."""
+    """Return the largest relative difference of two values and of two gradients.
+
+    Numbers below a thousandth of the largest one count as that: their terms may cancel.
+    """
     pairs = zip(found, expected, strict=True)
     return max(_difference(np.atleast_1d(a), np.atleast_1d(b)) for a, b in pairs)
+
+
+SMALL = 1e-3
+"""Smaller parts of the largest number are not compared by their own size."""
 
 
 def _difference(a: np.ndarray, b: np.ndarray) -> float:
@@ -133,7 +140,8 @@ def _difference(a: np.ndarray, b: np.ndarray) -> float:
     if not np.array_equal(a[~finite], b[~finite], equal_nan=True):
         return math.inf
     a, b = a[finite], b[finite]
-    return float(np.abs(a - b).max(initial=0.0) / (np.abs(b).max(initial=0.0) or 1.0))
+    largest = np.abs(b).max(initial=0.0) or 1.0
+    return float((np.abs(a - b) / np.maximum(np.abs(b), SMALL * largest)).max(initial=0.0))
 
 
 # --- one step ------------------------------------------------------------------------------------

@@ -413,9 +413,9 @@ EXPLANATION = """\
 includes the import of numba, but not that of gradcompile; each time in a new process, with an empty
 cache directory or, where it says so, with what the process before left there. Where more processes
 run than there are cores, a bar may be *met by core time*: the seconds that the process had a core.
-*One step* is the value and the gradient at one point, on one flat array. Differences are parts of
-the largest number of the value or the gradient. Times are medians; steps are measured by turns in
-one process, in float64."""
+*One step* is the value and the gradient at one point, on one flat array. Differences are relative;
+numbers below a thousandth of the largest one count as that. Times are medians; steps are measured
+by turns in one process, in float64."""
 
 
 def show(row: Row, out: Callable[[str], Any] = print) -> None:

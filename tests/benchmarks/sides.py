@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcompile.jit.flags import REASSOCIATION
 from tests.benchmarks.rows import GREEKS, Network, Step, Work, position
 from tests.benchmarks.works import moons
 
@@ -241,7 +242,9 @@ def robot_arm_by_torch(work: Work, compiled: bool = False) -> Step:
 
 # --- CasADi --------------------------------------------------------------------------------------
 
-FLAGS = ("-O3", "-march=native", "-shared", "-fPIC")
+FLAGS = ("-O3", "-march=native", "-shared", "-fPIC", "-ffp-contract=fast", "-fassociative-math",
+         "-fno-signed-zeros", "-fno-trapping-math")  # fmt: skip
+"""The same liberties with sums that gradcompile takes in loops (`jit/flags.py`)."""
 
 
 def compiler() -> str | None:
@@ -389,14 +392,11 @@ def robot_arm_by_casadi(work: Work, compiled: bool = False) -> Step:
 
 # --- numpy, and numba by hand --------------------------------------------------------------------
 
-FAST = {"reassoc", "contract", "nsz"}
-"""What gradcompile allows as well."""
-
 
 def _njit(function: Any) -> Any:
     import numba
 
-    return numba.njit(fastmath=FAST, error_model="numpy")(function)
+    return numba.njit(fastmath=set(REASSOCIATION), error_model="numpy")(function)
 
 
 def _by_layers(network: Network, activate: Any, slope: Any, head: Any) -> Any:

@@ -1,6 +1,5 @@
 """The neuron's value and gradient: what one call costs, beside jax in the same run."""
 
-import gc
 import inspect
 import math
 import os
@@ -11,7 +10,7 @@ import numpy as np
 import pytest
 
 import gradcompile as gdc
-from tests.benchmarks.timing import medians
+from tests.benchmarks.timing import collector_off, medians
 
 POINT = (2.0, 0.0, -3.0, 1.0, 6.8813735870195432)
 VALUE = math.sqrt(0.5)
@@ -67,12 +66,8 @@ def test_one_call_of_the_neuron(jax):
         assert float(value) == pytest.approx(VALUE, rel=1e-12), name
         assert [float(x) for x in slopes] == pytest.approx(SLOPES, rel=1e-12, abs=1e-15), name
 
-    gc.collect()
-    gc.disable()
-    try:
+    with collector_off():
         found = medians(candidates)
-    finally:
-        gc.enable()
     print("\nneuron, value and gradient by 5 inputs")
     for name, time_ in found.items():
         ratio = time_ / found["friendly"]

@@ -1,5 +1,6 @@
 """What `peers.py` measures: that all sides compute the same, the page, and its plot."""
 
+import gc
 import json
 
 import numpy as np
@@ -10,8 +11,9 @@ from tests.benchmarks.contest import AGREE, race
 from tests.benchmarks.peers import BARS, Results, fastest, judged, markdown, missed_by, save
 from tests.benchmarks.process import difference
 from tests.benchmarks.rolling import Figure
-from tests.benchmarks.rows import FLAT, PANDA, WORKS, make, position
+from tests.benchmarks.rows import DISPATCHER, FLAT, PANDA, WORKS, make, position
 from tests.benchmarks.sides import numbers, sides
+from tests.benchmarks.timing import collector_off
 
 RACE = {
     "title": "two moons, ReLU, 100 rows",
@@ -81,11 +83,41 @@ def test_the_figures_are_saved_and_read_again(tmp_path):
     assert lines == ["what was run"]
 
 
+@pytest.mark.peers
 def test_the_page_has_a_plot(tmp_path):
     pytest.importorskip("matplotlib")
     save(tmp_path / "found.md", RESULTS, ["what was run"])
     assert "{image} found.svg" in (tmp_path / "found.md").read_text()
     assert "<svg" in (tmp_path / "found.svg").read_text()
+
+
+# --- what is measured ----------------------------------------------------------------------------
+
+
+def test_one_thread_beside_two_is_measured_in_one_process():
+    two = {**RACE, "seconds": {FLAT: 6.0, DISPATCHER: 10.0, "jax.jit": 20.0}}
+    two["ratios"] = {FLAT: 1.0, "jax.jit": 0.3}
+    one = {**RACE, "seconds": {FLAT: 99.0}}
+    results = Results(races={"moons-relu-10000": one}, doubles={"moons-relu-10000": two})
+    values = {f.says: f.value for _, f in judged(results) if "two cores" in f.says}
+    assert values == {
+        "gradcompile / jax.jit with two cores": 0.5,
+        "gradcompile with two cores / jax.jit with two cores": 0.3,
+    }
+
+
+def test_a_wrong_number_among_larger_ones_is_a_difference():
+    right = np.array([1000.0, 1.0])
+    assert difference([right * (1 + 1e-13)], [right]) < 2e-13
+    assert difference([right + np.array([0.0, 1e-3])], [right]) == pytest.approx(1e-3, rel=1e-6)
+    assert difference([[1000.0, 1e-9]], [[1000.0, 0.0]]) == pytest.approx(1e-9)
+
+
+def test_a_race_leaves_the_collector_as_it_was():
+    with collector_off():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == 0
 
 
 # --- with peers ----------------------------------------------------------------------------------
@@ -96,10 +128,12 @@ def test_the_page_has_a_plot(tmp_path):
 @pytest.mark.parametrize("name", ["neuron", "moons-tanh-100", "black-scholes", "logistic"])
 @pytest.mark.filterwarnings("ignore")  # of peers, which are not ours to judge
 def test_all_sides_compute_the_same(name):
+    for module in ("jax", "torch", "casadi"):
+        pytest.importorskip(module)
     work = make(name, quick=True)
     expected = numbers(work.ours(work.arrays)[FLAT]())
     makers = {side: maker for side, maker in sides(work).items() if side != "torch.compile"}
-    assert makers
+    assert {"jax.jit", "torch", "CasADi", "numba"} <= set(makers)
     for side, maker in makers.items():
         assert difference(numbers(maker()()), expected) < AGREE, side
 

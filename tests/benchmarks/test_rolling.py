@@ -7,11 +7,24 @@ import pytest
 from gradcompile.graph.value import topological
 from tests.benchmarks import rolling
 from tests.benchmarks.process import compiled, difference
-from tests.benchmarks.rolling import AGREE, LINEAR, Figure, Lab, Row, compiling, markdown, save
+from tests.benchmarks.rolling import (
+    AGREE,
+    LINEAR,
+    Figure,
+    Lab,
+    Row,
+    busy,
+    compiling,
+    markdown,
+    save,
+)
 from tests.benchmarks.works import WORKS, chain, irregular, mlp, pendulum, rnn, transformer, tree
 
-NOISE = 2.0
-"""Times that are compared may be off by so much on a machine that others use as well."""
+
+def noise():
+    """Return how far times may be off: more on a machine that others use as well."""
+    return 2.0 if busy() else 1.2
+
 
 # --- the works -----------------------------------------------------------------------------------
 
@@ -29,6 +42,7 @@ def test_the_transformer_has_the_parameters_of_the_model_it_copies():
     assert len(set(map(id, work.parameters))) == 4192
 
 
+@pytest.mark.peers
 def test_the_two_moons_are_those_of_the_lecture():
     pytest.importorskip("sklearn")
     root = WORKS["moons"]().loss()
@@ -124,12 +138,12 @@ def test_the_two_moons(lab, tmp_path):
     assert max(cold["from interpreter"], cold["from eager"]) < AGREE
     warm = lab.run(str(tmp_path), job="build", work="moons")
     assert (cold["from cache"], warm["from cache"]) == (False, True)
-    assert warm["computed"] < NOISE * 1.5
+    assert warm["computed"] < noise() * 1.5
     steps = lab.run(str(tmp_path), job="steps", work="moons", jax=True, turns=3)
     assert max(steps["differences"].values()) < AGREE
     by_jax = min(one["times"] for name, one in steps["fast"].items() if name.startswith("jax"))
-    assert 1 / by_jax < NOISE * 0.30
-    assert steps["slow"]["eager"]["times"] > 20_000 / NOISE
+    assert 1 / by_jax < noise() * 0.30
+    assert steps["slow"]["eager"]["times"] > 20_000 / noise()
 
 
 @pytest.mark.slow
@@ -149,7 +163,7 @@ def test_recurrences_compile_in_linear_time(lab, work):
     steps = {"rnn": 100, "pendulum": 500}[work]
     half, full = (lab.cold(job="build", work=work, size=n, check=True) for n in (steps, 2 * steps))
     assert max(full["from interpreter"], full["from eager"]) < AGREE
-    assert compiling(full) < NOISE * LINEAR * compiling(half)
+    assert compiling(full) < noise() * LINEAR * compiling(half)
     assert full["lines"] == pytest.approx(half["lines"], abs=10)
 
 

@@ -40,6 +40,7 @@ def training(kernel):
 # --- the numbers -------------------------------------------------------------------------------
 
 
+@pytest.mark.peers
 @pytest.mark.parametrize(("rows", "noise", "seed"), [(100, 0.1, 1337), (7, 0.3, 0)])
 def test_the_points_are_those_of_scikit_learn(rows, noise, seed):
     datasets = pytest.importorskip("sklearn.datasets")
@@ -108,6 +109,7 @@ def looks(path):
     ]
 
 
+@pytest.mark.peers
 @needs_matplotlib
 def test_the_picture_shows_both_moons(tmp_path, moons):
     X, y = moons
@@ -117,6 +119,7 @@ def test_the_picture_shows_both_moons(tmp_path, moons):
     assert min(looks(path)) > 0.005
 
 
+@pytest.mark.peers
 @needs_matplotlib
 def test_a_model_that_says_the_same_everywhere_has_a_picture(tmp_path, moons):
     assert plot.decision_boundary(lambda x: np.ones(len(x)), *moons, tmp_path / "a.svg").is_file()

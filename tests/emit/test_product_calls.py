@@ -32,8 +32,8 @@ SHAPES = [
 @pytest.fixture(scope="module", params=[2, 4, 8])
 def compiled(request):
     """The functions in machine code, by name, for vectors of so many numbers."""
-    before = tiles.WIDTH, tiles.VECTOR
-    tiles.WIDTH, tiles.VECTOR = request.param, tiles.ir.VectorType(tiles.DOUBLE, request.param)
+    before = tiles.LANES, tiles.VECTOR
+    tiles.LANES, tiles.VECTOR = request.param, tiles.ir.VectorType(tiles.DOUBLE, request.param)
     matrix = numba.types.Array(numba.float64, 2, "A")
     vector = numba.types.Array(numba.float64, 1, "A")
 
@@ -46,7 +46,7 @@ def compiled(request):
             for name in FUNCTIONS
         }
     finally:
-        tiles.WIDTH, tiles.VECTOR = before
+        tiles.LANES, tiles.VECTOR = before
 
 
 def jitted(name, operands):

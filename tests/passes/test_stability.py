@@ -308,7 +308,7 @@ def test_a_wrong_rule_is_not_proved(rule):
     assert proved(rule)
     wrong = [text for text in faults(rule.replacement) if differ(rule, text)]
     assert wrong
-    for text in random.Random(0).sample(wrong, min(len(wrong), 3)):
+    for text in random.Random(0).sample(wrong, min(len(wrong), 2)):
         assert not proved(Rule(rule.pattern, text, "")), text
 
 

@@ -22,7 +22,23 @@ def imported(path):
                 yield module.split(".")[0]
 
 
-EXAMPLES = sorted(ROOT.glob("examples/*.py"))
+SLOW = {"moons_in_machine_code.py"}
+"""Examples that compile for long, of what others and the demos compile as well."""
+
+
+def case(path):
+    """The example, among the tests with peers if it needs what the tests alone do not install."""
+    needs = {*imported(path), *(["matplotlib"] if plots(path) else [])}
+    marks = [pytest.mark.peers] if needs & {"matplotlib", "sklearn"} else []
+    marks += [pytest.mark.slow] if path.name in SLOW else []
+    return pytest.param(path, marks=marks, id=path.name)
+
+
+def plots(path):
+    return "gradcompile.demos.plot" in path.read_text(encoding="utf-8")
+
+
+EXAMPLES = [case(path) for path in sorted(ROOT.glob("examples/*.py"))]
 
 SAYS = {
     "breast_cancer.py": [
@@ -63,11 +79,11 @@ SAYS = {
 """What an example prints, among other things."""
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+@pytest.mark.parametrize("example", EXAMPLES)
 def test_example(example, tmp_path):
     if missing := {name for name in imported(example) if importlib.util.find_spec(name) is None}:
         pytest.skip(f"needs {', '.join(sorted(missing))}")
-    if "gradcompile.demos.plot" in example.read_text(encoding="utf-8"):
+    if plots(example):
         pytest.importorskip("matplotlib")
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     done = subprocess.run(

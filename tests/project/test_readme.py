@@ -1,10 +1,11 @@
 """The README's examples print what the README says."""
 
 import contextlib
-import importlib.util
 import io
 import math
 import re
+
+import pytest
 
 from tests.conftest import ROOT
 
@@ -20,13 +21,13 @@ def same(printed, shown):
     return all(math.isclose(float(a), float(b), rel_tol=1e-12) for a, b in pairs)
 
 
-def test_examples_print_what_is_shown():
-    scipy = importlib.util.find_spec("scipy")  # the example that minimizes needs it
+def run_examples(with_scipy):
+    """Run the examples one after the other, as a reader would; the one that minimizes on demand."""
     blocks = BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
     examples = [index for index, (language, _) in enumerate(blocks) if language == "python"]
     names = {}
     for index in examples:
-        if "scipy" in blocks[index][1] and scipy is None:
+        if "scipy" in blocks[index][1] and not with_scipy:
             continue
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
@@ -34,4 +35,15 @@ def test_examples_print_what_is_shown():
         language, shown = blocks[index + 1]
         assert language == "text"
         assert same(printed.getvalue().strip(), shown.strip()), printed.getvalue()
-    assert examples
+    assert len(examples) > 2
+    assert any("scipy" in blocks[index][1] for index in examples)
+
+
+def test_examples_print_what_is_shown():
+    run_examples(with_scipy=False)
+
+
+@pytest.mark.peers
+def test_the_example_with_scipy_prints_what_is_shown():
+    pytest.importorskip("scipy")
+    run_examples(with_scipy=True)

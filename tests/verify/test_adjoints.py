@@ -238,7 +238,7 @@ def test_rounding_a_constant_is_no_wrong_rule(function):
 
 def test_random_programs_are_never_refuted():
     refuted, verified = [], 0
-    for number in range(80):
+    for number in range(30):
         recipe = random_recipe(random.Random(f"verify {number}"), 4)
         root, inputs = recipe.graph((0.4, 0.6, 0.8))
         used = [x for x in inputs if any(x is value for value in topological(root))]
@@ -249,7 +249,7 @@ def test_random_programs_are_never_refuted():
         report = gdc.compile(root, inputs=used, cache=False).verify()
         if not report.ok:
             refuted.append(f"{recipe}\n{report}")
-    assert verified >= 25
+    assert verified >= 9
     assert not refuted, f"{len(refuted)} of {verified}\n" + "\n\n".join(refuted[:5])
 
 
@@ -461,7 +461,7 @@ def is_refuted(mutant):
 
 
 @pytest.mark.parametrize(
-    "count", [30, pytest.param(480, marks=pytest.mark.slow)], ids=lambda count: f"{count} faults"
+    "count", [15, pytest.param(480, marks=pytest.mark.slow)], ids=lambda count: f"{count} faults"
 )
 def test_every_single_fault_that_changes_the_gradient_is_refuted(count):
     tried, missed, kinds = 0, [], set()
@@ -474,8 +474,8 @@ def test_every_single_fault_that_changes_the_gradient_is_refuted(count):
                 missed.append(f"{name}: {what}\n{mutant}")
     assert not missed, "\n".join(missed[:5])
     assert tried >= 0.65 * count
-    assert {"sign", "left", "right"} <= kinds
-    assert count < 100 or {"operand", "constant", "operator", "components", "no"} <= kinds
+    assert {"sign", "left"} <= kinds
+    assert count < 100 or {"right", "operand", "constant", "operator", "components", "no"} <= kinds
 
 
 def test_what_does_not_change_the_gradient_is_not_refuted():
@@ -486,7 +486,7 @@ def test_what_does_not_change_the_gradient_is_not_refuted():
     ]
     wrongly = [
         f"{name}: {what}\n{mutant}"
-        for name, what, mutant in random.Random(0).sample(equal, 8)
+        for name, what, mutant in random.Random(0).sample(equal, 4)
         if is_refuted(mutant)
     ]
     assert not wrongly, "\n".join(wrongly[:3])

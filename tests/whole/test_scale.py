@@ -78,8 +78,8 @@ def chain(run_python, length, step, limit=1000, rest=False):
     return json.loads(run_python(CHAIN.format(length=length, step=step, limit=limit, rest=rest)))
 
 
-def test_a_chain_of_additions_needs_no_recursion(run_python):
-    length = 20_000
+@pytest.mark.parametrize("length", [2_000, pytest.param(20_000, marks=pytest.mark.slow)])
+def test_a_chain_of_additions_needs_no_recursion(run_python, length):
     found = chain(run_python, length, "y + w", limit=120, rest=True)
     # Additions and halves are exact up to the last bits: x + length * w.
     expected = [0.5 + length * (1.0 + 2.0**-40), 1.0, float(length)]

@@ -1,0 +1,106 @@
+"""The special functions that `ieee.py` computes itself are as accurate as their docstrings say.
+
+`pytest tests/test_ieee.py -rP -k accurate` prints the largest errors and where they are.
+"""
+
+import inspect
+import math
+import random
+
+import mpmath
+import pytest
+
+from gradcompile import ieee
+
+COUNT = 1_000
+"""Points of each kind in the fast tests; there are four kinds."""
+
+
+def points(count):
+    """Positive numbers: about the zeros of lgamma and digamma, below where series begin, any."""
+    rng = random.Random(count)
+    near_zeros = [rng.uniform(1.0, 2.5) for _ in range(count)]
+    recurrence = [rng.uniform(0.0, 15.0) for _ in range(count)]
+    moderate = [10.0 ** rng.uniform(-5.0, 5.0) for _ in range(count)]
+    any_size = [10.0 ** rng.uniform(-300.0, 300.0) for _ in range(count)]
+    return [*near_zeros, *recurrence, *moderate, *any_size]
+
+
+def worst(function, exact, ats, absolute):
+    """The largest error, relative or below 1 absolute, and where it is."""
+    largest, where = 0.0, None
+    with mpmath.workdps(30):
+        for x in ats:
+            result, truth = float(function(x)), exact(mpmath.mpf(x))
+            size = max(abs(truth), absolute)
+            if size > 1e300 or size < 1e-300:  # over- or underflow says nothing of accuracy
+                continue
+            error = float(abs(result - truth) / size)
+            if not error <= largest:
+                largest, where = error, x
+    return largest, where
+
+
+def assert_accurate(name, count):
+    """Is the error of a function below what its docstring says?"""
+    for function, exact, ats, absolute, bound in CLAIMS[name](points(count)):
+        error, where = worst(function, exact, ats, absolute)
+        print(f"{name}: {error:.2e} at {where}, below {bound}")
+        assert f"below {bound}" in inspect.getdoc(getattr(ieee, name)).replace("\n", " ")
+        assert error < float(bound)
+        assert error > float(bound) / 8, "the docstring claims too little"
+
+
+def digamma_claim(ats):
+    yield ieee.digamma, mpmath.digamma, ats, 1.0, "2e-15"
+
+
+def lgamma_claim(ats):
+    def exact(x):
+        return mpmath.re(mpmath.loggamma(x))
+
+    negative = [-x for x in ats if x < 1e5]
+    yield ieee.lgamma, exact, [*ats, *negative], 1.0, "4e-15"
+
+
+def polygamma_claim(ats):
+    for n in range(1, 5):
+        share = ats[n - 1 :: 4]
+        yield (
+            lambda x, n=n: ieee.polygamma(float(n), x),
+            lambda x, n=n: mpmath.polygamma(n, x),
+            share,
+            0.0,
+            "2e-15",
+        )
+
+
+CLAIMS = {"digamma": digamma_claim, "lgamma": lgamma_claim, "polygamma": polygamma_claim}
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_accurate(name):
+    assert_accurate(name, COUNT)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CLAIMS)
+def test_accurate_densely(name):
+    assert_accurate(name, 30_000)
+
+
+def test_lgamma_is_that_of_cpython():
+    for x in points(200):
+        for at in (x, -x):
+            try:
+                expected = math.lgamma(at)
+            except (OverflowError, ValueError):
+                expected = math.inf
+            assert float(ieee.lgamma(at)) == expected, at
+
+
+def test_errors_of_an_ulp_or_two_are_measured():
+    error, where = worst(lambda x: math.exp(x) * (1.0 + 2.0**-50), mpmath.exp, [1.0, 2.0], 0.0)
+    assert 0.5e-15 < error < 1.5e-15
+    assert where in (1.0, 2.0)
+    assert worst(lambda x: math.nan, mpmath.exp, [1.0], 0.0)[1] == 1.0
