@@ -179,7 +179,8 @@ def names_in(trees: Iterable[ast.AST]) -> set[str]:
         if isinstance(node, ast.Name):
             names.add(node.id)
             continue
-        for part in (getattr(node, field, None) for field in node._fields):
+        for field in node._fields:
+            part = getattr(node, field, None)
             if isinstance(part, ast.expr):
                 stack.append(part)
             elif isinstance(part, list):
