@@ -29,6 +29,7 @@ def columns(batches: Sequence[FloatArray], start: int, count: int) -> FloatArray
         count: how many, at least one.
 
     Example:
+        >>> import numpy as np
         >>> columns((np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[5.0], [6.0]])), 0, 2)[:, :3]
         array([[1., 3., 3.],
                [2., 4., 4.],
