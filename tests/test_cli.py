@@ -336,7 +336,7 @@ def run(arguments, **options):
 def test_python_m_gradcompile():
     done = run(["show", "é*x", "--as", "ir"], stdout=subprocess.PIPE)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("inputs   \\xe9, x\n")
+    assert "inputs    \\xe9, x\n" in done.stdout
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes break in another way")
