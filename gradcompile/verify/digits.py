@@ -40,6 +40,9 @@ JUMP = number(10) ** -20
 MODERATE = number(10) ** 40
 """Results that are larger, or smaller than its inverse, leave too few digits to differences."""
 
+MAX_ORDER = 170
+"""The highest order of a polygamma: for more, emitted text gives nan, and mpmath takes minutes."""
+
 CONSTANTS = {"inf": _CONTEXT.inf, "nan": _CONTEXT.nan}
 """The names that emitted text may use for numbers."""
 
@@ -47,6 +50,12 @@ CONSTANTS = {"inf": _CONTEXT.inf, "nan": _CONTEXT.nan}
 def stop_gradient(x: Any) -> Any:
     """Give back a number; `slopes` holds it."""
     return x
+
+
+def _polygamma(context: Any, order: Any, x: Any) -> Any:
+    if not -1 < order <= MAX_ORDER:
+        raise ValueError("a polygamma of an order that emitted text does not compute")
+    return context.psi(order, x)
 
 
 def algebra(context: Any) -> tuple[Functions, Number]:
@@ -70,7 +79,8 @@ def algebra(context: Any) -> tuple[Functions, Number]:
             "floor": context.floor, "ceil": context.ceil,
             "float64": context.mpf, "max": max, "abs": abs, "bool": bool,
             "logical_and": lambda c, d: bool(c and d), "logical_or": lambda c, d: bool(c or d),
-            "logical_not": operator.not_, "polygamma": context.psi, "stop_gradient": stop_gradient,
+            "logical_not": operator.not_, "stop_gradient": stop_gradient,
+            "polygamma": partial(_polygamma, context),
             **{name: getattr(context, name) for name in SHARED},
         },
         precise,

@@ -13,8 +13,8 @@ import gradcompile as gdc
 from gradcompile import Value
 from gradcompile.graph.value import topological
 from gradcompile.ops import table
-from gradcompile.ops.syntax import ExpressionError
-from gradcompile.verify import statements
+from gradcompile.ops.syntax import ExpressionError, parse
+from gradcompile.verify import digits, statements
 from gradcompile.verify.adjoints import verify_source
 from tests.helpers.engines import NotExact
 from tests.helpers.engines import is_smooth as is_smooth_exactly
@@ -175,6 +175,18 @@ def test_large_functions_are_confirmed():
     assert report.ok
     assert set(verdicts(report).values()) == {"confirmed"}
     assert re.search("to 50 digits at [4-9] points", str(report))
+
+
+def test_a_polygamma_is_evaluated_at_the_orders_that_emitted_text_computes():
+    source = compiled(lambda n, x: gdc.polygamma(n, x) * gdc.sin(x)).source
+    refuted = verify_source(source.replace("polygamma(n + 1.0, x)", "polygamma(n + 2.0, x)"))
+    assert verdicts(refuted) == {"n": "confirmed", "x": "refuted"}
+    of_order = digits.numeric(parse("polygamma(n, x)"))
+    two = digits.number(2)
+    assert digits.is_sound(of_order({"n": digits.number(170), "x": two}))
+    for order in (171, 1e300, -1):
+        with pytest.raises(ValueError, match="of an order that emitted text does not compute"):
+            of_order({"n": digits.number(order), "x": two})
 
 
 def test_a_wrong_branch_that_is_rarely_taken_is_not_proved():
