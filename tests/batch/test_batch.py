@@ -30,7 +30,7 @@ from tests.roll.test_roll import Watched, garbage
 
 REDUCTIONS = ["mean", "sum", None]
 
-COUNTS = [1, 2, 239, 240, 241, 1000]
+COUNTS = [1, 2, 239, 240, 241, 500]
 """Numbers of rows: a block has 240."""
 
 
@@ -356,7 +356,7 @@ def check_random(seed):
             np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12 * scale)
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(12))
 def test_random_programs(seed):
     check_random(seed)
 
@@ -973,9 +973,9 @@ def test_names_given_twice_and_as_decorator():
 @pytest.mark.parametrize("reduce", REDUCTIONS)
 def test_rows_over_threads(reduce, threads, monkeypatch):
     monkeypatch.setattr(calls, "MIN_ROWS_OF_A_THREAD", 10)
-    options = {"batched": ("x", "y"), "reduce": reduce, "wrt": ("p", "x"), "name": "neuron"}
+    options = {"batched": ("x", "y"), "reduce": reduce, "wrt": EVERY, "name": "neuron"}
     arguments = neuron_arguments(100)
-    expected, gradient = gdc.compile(neuron, **options).value_and_grad(**arguments)
+    expected, gradient = losses[reduce].value_and_grad(**arguments)
     parallel = gdc.compile(neuron, parallel=threads, **options)
     value, slopes = parallel.value_and_grad(**arguments)
     assert_near(value, expected)

@@ -99,7 +99,8 @@ def test_arrays_of_any_kind(kind, place):
 @pytest.mark.parametrize("count", [0, 1, 2, 241])
 def test_any_number_of_rows(reduce, count):
     x, y = np.resize(X, (count, 2)), np.resize(Y, count)
-    for kernel in (lines[reduce].value, lines[reduce].grad, lines[reduce].value_and_grad):
+    f = lines[reduce]
+    for kernel in (f.value, f.grad, f.value_and_grad) if reduce == "sum" else (f.value_and_grad,):
         assert_same(kernel, P, x, y)
 
 
@@ -204,6 +205,10 @@ def test_arguments_in_any_order(reduce, wrt, only_fast):
     rng = np.random.default_rng(1)
     args = rng.normal(size=(5, 2, 2)), rng.normal(size=(2, 2)), 1.5, Y, np.float64(0.25)
     names = ("x", "w", "a", "y", "b")
+    if wrt is not None:  # it is how arguments are read that differs, not the machine code
+        f.arguments.read(args, {})
+        build = f.value_and_grad._build()
+        build.run = lambda *given: build.target.function(*given, *build.target.constants)
     expected = outcome(lambda: f.value_and_grad(**dict(zip(names, args, strict=True))))
     f.value_and_grad(*args)
     only_fast()

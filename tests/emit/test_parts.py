@@ -87,14 +87,17 @@ def test_parts_compute_what_one_function_computes(limit):
             ), split
 
 
-def test_machine_code_of_parts_computes_what_that_of_one_function_computes():
+@pytest.mark.parametrize(
+    ("count", "limits"), [(5, (15,)), pytest.param(15, (10, 60), marks=pytest.mark.slow)]
+)
+def test_machine_code_of_parts_computes_what_that_of_one_function_computes(count, limits):
     rng = random.Random("split machine")
-    programs = [Subject(random_recipe(rng, 12)).gradient for _ in range(15)]
+    programs = [Subject(random_recipe(rng, 12)).gradient for _ in range(count)]
     program = merged(programs)
     at = [x for _ in programs for x in random_points(rng, 1, 0)[0]]
     whole = jit(function_of(emit(program, "f", array="values")), use_cache=False)
     expected = np.array(results(whole, at)).view("u8")
-    for limit in (10, 60):
+    for limit in limits:
         source = emit(program, "f", array="values", limit=limit)
         assert parts_of(source) > 1
         found = results(jit(function_of(source), use_cache=False), at)

@@ -252,7 +252,13 @@ def test_the_branch_not_taken_stays_out_of_eager_gradients(name):
         assert close(x.grad, slope), number
 
 
-@pytest.mark.parametrize("names", [list(CASES)[k : k + 3] for k in range(0, len(CASES), 3)])
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(list(CASES)[k : k + 3], marks=[pytest.mark.slow] if k % 9 else [])
+        for k in range(0, len(CASES), 3)
+    ],
+)
 def test_the_branch_not_taken_stays_out_of_machine_code(names, compiled):
     cases = [CASES[name] for name in names]
     pairs = [compiled[name] for name in names]

@@ -60,15 +60,19 @@ def test_a_skip_without_leave_fails_the_run(run, tmp_path):
     assert status == 1
     assert printed.count("skipped without leave") == 1
     assert f"test_two: {MISSING}" in printed
-    allowed.write_text(f"this one may\n{MISSING}\n")
-    assert run("-c", "/dev/null", "--allowed-skips", str(allowed))[0] == 0
 
 
 def test_too_much_memory_fails_the_run(run):
     status, printed = run("-c", "/dev/null", "--most-memory", "0.001")
     assert status == 1
     assert "too much memory" in printed
-    assert run("-c", "/dev/null", "--most-memory", "2")[0] == 0
+
+
+def test_a_run_within_its_bounds_passes(run, tmp_path):
+    allowed = tmp_path / "allowed.txt"
+    allowed.write_text(f"this one may\n{MISSING}\n")
+    bounds = ("--allowed-skips", str(allowed), "--most-memory", "2")
+    assert run("-c", "/dev/null", *bounds)[0] == 0
 
 
 def test_a_test_that_leaves_the_collector_off_fails(run):

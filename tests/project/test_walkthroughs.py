@@ -20,8 +20,8 @@ INSERTION = re.compile(r"# in (?P<path>\S+), above: (?P<anchor>[^\n]+)\n(?P<text
 
 @pytest.fixture
 def copy(tmp_path):
-    for name in ("gradcompile", "tests"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("gradcompile", "tests"):  # with what Python has compiled of them
+        shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
 
