@@ -333,10 +333,9 @@ def test_a_later_process_does_not_compile_them_again(run_python, tmp_path):
 
     value = str(float(vector.tanh(vector.sin(0.5))))
     assert run(0.0) == [value, "0 1", "0 1", "0 1"]
-    assert run(1.0)[1:] == ["0 1", "1 0", "1 0"], "another kernel loads the functions"
-    for path in tmp_path.glob("vector_*.machine"):
-        path.write_bytes(b"damaged")
-    assert run(2.0)[1:] == ["0 1", "0 1", "0 1"]
+    (damaged,) = tmp_path.glob("vector_sin.*.machine")
+    damaged.write_bytes(b"damaged")
+    assert run(1.0)[1:] == ["0 1", "0 1", "1 0"], "another kernel loads the functions"
 
 
 def test_without_a_cache_nothing_is_written(run_python, tmp_path):

@@ -69,7 +69,7 @@ def test_a_walk_through_does_what_it_says(page, copy):
             for command in block.splitlines():
                 program, *arguments = shlex.split(command)
                 assert program == "pytest"
-                options = ("-q", "-n0", "-p", "no:cacheprovider")
+                options = ("-q", "-n0", "--assert=plain", "-p", "no:cacheprovider")
                 found = run(copy, "-m", "pytest", *options, *arguments)
                 assert re.search(r"^\d+ passed", found, re.MULTILINE)
             done["tests"] += 1

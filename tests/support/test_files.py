@@ -437,7 +437,7 @@ def test_the_directory_disappears(build, term, tmp_path):
 def test_processes_at_once(new_process, tmp_path):
     folder = tmp_path / "cache"
     code = PROCESS.format(all=False)
-    running = [new_process(code, **{VARIABLE: str(folder)}) for _ in range(3)]
+    running = [new_process(code, **{VARIABLE: str(folder)}) for _ in range(2)]
     for process in running:
         printed, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors
