@@ -284,10 +284,10 @@ def test_the_text_as_emitted_is_right(name):
 
 
 def test_faults_in_the_reverse_sweep_are_refuted():
-    score = try_faults(len(FUNCTIONS), seed=1)
+    score = try_faults(8, seed=1)
     assert score.missed == []
     assert score.false_alarms == []
-    assert score.refuted.total() > 10
+    assert score.refuted.total() > 5
 
 
 def test_each_entry_of_a_long_gradient_is_filled_once():
@@ -397,7 +397,7 @@ def test_a_fault_in_a_program_of_hundreds_of_statements_is_found():
 
 
 @pytest.mark.parametrize(
-    ("statements", "count"), [(260, 1), pytest.param(400, 30, marks=pytest.mark.slow)]
+    ("statements", "count"), [(210, 1), pytest.param(400, 30, marks=pytest.mark.slow)]
 )
 def test_faults_in_branches_of_a_long_program_are_refuted(statements, count):
     text = branching(statements)
