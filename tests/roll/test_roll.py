@@ -122,7 +122,7 @@ def check(seed, regular=False):
         assert same(flat(run_nests(rolled, at)), exact)
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(7))
 def test_rolled_is_unrolled(seed):
     check(seed)
 

@@ -84,9 +84,9 @@ def everything(number):
 
 
 def some(number):
-    """A share of it: each thread traces, every second one verifies, every fourth one compiles."""
-    steps = [verified, traced] if number % 2 else [traced]
-    return in_turns(number, [*steps, compiled] if number % 4 == 0 else steps)
+    """A share of it: each thread traces, a fourth of them verify, another fourth compile."""
+    other = {0: [compiled], 1: [verified]}.get(number % 4, [])
+    return in_turns(number, [traced, *other])
 
 
 def in_turns(number, steps):
