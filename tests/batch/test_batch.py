@@ -639,13 +639,10 @@ import gradcompile as gdc
 def square(p, x):
     return (p * x - 1.0) ** 2
 
-found = []
-for reduce in ("mean", None):
-    f = gdc.compile(square, batched="x", reduce=reduce)
-    value = f.value_and_grad(2.0, np.arange(3.0))[0]
-    stats = f.value_and_grad._build().machine.stats
-    found.append((np.sum(value), sum(stats.cache_hits.values())))
-print(json.dumps(found))
+f = gdc.compile(square, batched="x", reduce=None)
+value = f.value_and_grad(2.0, np.arange(3.0))[0]
+stats = f.value_and_grad._build().machine.stats
+print(json.dumps((np.sum(value), sum(stats.cache_hits.values()))))
 """
 
 
@@ -654,8 +651,8 @@ def test_the_next_process_loads_it(run_python, tmp_path):
     first, second = (
         json.loads(run_python(code, GRADCOMPILE_CACHE_DIR=str(tmp_path))) for _ in range(2)
     )
-    assert first == [[pytest.approx(11.0 / 3.0), 0], [pytest.approx(11.0), 0]]
-    assert second == [[first[0][0], 1], [first[1][0], 1]]
+    assert first == [pytest.approx(11.0), 0]
+    assert second == [first[0], 1]
 
 
 # --- graphs --------------------------------------------------------------------------------------
