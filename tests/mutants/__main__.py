@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import multiprocessing
 import sys
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from tests.mutants.faults import Fault, chosen, faults_of_tree
 from tests.mutants.report import SURVIVORS, reasons, summary, unexplained
-from tests.mutants.runs import Outcome, outcome
+from tests.mutants.runs import Outcome, killers_of, outcome, without_faults
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,6 +31,13 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--narrow", action="store_true", help="run the tests of the file and its folder only"
     )
+    command.add_argument(
+        "--limit",
+        type=float,
+        default=math.inf,
+        metavar="SECONDS",
+        help="stop a fault's tests after so much of the processor's time; it has survived",
+    )
     command.add_argument("--list", action="store_true", help="show the faults, and run nothing")
     return command
 
@@ -41,11 +49,10 @@ def logged(log: Path | None) -> list[Outcome]:
     return [Outcome(**json.loads(line)) for line in log.read_text(encoding="utf-8").splitlines()]
 
 
-def run(faults: Sequence[Fault], jobs: int, narrow: bool) -> Iterator[Outcome]:
+def run(faults: Sequence[Fault], jobs: int, narrow: bool, limit: float) -> Iterator[Outcome]:
     """The outcomes of faults as they come."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        waiting = [pool.submit(outcome, fault, narrow) for fault in faults]
+    with _pool(jobs) as pool:
+        waiting = [pool.submit(outcome, fault, narrow, limit) for fault in faults]
         try:
             for future in as_completed(waiting):
                 yield future.result()
@@ -54,8 +61,18 @@ def run(faults: Sequence[Fault], jobs: int, narrow: bool) -> Iterator[Outcome]:
                 future.cancel()
 
 
+def _pool(jobs: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+
+
+def failed_without(outcomes: Sequence[Outcome]) -> str:
+    """Run what has killed faults without them: the first test that fails all the same, or ""."""
+    with _pool(1) as pool:
+        return pool.submit(without_faults, killers_of(outcomes)).result()
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; 1 if a fault survives without a reason."""
+    """Run the command; 1 if a fault survives without a reason, or a test fails without one."""
     options = parser().parse_args(argv)
     faults = chosen(faults_of_tree(ROOT, options.files), options.count, options.seed)
     if options.list:
@@ -70,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     places = [(fault.key, fault.line, fault.digest) for fault in faults]
     outcomes = [known[place] for place in places if place in known]
     left = [f for f, place in zip(faults, places, strict=True) if place not in known]
-    for done in run(left, options.jobs, options.narrow):
+    for done in run(left, options.jobs, options.narrow, options.limit):
         outcomes.append(done)
         said = f"killed by {done.killed_by}" if done.killed_by else "SURVIVED"
         print(
@@ -82,7 +99,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     print()
     reasons_known = reasons(SURVIVORS.read_text(encoding="utf-8"))
     print(*summary(outcomes, reasons_known), sep="\n")
-    return 1 if unexplained(outcomes, reasons_known) else 0
+    failed = failed_without(outcomes)
+    if failed:
+        print(f"it kills nothing, for it fails without a fault: {failed}")
+    return 1 if failed or unexplained(outcomes, reasons_known) else 0
 
 
 if __name__ == "__main__":

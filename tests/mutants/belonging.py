@@ -1,6 +1,15 @@
-"""The tests that belong to a file of the package, those that mirror it first."""
+"""The tests that belong to a file of the package, in stages: those likest to find a fault first."""
 
 from pathlib import Path
+
+END_TO_END = (
+    "tests/emit/test_straight.py::test_the_text_is_the_golden_one",
+    "tests/roll/test_roll.py::test_a_rolled_network_reads_as_the_golden_text",
+    "tests/autodiff/test_cases.py",
+    "tests/passes/test_cases.py",
+    "tests/roll/test_cases.py",
+)
+"""What sees most of the pipeline within a second: text in, text out, and golden text."""
 
 WIDER = (
     "tests/emit",
@@ -16,11 +25,11 @@ WIDER = (
 """What a fault must survive as well, after the tests of its own folder."""
 
 
-def belonging_tests(path: str, root: Path, narrow: bool = False) -> list[str]:
-    """List the tests to run for a fault in a file, those that are likest to find it first.
+def belonging_tests(path: str, root: Path, narrow: bool = False) -> list[list[str]]:
+    """List the tests to run for a fault in a file, a stage after the other.
 
-    First the doctests of the file and the tests named for it, then the rest of its folder's tests,
-    then the wider set.
+    First the doctests of the file, the tests named for it and what sees most of the pipeline, then
+    the rest of its folder's tests, then the wider set.
 
     Args:
         path: the file, relative to the root.
@@ -34,7 +43,12 @@ def belonging_tests(path: str, root: Path, narrow: bool = False) -> list[str]:
     own += _relative(root, sorted((root / room).glob(f"test_{stem}.py")))
     folder = [] if room == Path("tests") else _tests(root, room.as_posix())
     wider = [] if narrow else [test for entry in WIDER for test in _tests(root, entry)]
-    return list(dict.fromkeys([*own, *folder, *wider]))
+    stages: list[list[str]] = []
+    listed: set[str] = set()
+    for tests in ([*own, *(x for x in END_TO_END if x.split("::")[0] not in own)], folder, wider):
+        stages.append([test for test in dict.fromkeys(tests) if test not in listed])
+        listed.update(tests)
+    return [stage for stage in stages if stage]
 
 
 def _tests(root: Path, entry: str) -> list[str]:
