@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
         "--log", type=Path, metavar="FILE", help="keep outcomes, and go on where they end"
     )
     command.add_argument(
-        "--narrow", action="store_true", help="run the tests of the file and its folder only"
+        "--narrow", action="store_true", help="run the file's own tests and the quickest only"
     )
     command.add_argument(
         "--limit",

@@ -81,7 +81,7 @@ class Outcome:
         digest: of the file before.
         killed_by: the test that failed, "time limit" or the end of the process; "" if none did.
         seconds: how long it took.
-        narrow: were tests left out: the wider set, or what a limit has kept from running?
+        narrow: were tests left out, for a first look or by a limit?
     """
 
     key: str
@@ -299,7 +299,7 @@ def outcome(fault: Fault, narrow: bool, limit: float) -> Outcome:
 
     Args:
         fault: what is put in.
-        narrow: leave the wider set out.
+        narrow: run the first stage alone.
         limit: stop after the test in which a stage's tests have taken so many seconds of the
             processor's time; the fault has survived.
     """
