@@ -31,6 +31,10 @@ CASES = {
         gdc.compile(layer, batched=["row", "target"], reduce="mean", cache=False, strict=True),
         (WEIGHTS, [0.7, -0.8], [[1.0, 2.0, 3.0]], [0.5]),
     ),
+    "totals_and_rows": (
+        gdc.compile(slope, batched="row", wrt=["weights", "row"], reduce="sum", cache=False),
+        (WEIGHTS[0], [[1.0, 2.0, 3.0]]),
+    ),
     "of_rows": (
         gdc.compile(slope, batched=["row"], wrt=["row"], reduce=None, cache=False),
         (WEIGHTS[0], [[1.0, 2.0, 3.0]]),
