@@ -12,6 +12,28 @@ END_TO_END = (
 )
 """What sees most of the pipeline within a second: text in, text out, and golden text."""
 
+ELSEWHERE = {
+    "gradcompile/__main__.py": ("tests/test_cli.py",),
+    "gradcompile/products.py": ("tests/emit/test_product_calls.py",),
+    "gradcompile/jit/cache.py": ("tests/compiler/test_memory.py", "tests/test_vector.py"),
+    "gradcompile/jit/rare_calls.py": ("tests/test_vector.py",),
+    "gradcompile/jit/tiles.py": ("tests/emit/test_product_calls.py",),
+    "gradcompile/jit/wide_vectors.py": ("tests/test_vector.py",),
+    "gradcompile/demos/moons.py": ("tests/demos/test_two_moons.py",),
+    "gradcompile/demos/neuron.py": ("tests/test_cli.py",),
+    "gradcompile/demos/telling.py": ("tests/demos/test_two_moons.py", "tests/test_cli.py"),
+}
+"""The tests of files that have none of their own name."""
+
+ONCE_THROUGH = (
+    "gradcompile/api.py",
+    "gradcompile/compiler/function.py",
+    "tests/compiler/test_bad_input.py",
+    "tests/verify/test_report.py",
+    "tests/batch/test_batch.py",
+)
+"""What calls machine code, verifies, reports and runs batches."""
+
 WIDER = (
     "tests/emit",
     "tests/whole/test_engines.py",
@@ -29,8 +51,8 @@ WIDER = (
 def belonging_tests(path: str, root: Path, narrow: bool = False) -> list[list[str]]:
     """List the tests to run for a fault in a file, a stage after the other.
 
-    First the doctests of the file, the tests named for it and what sees most of the pipeline, then
-    the rest of its folder's tests, then the wider set.
+    First the doctests of the file, its own tests and what sees most of the pipeline, then the rest
+    of its folder's tests and what runs everything once, then the wider set.
 
     Args:
         path: the file, relative to the root.
@@ -42,14 +64,20 @@ def belonging_tests(path: str, root: Path, narrow: bool = False) -> list[list[st
     stem = file.parent.name if file.stem == "__init__" else file.stem
     own = [path] if ">>>" in (root / path).read_text(encoding="utf-8") else []
     own += _relative(root, sorted((root / room).glob(f"test_{stem}.py")))
+    own += ELSEWHERE.get(path, ())
     folder = [] if room == Path("tests") else _tests(root, room.as_posix())
     wider = [test for entry in WIDER for test in _tests(root, entry)]
     stages: list[list[str]] = []
     listed: set[str] = set()
-    for tests in ([*own, *(x for x in END_TO_END if x.split("::")[0] not in own)], folder, wider):
+    for tests in (_with(own, END_TO_END), _with(folder, ONCE_THROUGH), wider):
         stages.append([test for test in dict.fromkeys(tests) if test not in listed])
         listed.update(tests)
     return [stage for stage in stages[: 1 if narrow else None] if stage]
+
+
+def _with(tests: list[str], others: tuple[str, ...]) -> list[str]:
+    """Some tests, and others that are not in files of these."""
+    return [*tests, *(test for test in others if test.split("::")[0] not in tests)]
 
 
 def _tests(root: Path, entry: str) -> list[str]:

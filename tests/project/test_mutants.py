@@ -5,7 +5,13 @@ import ast
 import pytest
 
 from tests.conftest import ROOT
-from tests.mutants.belonging import END_TO_END, WIDER, belonging_tests
+from tests.mutants.belonging import (
+    ELSEWHERE,
+    END_TO_END,
+    ONCE_THROUGH,
+    WIDER,
+    belonging_tests,
+)
 from tests.mutants.faults import chosen, faults_in, faults_of_tree
 from tests.mutants.report import SURVIVORS, reason_of, reasons, summary, unexplained
 from tests.mutants.runs import Outcome
@@ -99,8 +105,9 @@ def test_a_file_has_its_own_tests_first_then_its_folder_then_the_wider_set():
     assert belonging_tests(path, ROOT, narrow=True) == [own]
 
 
-def test_the_wider_set_is_there():
-    assert [entry for entry in WIDER if not (ROOT / entry).exists()] == []
+def test_what_belongs_to_files_is_there():
+    entries = [*WIDER, *ONCE_THROUGH, *ELSEWHERE, *(x for own in ELSEWHERE.values() for x in own)]
+    assert [entry for entry in entries if not (ROOT / entry).exists()] == []
     for file, _, test in (entry.partition("::") for entry in END_TO_END):
         assert f"def {test}" in (ROOT / file).read_text(encoding="utf-8")
 
