@@ -5,12 +5,12 @@ import json
 import math
 import multiprocessing
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from tests.mutants.faults import Fault, chosen, faults_of_tree
-from tests.mutants.report import SURVIVORS, reasons, summary, unexplained
+from tests.mutants.report import SURVIVORS, reason_of, reasons, summary, unexplained
 from tests.mutants.runs import Outcome, killers_of, outcome, without_faults
 
 ROOT = Path(__file__).parents[2]
@@ -49,10 +49,12 @@ def logged(log: Path | None) -> list[Outcome]:
     return [Outcome(**json.loads(line)) for line in log.read_text(encoding="utf-8").splitlines()]
 
 
-def run(faults: Sequence[Fault], jobs: int, narrow: bool, limit: float) -> Iterator[Outcome]:
+def run(
+    faults: Sequence[Fault], jobs: int, is_narrow: Callable[[str], bool], limit: float
+) -> Iterator[Outcome]:
     """The outcomes of faults as they come."""
     with _pool(jobs) as pool:
-        waiting = [pool.submit(outcome, fault, narrow, limit) for fault in faults]
+        waiting = [pool.submit(outcome, fault, is_narrow(fault.key), limit) for fault in faults]
         try:
             for future in as_completed(waiting):
                 yield future.result()
@@ -79,15 +81,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         for fault in faults:
             print(f"{fault.kind:10}  line {fault.line:3}  {fault.key}")
         return 0
+    reasons_known = reasons(SURVIVORS.read_text(encoding="utf-8"))
+
+    def is_narrow(key: str) -> bool:
+        """Is a first look enough? It is for a fault of which it is known why it survives."""
+        return options.narrow or bool(reason_of(key, reasons_known))
+
     known = {
         (done.key, done.line, done.digest): done
         for done in logged(options.log)
-        if done.killed_by or done.narrow <= options.narrow  # a wider set may still kill it
+        if done.killed_by or done.narrow <= is_narrow(done.key)  # others may still kill it
     }
     places = [(fault.key, fault.line, fault.digest) for fault in faults]
     outcomes = [known[place] for place in places if place in known]
     left = [f for f, place in zip(faults, places, strict=True) if place not in known]
-    for done in run(left, options.jobs, options.narrow, options.limit):
+    for done in run(left, options.jobs, is_narrow, options.limit):
         outcomes.append(done)
         said = f"killed by {done.killed_by}" if done.killed_by else "SURVIVED"
         print(
@@ -97,7 +105,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             with options.log.open("a", encoding="utf-8") as file:
                 print(json.dumps(done.as_dict()), file=file)
     print()
-    reasons_known = reasons(SURVIVORS.read_text(encoding="utf-8"))
     print(*summary(outcomes, reasons_known), sep="\n")
     failed = failed_without(outcomes)
     if failed:

@@ -106,8 +106,7 @@ def killers_of(outcomes: Iterable[Outcome]) -> list[str]:
 class Worker:
     """A copy of the tree, and the runs of tests in it."""
 
-    def __init__(self, root: Path, narrow: bool = False, limit: float = math.inf) -> None:
-        self.narrow = narrow
+    def __init__(self, root: Path, limit: float = math.inf) -> None:
         self.limit = limit
         self.folder = Path(tempfile.mkdtemp(prefix="gradcompile-mutants-"))
         self.tree = self.folder / "tree"
@@ -127,11 +126,11 @@ class Worker:
         """Remove the copy."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def outcome(self, fault: Fault) -> Outcome:
+    def outcome(self, fault: Fault, narrow: bool) -> Outcome:
         """Put a fault in, run the tests that belong to the file until one fails, take it out."""
-        killed_by, narrow, started = "", self.narrow, time.perf_counter()
+        killed_by, started = "", time.perf_counter()
         with self._faulty(fault):
-            for tests in belonging_tests(fault.path, self.tree, self.narrow):
+            for tests in belonging_tests(fault.path, self.tree, narrow):
                 killed_by = self.first_failed(tests)
                 if killed_by:
                     break
@@ -284,11 +283,11 @@ def _forget_own_modules() -> None:
 
 
 @cache
-def _worker(narrow: bool, limit: float) -> Worker:
+def _worker(limit: float) -> Worker:
     """The worker of this process, made when the first fault comes."""
     for name in IMPORTED:
         importlib.import_module(name)
-    worker = Worker(Path(__file__).parents[2], narrow, limit)
+    worker = Worker(Path(__file__).parents[2], limit)
     # Not atexit, which a process of a pool leaves out.
     multiprocessing.util.Finalize(None, worker.close, exitpriority=10)
     return worker
@@ -303,7 +302,7 @@ def outcome(fault: Fault, narrow: bool, limit: float) -> Outcome:
         limit: stop after the test in which a stage's tests have taken so many seconds of the
             processor's time; the fault has survived.
     """
-    return _worker(narrow, limit).outcome(fault)
+    return _worker(limit).outcome(fault, narrow)
 
 
 def without_faults(killers: Sequence[str]) -> str:
@@ -312,4 +311,4 @@ def without_faults(killers: Sequence[str]) -> str:
     Returns:
         The first that fails; "" if all pass.
     """
-    return _worker(narrow=False, limit=math.inf).first_failed(killers)
+    return _worker(math.inf).first_failed(killers)
