@@ -41,3 +41,22 @@ def test_two_values_are_stored_by_one_instruction(slot, name):  # Python 3.13 ha
     stored = bytecode._store_two(way, Step(8, "STORE_FAST_STORE_FAST", 0x12))
     assert way.top == 1
     assert stored == (name and bytecode.Destination(name, 8))
+
+
+def way_of_product(body):
+    """Where the product in a function's body goes."""
+    text = code_of(body, "b, f, g, x")
+    offsets = range(0, len(text.bytes), 2)
+    step = next(text.at(k) for k in offsets if text.at(k).operation == "BINARY_OP")
+    return bytecode.follow(text, step)
+
+
+def test_a_copy_beside_the_value_is_counted():
+    found = way_of_product("return x * 2, (b := g)")
+    assert (found.is_returned, found.item) == (True, 0)
+
+
+def test_which_item_of_a_list_of_others_a_value_is_cannot_be_told():
+    assert way_of_product("a, b, c = [*g, x * 2]") == bytecode.NOWHERE
+    assert way_of_product("a, b, c = g, f, x * 2").name == "c"
+    assert way_of_product("return [*g, x * 2]").item == bytecode.SOMEWHERE
