@@ -14,6 +14,9 @@ END_TO_END = (
 
 ELSEWHERE = {
     "gradcompile/__main__.py": ("tests/test_cli.py",),
+    "gradcompile/compiler/code.py": ("tests/compiler/test_digests.py",),
+    "gradcompile/graph/bytecode.py": ("tests/graph/test_bindings.py",),
+    "gradcompile/graph/value.py": ("tests/compiler/test_user_lines.py",),
     "gradcompile/products.py": ("tests/emit/test_product_calls.py",),
     "gradcompile/jit/cache.py": ("tests/compiler/test_memory.py", "tests/test_vector.py"),
     "gradcompile/jit/rare_calls.py": ("tests/test_vector.py",),
@@ -21,6 +24,7 @@ ELSEWHERE = {
     "gradcompile/jit/wide_vectors.py": ("tests/test_vector.py",),
     "gradcompile/demos/moons.py": ("tests/demos/test_two_moons.py",),
     "gradcompile/demos/neuron.py": ("tests/test_cli.py",),
+    "gradcompile/demos/plot.py": ("tests/demos/test_two_moons.py",),
     "gradcompile/demos/telling.py": ("tests/demos/test_two_moons.py", "tests/test_cli.py"),
 }
 """The tests of files that have none of their own name."""
