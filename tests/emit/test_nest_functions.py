@@ -20,6 +20,13 @@ def slope(weights, row):
     return (gdc.dot(weights, row) * row[0]).sin()
 
 
+def total(weights, row):
+    """Terms that are too many for one line, and none like another."""
+    a, b, c, d = row
+    terms = gdc.sin(a * b), gdc.cos(b * c), gdc.tanh(c * d), gdc.exp(d * a)
+    return sum(w * term for w, term in zip(weights, terms, strict=True))
+
+
 WEIGHTS = [[0.1, -0.2, 0.3], [0.4, 0.5, -0.6]]
 
 CASES = {
@@ -34,6 +41,10 @@ CASES = {
     "totals_and_rows": (
         gdc.compile(slope, batched="row", wrt=["weights", "row"], reduce="sum", cache=False),
         (WEIGHTS[0], [[1.0, 2.0, 3.0]]),
+    ),
+    "different_terms": (
+        gdc.compile(total, batched="row", reduce="sum", cache=False),
+        ([1.0, 2.0, 3.0, 4.0], [[1.0, 2.0, 3.0, 4.0]]),
     ),
     "of_rows": (
         gdc.compile(slope, batched=["row"], wrt=["row"], reduce=None, cache=False),
