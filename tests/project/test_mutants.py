@@ -8,6 +8,7 @@ from tests.conftest import ROOT
 from tests.mutants.belonging import (
     ELSEWHERE,
     END_TO_END,
+    IN_PASSING,
     ONCE_THROUGH,
     WIDER,
     belonging_tests,
@@ -106,7 +107,13 @@ def test_a_file_has_its_own_tests_first_then_its_folder_then_the_wider_set():
 
 
 def test_what_belongs_to_files_is_there():
-    entries = [*WIDER, *ONCE_THROUGH, *ELSEWHERE, *(x for own in ELSEWHERE.values() for x in own)]
+    entries = [
+        *WIDER,
+        *IN_PASSING,
+        *ONCE_THROUGH,
+        *ELSEWHERE,
+        *(x for own in ELSEWHERE.values() for x in own),
+    ]
     assert [entry for entry in entries if not (ROOT / entry).exists()] == []
     for file, _, test in (entry.partition("::") for entry in END_TO_END):
         assert f"def {test}" in (ROOT / file).read_text(encoding="utf-8")
