@@ -188,6 +188,7 @@ def test_demo_neuron(command, tmp_path, monkeypatch):
     assert (code, err) == (0, "")
     assert max(map(len, out.splitlines())) <= 80
     for text in (
+        "The neuron  an expression graph, built from Values as in the lecture",
         "n = x1 * w1 + x2 * w2 + b",
         "# forward sweep",
         "n_bar = 1.0 - o * o",

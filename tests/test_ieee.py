@@ -104,3 +104,13 @@ def test_errors_of_an_ulp_or_two_are_measured():
     assert 0.5e-15 < error < 1.5e-15
     assert where in (1.0, 2.0)
     assert worst(lambda x: math.nan, mpmath.exp, [1.0], 0.0)[1] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [(-1, -1, -1), (-1, 0, 0), (1, 1, 1), (1, -1, 1)],
+)
+def test_logaddexp_at_infinity(a, b, expected):
+    for signs in ((a, b), (b, a)):
+        result = ieee.logaddexp(*(sign * math.inf if sign else 2.0 for sign in signs))
+        assert result == (expected * math.inf if expected else 2.0)

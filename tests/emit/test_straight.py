@@ -484,3 +484,8 @@ def test_conditions_of_the_table_have_condition_names():
     # Emission writes a comparison instead of its number only where a condition is expected.
     assert set(table.logical_and.operand_names + table.where.operand_names[:1]) <= set(CONDITIONS)
     assert callable(emitted(Program("f", (Var("x"),), (), (Const(1.0),))))
+
+
+def test_what_one_statement_of_the_reverse_sweep_hands_on_needs_no_name():
+    f = gdc.compile(lambda a: gdc.exp(gdc.sin(a) * 2.0), cache=False)
+    assert "    value = exp(sin(a) * 2.0)\n" in f.source

@@ -1,5 +1,7 @@
 """Programs packed into arrays of integers: from graphs, from programs, and back."""
 
+from dataclasses import replace
+
 import gradcompile as gdc
 from gradcompile import Value
 from gradcompile.graph.lower import lower
@@ -50,3 +52,10 @@ def test_inputs_in_another_order():
     assert str(verify_program(reordered.program)) == (
         "program   f\ninputs    x1, x0\n%3      = mul x1, 2.0\n%4      = sub x0, %3\nreturn %4"
     )
+
+
+def test_what_is_given_comes_before_the_numbers_of_a_row_and_the_data():
+    packed = packed_program_of(choice, 2)
+    assert packed.given == 2
+    assert replace(packed, rows=1).given == 1
+    assert replace(packed, data=(2.0,)).given == 1

@@ -3,16 +3,25 @@
 A worker has a copy of its own and imports once what takes long and is not under test: numba, sympy,
 pytest. For each fault it writes the faulty file and forks; the child imports the package from the
 copy, runs the tests, and is gone with all that the fault has done.
+
+Limits count the processor's time of a single test, not the clock's, so that a busy machine kills
+no fault. What has killed faults must pass without them: `without_faults` runs it again.
 """
 
+import compileall
+import contextlib
 import importlib
+import json
+import math
 import multiprocessing.util
 import os
+import resource
 import shutil
 import signal
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -34,21 +43,30 @@ IMPORTED = (
 """What a worker imports before it forks."""
 
 OPTIONS = (
-    "-x", "-q", "-n0", "-p", "no:cacheprovider", "--no-header", "--tb=no",
+    "-q", "-n0", "-p", "no:cacheprovider", "--no-header", "--tb=no", "--assert=plain",
     "-W", "ignore::pytest.PytestAssertRewriteWarning",
 )  # fmt: skip
-"""How the tests are run; plugins that are imported already need no rewritten assertions."""
+"""How the tests are run; whoever reads only which test failed needs no rewritten assertions."""
 
 TIME_LIMIT = "time limit"
 """What kills a fault after which the tests do not come to an end."""
 
+OUT_OF_TIME = "out of time"
+"""What is said of tests that were stopped before one has failed: the fault survives them."""
+
 PASSED = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 
-SLOWER = 3.0
-"""How many times longer than without a fault a file of tests may take."""
+MAX_CPU_SECONDS = 60.0
+"""How much of the processor's time a single test may take; without faults, a third is enough."""
 
-SPARE_SECONDS = 15.0
-"""How long any may take besides."""
+MAX_SECONDS = 1200.0
+"""How long all tests of a stage may take, for a fault after which processes wait for each other."""
+
+MAX_BYTES = 8 << 30
+"""How much address space a child may have, for a fault after which a list grows for ever."""
+
+MAX_QUICK_SECONDS = 2.0
+"""How long a test may have taken that still comes before those of the files that follow."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +81,7 @@ class Outcome:
         digest: of the file before.
         killed_by: the test that failed, "time limit" or the end of the process; "" if none did.
         seconds: how long it took.
-        narrow: was the wider set left out?
+        narrow: were tests left out, for a first look or by a limit?
     """
 
     key: str
@@ -80,14 +98,18 @@ class Outcome:
         return asdict(self)
 
 
+def killers_of(outcomes: Iterable[Outcome]) -> list[str]:
+    """List the tests that have killed a fault, each once."""
+    return list(dict.fromkeys(x.killed_by for x in outcomes if ".py" in x.killed_by))
+
+
 class Worker:
     """A copy of the tree, and the runs of tests in it."""
 
-    def __init__(self, root: Path, narrow: bool = False) -> None:
-        self.narrow = narrow
+    def __init__(self, root: Path, limit: float = math.inf) -> None:
+        self.limit = limit
         self.folder = Path(tempfile.mkdtemp(prefix="gradcompile-mutants-"))
         self.tree = self.folder / "tree"
-        self.usual_seconds: dict[str, float] = {}
         self.faults_done = 0
         self.tree.mkdir()
         for name in COPIED:
@@ -96,39 +118,30 @@ class Worker:
                 shutil.copytree(root / name, self.tree / name, ignore=ignored)
             else:
                 shutil.copy(root / name, self.tree / name)
+        # Once here, and not in every child.
+        for name in ("gradcompile", "tests"):
+            compileall.compile_dir(self.tree / name, quiet=2)
 
     def close(self) -> None:
         """Remove the copy."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def outcome(self, fault: Fault) -> Outcome:
-        """Put a fault in, run the tests that belong to the file until one fails, take it out.
-
-        Raises:
-            RuntimeError: the tests fail without the fault.
-        """
-        killed_by, seconds = "", 0.0
-        for test in belonging_tests(fault.path, self.tree, self.narrow):
-            limit = SLOWER * self._usual(test) + SPARE_SECONDS
-            started = time.perf_counter()
-            killed_by = self._run_faulty(fault, test, limit)
-            seconds += time.perf_counter() - started
-            if killed_by:
-                break
+    def outcome(self, fault: Fault, narrow: bool) -> Outcome:
+        """Put a fault in, run the tests that belong to the file until one fails, take it out."""
+        killed_by, started = "", time.perf_counter()
+        with self._faulty(fault):
+            for tests in belonging_tests(fault.path, self.tree, narrow):
+                killed_by = self.first_failed(tests)
+                if killed_by:
+                    break
+        if killed_by == OUT_OF_TIME:
+            killed_by, narrow = "", True
+        seconds = round(time.perf_counter() - started, 2)
         facts = (fault.key, fault.path, fault.line, fault.kind, fault.digest)
-        return Outcome(*facts, killed_by, round(seconds, 2), self.narrow)
+        return Outcome(*facts, killed_by, seconds, narrow)
 
-    def _usual(self, test: str) -> float:
-        """How long a file of tests takes without a fault; all of them must pass."""
-        if test not in self.usual_seconds:
-            started = time.perf_counter()
-            failed = self._run(test, limit=3600.0, keep_bytecode=True)
-            if failed:
-                raise RuntimeError(f"a test fails without a fault: {failed}")
-            self.usual_seconds[test] = time.perf_counter() - started
-        return self.usual_seconds[test]
-
-    def _run_faulty(self, fault: Fault, test: str, limit: float) -> str:
+    @contextlib.contextmanager
+    def _faulty(self, fault: Fault) -> Iterator[None]:
         path = self.tree / fault.path
         source = path.read_text(encoding="utf-8")
         assert digest_of(source) == fault.digest, f"{fault.path} is not what it was"
@@ -138,13 +151,13 @@ class Worker:
         self.faults_done += 1
         os.utime(path, (times[0], times[1] + 100.0 * self.faults_done))
         try:
-            return self._run(test, limit, keep_bytecode=False)
+            yield
         finally:
             path.write_text(source, encoding="utf-8")
             os.utime(path, times)
 
-    def _run(self, test: str, limit: float, keep_bytecode: bool) -> str:
-        """Run a file of tests in a child.
+    def first_failed(self, tests: Sequence[str]) -> str:
+        """Run tests in a child until one fails.
 
         Returns:
             The test that failed, or why there is no result; "" if all passed.
@@ -153,17 +166,19 @@ class Worker:
         report.write_text("", encoding="utf-8")
         child = os.fork()
         if child == 0:
-            _become_pytest(self.folder, test, report, keep_bytecode)
+            _become_pytest(self.folder, tests, report, self.limit)
         try:
-            status = _waited(child, limit)
+            status = _waited(child, MAX_SECONDS)
         finally:
             _end_group(child)
         for leftover in self.folder.glob("tmp/*"):
             shutil.rmtree(leftover, ignore_errors=True)
-        if status is None:
+        if status in (None, -signal.SIGPROF):
             return TIME_LIMIT
         if status in PASSED:
             return ""
+        if status == pytest.ExitCode.INTERRUPTED:
+            return OUT_OF_TIME
         return report.read_text(encoding="utf-8") or f"exit code {status}"
 
 
@@ -188,25 +203,49 @@ def _end_group(child: int) -> None:
 
 
 class _FirstFailure:
-    """A plugin of pytest that writes down which test failed first."""
+    """A plugin of pytest that limits each test, and writes down which one failed first.
 
-    def __init__(self, report: Path) -> None:
+    It also notes how long tests take, so that the quick ones come first when they are run again.
+    """
+
+    def __init__(self, report: Path, notes: Path, limit: float) -> None:
         self.report = report
+        self.notes = notes
+        self.limit = limit
 
-    def _write(self, name: str) -> None:
-        if not self.report.read_text(encoding="utf-8"):
-            self.report.write_text(name, encoding="utf-8")
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        lines = self.notes.read_text(encoding="utf-8").splitlines() if self.notes.exists() else []
+        seconds = dict(map(json.loads, lines))
+        files = {item.path: rank for rank, item in reversed(list(enumerate(items)))}
+
+        def rank(item: pytest.Item) -> tuple[bool, int, float]:
+            usual = seconds.get(item.nodeid, 0.0)
+            return usual > MAX_QUICK_SECONDS, files[item.path], usual
+
+        items.sort(key=rank)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        signal.setitimer(signal.ITIMER_PROF, MAX_CPU_SECONDS)
         if report.failed:
             self._write(report.nodeid)
+        elif report.duration > MAX_QUICK_SECONDS:
+            with self.notes.open("a", encoding="utf-8") as file:
+                print(json.dumps([report.nodeid, report.duration]), file=file)
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        if time.process_time() > self.limit and not self.report.read_text(encoding="utf-8"):
+            raise KeyboardInterrupt(f"{nodeid} is the last one in time")
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
             self._write(report.nodeid)
 
+    def _write(self, name: str) -> None:
+        if not self.report.read_text(encoding="utf-8"):
+            self.report.write_text(name, encoding="utf-8")
 
-def _become_pytest(folder: Path, test: str, report: Path, keep_bytecode: bool) -> None:
+
+def _become_pytest(folder: Path, tests: Sequence[str], report: Path, limit: float) -> None:
     """Run tests in this process, and end it."""
     code = 70
     try:
@@ -219,13 +258,14 @@ def _become_pytest(folder: Path, test: str, report: Path, keep_bytecode: bool) -
         temporary.mkdir(exist_ok=True)
         os.chdir(tree)
         tempfile.tempdir = None
-        os.environ.update(PYTHONPATH=str(tree), TMPDIR=str(temporary))
-        sys.dont_write_bytecode = not keep_bytecode
-        if not keep_bytecode:
-            os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+        os.environ.update(PYTHONPATH=str(tree), TMPDIR=str(temporary), PYTHONDONTWRITEBYTECODE="1")
+        sys.dont_write_bytecode = True
         _forget_own_modules()
         sys.path.insert(0, str(tree))
-        code = pytest.main([*OPTIONS, test], plugins=[_FirstFailure(report)])
+        resource.setrlimit(resource.RLIMIT_AS, (MAX_BYTES, MAX_BYTES))
+        signal.setitimer(signal.ITIMER_PROF, MAX_CPU_SECONDS)  # its signal ends the process
+        plugin = _FirstFailure(report, folder / "seconds", limit)
+        code = pytest.main([*OPTIONS, "-x", *tests], plugins=[plugin])
     except BaseException as error:
         report.write_text(repr(error), encoding="utf-8")
     finally:
@@ -243,16 +283,32 @@ def _forget_own_modules() -> None:
 
 
 @cache
-def _worker(narrow: bool) -> Worker:
+def _worker(limit: float) -> Worker:
     """The worker of this process, made when the first fault comes."""
     for name in IMPORTED:
         importlib.import_module(name)
-    worker = Worker(Path(__file__).parents[2], narrow)
+    worker = Worker(Path(__file__).parents[2], limit)
     # Not atexit, which a process of a pool leaves out.
     multiprocessing.util.Finalize(None, worker.close, exitpriority=10)
     return worker
 
 
-def outcome(fault: Fault, narrow: bool = False) -> Outcome:
-    """The outcome of a fault, by the worker of this process; `narrow` leaves the wider set out."""
-    return _worker(narrow).outcome(fault)
+def outcome(fault: Fault, narrow: bool, limit: float) -> Outcome:
+    """The outcome of a fault, by the worker of this process.
+
+    Args:
+        fault: what is put in.
+        narrow: run the first stage alone.
+        limit: stop after the test in which a stage's tests have taken so many seconds of the
+            processor's time; the fault has survived.
+    """
+    return _worker(limit).outcome(fault, narrow)
+
+
+def without_faults(killers: Sequence[str]) -> str:
+    """Run what has killed faults on the tree as it is.
+
+    Returns:
+        The first that fails; "" if all pass.
+    """
+    return _worker(math.inf).first_failed(killers)

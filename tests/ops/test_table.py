@@ -392,3 +392,11 @@ def test_names_are_distinct_and_the_table_is_complete():
     for op in rows:
         assert len(op.operand_names) == len(op.partials) == op.arity
         assert op.name.isidentifier()
+
+
+def test_where_the_bounds_of_clip_cross_the_upper_one_counts():
+    x, a, b = Value(0.5), Value(3.0), Value(1.0)
+    y = gdc.clip(x, a, b)
+    y.backward()
+    assert y.data == 1.0
+    assert [v.grad for v in (x, a, b)] == [0.0, 0.0, 1.0]

@@ -5,7 +5,14 @@ import ast
 import pytest
 
 from tests.conftest import ROOT
-from tests.mutants.belonging import WIDER, belonging_tests
+from tests.mutants.belonging import (
+    ELSEWHERE,
+    END_TO_END,
+    IN_PASSING,
+    ONCE_THROUGH,
+    WIDER,
+    belonging_tests,
+)
 from tests.mutants.faults import chosen, faults_in, faults_of_tree
 from tests.mutants.report import SURVIVORS, reason_of, reasons, summary, unexplained
 from tests.mutants.runs import Outcome
@@ -91,18 +98,25 @@ def test_a_choice_is_the_same_each_time_and_begins_a_larger_one():
 
 def test_a_file_has_its_own_tests_first_then_its_folder_then_the_wider_set():
     path = "gradcompile/ops/functions.py"
-    tests = belonging_tests(path, ROOT)
-    assert tests[:2] == [path, "tests/ops/test_functions.py"]
-    places = [tests.index(f"tests/{x}.py") for x in ("ops/test_table", "whole/test_engines")]
-    assert places == sorted(places)
-    assert len(set(tests)) == len(tests)
-    narrow = belonging_tests(path, ROOT, narrow=True)
-    assert tests[: len(narrow)] == narrow
-    assert "tests/whole/test_engines.py" not in narrow
+    own, folder, wider = belonging_tests(path, ROOT)
+    assert own == [path, "tests/ops/test_functions.py", *END_TO_END]
+    assert "tests/ops/test_table.py" in folder
+    assert "tests/whole/test_engines.py" in wider
+    assert len({*own, *folder, *wider}) == len(own) + len(folder) + len(wider)
+    assert belonging_tests(path, ROOT, narrow=True) == [own]
 
 
-def test_the_wider_set_is_there():
-    assert [entry for entry in WIDER if not (ROOT / entry).exists()] == []
+def test_what_belongs_to_files_is_there():
+    entries = [
+        *WIDER,
+        *IN_PASSING,
+        *ONCE_THROUGH,
+        *ELSEWHERE,
+        *(x for own in ELSEWHERE.values() for x in own),
+    ]
+    assert [entry for entry in entries if not (ROOT / entry).exists()] == []
+    for file, _, test in (entry.partition("::") for entry in END_TO_END):
+        assert f"def {test}" in (ROOT / file).read_text(encoding="utf-8")
 
 
 def survivor(key):

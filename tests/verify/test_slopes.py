@@ -200,3 +200,13 @@ def test_no_inputs():
     assert len(values) == len(errors) == 0
     assert method == "complex step"
     assert len(numerical_slopes(single(table.relu), np.array([1.0]), np.array([], int)).values) == 0
+
+
+@pytest.mark.parametrize(("order", "powers"), [(1, [1, 2, 3]), (2, [2, 4, 6])])
+def test_extrapolation_takes_out_the_powers_with_which_the_error_begins(order, powers):
+    steps = slopes.RATIO ** -np.arange(2.0, 7.0)[:, np.newaxis]
+    quotients = 3.0 + sum(steps**power for power in powers)
+    assert abs(quotients[-1, 0] - 3.0) > 1e-8
+    best, error = slopes._extrapolate(quotients, np.zeros_like(steps), order)
+    assert best[0] == pytest.approx(3.0, abs=1e-13)
+    assert error[0] < 1e-8

@@ -1,0 +1,69 @@
+"""Functions made of loops over rows: golden texts of what a batch compiles to."""
+
+from pathlib import Path
+
+import pytest
+
+import gradcompile as gdc
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "batched"
+
+
+def layer(weights, biases, row, target):
+    """Two neurons, and how far their sum is from a target."""
+    outputs = [gdc.dot(w, row).tanh() + b for w, b in zip(weights, biases, strict=True)]
+    return (sum(outputs) - target) ** 2
+
+
+def slope(weights, row):
+    """A value whose gradient for the row is one for each row."""
+    return (gdc.dot(weights, row) * row[0]).sin()
+
+
+def total(weights, row):
+    """Terms that are too many for one line, and none like another."""
+    a, b, c, d = row
+    terms = gdc.sin(a * b), gdc.cos(b * c), gdc.tanh(c * d), gdc.exp(d * a)
+    return sum(w * term for w, term in zip(weights, terms, strict=True))
+
+
+WEIGHTS = [[0.1, -0.2, 0.3], [0.4, 0.5, -0.6]]
+
+CASES = {
+    "mean": (
+        gdc.compile(layer, batched=["row", "target"], reduce="mean", cache=False),
+        (WEIGHTS, [0.7, -0.8], [[1.0, 2.0, 3.0]], [0.5]),
+    ),
+    "strict_mean": (
+        gdc.compile(layer, batched=["row", "target"], reduce="mean", cache=False, strict=True),
+        (WEIGHTS, [0.7, -0.8], [[1.0, 2.0, 3.0]], [0.5]),
+    ),
+    "totals_and_rows": (
+        gdc.compile(slope, batched="row", wrt=["weights", "row"], reduce="sum", cache=False),
+        (WEIGHTS[0], [[1.0, 2.0, 3.0]]),
+    ),
+    "different_terms": (
+        gdc.compile(total, batched="row", reduce="sum", cache=False),
+        ([1.0, 2.0, 3.0, 4.0], [[1.0, 2.0, 3.0, 4.0]]),
+    ),
+    "of_rows": (
+        gdc.compile(slope, batched=["row"], wrt=["row"], reduce=None, cache=False),
+        (WEIGHTS[0], [[1.0, 2.0, 3.0]]),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_batch_reads_as_the_golden_text(case, request):
+    function, arguments = CASES[case]
+    kernel = function.value_and_grad
+    _, traced, _ = kernel._arguments.read(arguments, {})
+    source = kernel._build(traced).source
+    path = GOLDEN / f"{case}.py"
+    if request.config.getoption("--update-golden"):
+        path.write_text(source, encoding="utf-8")
+    assert source == path.read_text(encoding="utf-8")
+
+
+def test_there_is_no_golden_text_without_a_case():
+    assert {path.stem for path in GOLDEN.iterdir()} == set(CASES)

@@ -1,0 +1,31 @@
+"""`compile` as a decorator with options."""
+
+import pytest
+
+import gradcompile as gdc
+from gradcompile import Value
+
+
+def product(p, x):
+    return p * x
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"wrt": "p", "batched": "x", "reduce": "sum", "parallel": 3, "name": "g"},
+        {"cache": False, "check_domain": True, "strict": True, "progress": True},
+        {"roll": True},
+    ],
+)
+def test_a_decorator_passes_every_option_on(options):
+    decorated, plain = gdc.compile(**options)(product), gdc.compile(product, **options)
+    assert decorated.options == plain.options
+    assert decorated.options != gdc.compile(product).options
+    assert decorated.name == plain.name == options.get("name", "product")
+
+
+def test_a_decorator_passes_inputs_on():
+    a, b = Value(1.0, "a"), Value(2.0, "b")
+    program = gdc.compile(inputs=[b, a])(a * b).program
+    assert [x.name for x in program.inputs] == ["b", "a"]
