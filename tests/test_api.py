@@ -29,3 +29,9 @@ def test_a_decorator_passes_inputs_on():
     a, b = Value(1.0, "a"), Value(2.0, "b")
     program = gdc.compile(inputs=[b, a])(a * b).program
     assert [x.name for x in program.inputs] == ["b", "a"]
+
+
+@pytest.mark.parametrize("roll", ["no", 2, None])
+def test_rolling_is_true_false_or_auto(roll):
+    with pytest.raises(ValueError, match='roll: expected True, False or "auto", got'):
+        gdc.compile(product, roll=roll)

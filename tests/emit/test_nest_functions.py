@@ -27,6 +27,11 @@ def total(weights, row):
     return sum(w * term for w, term in zip(weights, terms, strict=True))
 
 
+def growth(rate, row):
+    """A value that its own slope reads."""
+    return gdc.exp(rate * row)
+
+
 WEIGHTS = [[0.1, -0.2, 0.3], [0.4, 0.5, -0.6]]
 
 CASES = {
@@ -45,6 +50,10 @@ CASES = {
     "different_terms": (
         gdc.compile(total, batched="row", reduce="sum", cache=False),
         ([1.0, 2.0, 3.0, 4.0], [[1.0, 2.0, 3.0, 4.0]]),
+    ),
+    "own_slope": (
+        gdc.compile(growth, batched="row", reduce="sum", cache=False),
+        (0.5, [1.0]),
     ),
     "of_rows": (
         gdc.compile(slope, batched=["row"], wrt=["row"], reduce=None, cache=False),

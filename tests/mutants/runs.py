@@ -130,8 +130,8 @@ class Worker:
         """Put a fault in, run the tests that belong to the file until one fails, take it out."""
         killed_by, started = "", time.perf_counter()
         with self._faulty(fault):
-            for tests in belonging_tests(fault.path, self.tree, narrow):
-                killed_by = self.first_failed(tests)
+            for rank, tests in enumerate(belonging_tests(fault.path, self.tree, narrow)):
+                killed_by = self.first_failed(tests, self.limit if rank else math.inf)
                 if killed_by:
                     break
         if killed_by == OUT_OF_TIME:
@@ -156,7 +156,7 @@ class Worker:
             path.write_text(source, encoding="utf-8")
             os.utime(path, times)
 
-    def first_failed(self, tests: Sequence[str]) -> str:
+    def first_failed(self, tests: Sequence[str], limit: float = math.inf) -> str:
         """Run tests in a child until one fails.
 
         Returns:
@@ -166,7 +166,7 @@ class Worker:
         report.write_text("", encoding="utf-8")
         child = os.fork()
         if child == 0:
-            _become_pytest(self.folder, tests, report, self.limit)
+            _become_pytest(self.folder, tests, report, limit)
         try:
             status = _waited(child, MAX_SECONDS)
         finally:
@@ -299,8 +299,8 @@ def outcome(fault: Fault, narrow: bool, limit: float) -> Outcome:
     Args:
         fault: what is put in.
         narrow: run the first stage alone.
-        limit: stop after the test in which a stage's tests have taken so many seconds of the
-            processor's time; the fault has survived.
+        limit: stop after the test in which a stage's tests, but those of the first, have taken so
+            many seconds of the processor's time; the fault has survived.
     """
     return _worker(limit).outcome(fault, narrow)
 
