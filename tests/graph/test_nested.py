@@ -111,3 +111,12 @@ def test_a_number_beyond_the_floats_is_infinite():
 
 def test_a_structure_without_parts_has_no_leaves():
     assert Structure(list).size == 0
+
+
+def test_arrays_of_arrays_of_numbers_hold_all_of_them():
+    nested = np.empty(2, object)
+    nested[:] = [np.float64(1.0), 2]
+    leaves, structure = flatten(nested)
+    assert leaves == [1.0, 2.0]
+    assert (structure.kind, structure.keys) == ("array", (2,))
+    assert flatten(np.array(3.0))[0] == [3.0]

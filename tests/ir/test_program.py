@@ -1,6 +1,7 @@
 """The grammar of the linear IR: what its verifier refuses, and how a program is printed."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -203,3 +204,10 @@ def test_a_label_that_would_read_as_something_else_is_quoted(label, printed):
     assert (
         str(program_of(lambda x: x, label)) == f"program   f\ninputs    {printed}\nreturn {printed}"
     )
+
+
+@pytest.mark.parametrize("field", [{"notes": ("a rule",)}, {"settled": 1}, {"bound": {Var(): "t"}}])
+def test_programs_are_equal_whatever_is_noted_of_them(field):
+    program = Program("f", (), (), ())
+    assert replace(program, **field) == program
+    assert replace(program, data=(1.0,)) != program
