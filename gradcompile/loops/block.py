@@ -41,9 +41,10 @@ def block_rows(nests: Sequence[Nest]) -> list[Nest]:
         entered = _entered(nest, blocks)
         if continues:
             before = blocked.pop()
-            steps = [step for loop in before.steps if isinstance(loop, Loop) for step in loop.body]
+            (outer,) = before.steps
+            assert isinstance(outer, Loop)  # over the blocks
             formulas = (*before.formulas, *entered.formulas)
-            entered = Nest((*steps, *entered.steps), formulas, nest.reverse)
+            entered = Nest((*outer.body, *entered.steps), formulas, nest.reverse)
         blocked.append(replace(entered, steps=(Loop(blocks, entered.steps),)))
     return blocked
 

@@ -173,9 +173,10 @@ def _note(parts: dict[int, list[_Part]], subscript: Subscript, size: int) -> Non
 
 def _in_part(views: _Views, place: Place) -> Place | None:
     """The place in a matrix; None if no matrix has it."""
-    strides = _strides(place.subscripts[0])
+    (subscript,) = place.subscripts
+    strides = _strides(subscript)
     for part, array in views.get(strides[0][0], ()) if strides else ():
-        subscripts = _split(place.subscripts[0], part)
+        subscripts = _split(subscript, part)
         if subscripts is not None:
             return Place(array, subscripts)
     return None

@@ -88,7 +88,8 @@ class NestBuilder:
             inner = [Index(extent) for extent in part.extents]
             if part.starts is not None:
                 start = Place(self.tables.array(part.starts), (_linear(members),))
-                inner[0] = replace(inner[0], start=start)
+                (index,) = inner
+                inner = [replace(index, start=start)]
             leaves = iter(self._place(leaf, [*members, *inner], row) for leaf in part.leaves)
             sums = tuple(index for index in inner if index.extent > 1 or index.start)
             expression = _expression(part.template, leaves)

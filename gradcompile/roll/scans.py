@@ -43,14 +43,15 @@ def _repeats(keys: IntArray) -> Iterator[tuple[int, int, int]]:
     same = [_lengths_of_runs(keys[:-period] == keys[period:]) for period in range(1, longest + 1)]
     start = 0
     while start < len(keys):
-        best = (0, 0, 0)
+        covered = 1
+        repeat = None
         for period, run in enumerate(same, 1):
             rounds = 1 + int(run[start]) // period if start < len(run) else 1
-            if rounds >= MIN_ROUNDS and period * rounds > best[0]:
-                best = (period * rounds, period, rounds)
-        if best[0]:
-            yield start, best[1], best[2]
-        start += best[0] or 1
+            if rounds >= MIN_ROUNDS and period * rounds > covered:
+                covered, repeat = period * rounds, (start, period, rounds)
+        if repeat is not None:
+            yield repeat
+        start += covered
 
 
 def _lengths_of_runs(same: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> IntArray:

@@ -19,6 +19,7 @@ from gradcompile.graph.users import is_users
         (np.__file__, False),
         (functools.__file__, False),
     ],
+    ids=["test", "package", "stdin", "gradcompile", "numpy", "library"],
 )
 def test_code_is_a_users_or_not(file, expected):
     assert is_users(file) == expected

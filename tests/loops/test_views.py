@@ -46,6 +46,15 @@ def test_rows_that_overlap_are_one_matrix():
     assert subscripts(right) == [(0, ((B, 1),)), (4, ((C, 1),))]
 
 
+def test_a_finer_division_of_the_same_rows_is_that_of_the_matrix():
+    flat = inputs(24)
+    coarse, fine = seen(
+        flat, ["w"] * 24, read(flat, 0, (B, 8), (C, 1)), read(flat, 0, (B, 8), (A, 4), (C, 1))
+    )
+    assert coarse.array is fine.array
+    assert fine.array.shape == (3, 2, 4)
+
+
 def test_other_rows_are_another_matrix():
     flat = inputs(48)
     one, other = seen(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.mutants.changes import NO_MATTER, changes_at, name_of
+from tests.mutants.idle import is_idle
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Fault:
         before: the text that is replaced.
         after: the text that takes its place.
         digest: of the whole file before the change.
+        idle: does it change nothing, as the text alone tells?
     """
 
     path: str
@@ -38,6 +40,7 @@ class Fault:
     before: str
     after: str
     digest: str
+    idle: bool = False
 
     @property
     def key(self) -> str:
@@ -62,7 +65,7 @@ def faults_in(path: str, source: str) -> list[Fault]:
 
 
 def chosen(faults: Iterable[Fault], count: int, seed: int) -> list[Fault]:
-    """`count` of the faults: one of each file first, then of each file in proportion.
+    """`count` of the faults that may change something: one of each file first, then in proportion.
 
     A larger choice of the same seed begins with the smaller one.
     """
@@ -78,7 +81,7 @@ def chosen(faults: Iterable[Fault], count: int, seed: int) -> list[Fault]:
             for index, fault in enumerate(own)
         ]
     ranked.sort(key=lambda pair: pair[0])
-    return [fault for _, fault in ranked[:count]]
+    return [fault for _, fault in ranked if not fault.idle][:count]
 
 
 # --- where they are ----------------------------------------------------------------------------
@@ -106,8 +109,10 @@ class _Finder:
     def _faults_at(self, node: ast.AST, scope: str) -> Iterator[Fault]:
         for kind, old, new in changes_at(node):
             start, end = self._offset(old, end=False), self._offset(old, end=True)
-            before = self.text[start:end].decode()
-            yield Fault(self.path, scope, kind, old.lineno, start, end, before, new, self.digest)
+            before, head = self.text[start:end].decode(), self.text[:start].decode()
+            idle = is_idle(kind, self.text.decode(), len(head), before, new)
+            place = (self.path, scope, kind, old.lineno, start, end)
+            yield Fault(*place, before, new, self.digest, idle)
 
     def _offset(self, node: ast.expr | ast.stmt, end: bool) -> int:
         line, column = node.lineno, node.col_offset

@@ -73,6 +73,31 @@ def test_what_is_no_fault_is_left_alone(source):
     assert changed(source) == []
 
 
+@pytest.mark.parametrize(
+    ("source", "after"),
+    [
+        ("MAX_POOLS = 8\n@lru_cache(MAX_POOLS)\ndef f(): ...\n", ["9", "7"]),
+        ("MAX_KEPT = 8\n_kept: Recent[A, B] = Recent(MAX_KEPT)\n", ["9", "7"]),
+        ("y = x[0] if len(x) == 1 else x\n", ["-1"]),
+        ("if len(x) == 1:\n    y = x[0]\n", ["-1"]),
+        ("x = builder.add(a, b)\n", ["builder.add(b, a)"]),
+        ("x = Console(f, highlight=False)\n", ["Console(f)"]),
+    ],
+)
+def test_what_changes_nothing_is_passed_over(source, after):
+    faults = faults_in("x.py", source)
+    assert [fault.after for fault in faults if fault.idle] == after
+    assert len(chosen(faults, 100, seed=1)) == sum(not fault.idle for fault in faults)
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["MAX_ROWS = 8\n", "y = x[0] if len(z) == 1 else x\n", "x = builder.sub(a, b)\n", "y = x[0]\n"],
+)
+def test_what_may_change_something_is_not(source):
+    assert not any(fault.idle for fault in faults_in("x.py", source))
+
+
 def test_the_text_around_a_fault_stays_and_bytes_are_counted():
     source = "# é\nx = g('é', *f(a,  # é\n    1))\n"
     assert source.replace("1", "2") in changed(source)
