@@ -21,7 +21,7 @@ many that the same formula at two places of a network looks different."""
 
 GOLDEN_RATIO = np.uint64(0x9E3779B97F4A7C15)
 HALF_OF_THE_BITS = np.uint64(32)
-"""BitsArray are mixed by them: an odd number whose bits are irregular, and half of 64."""
+"""Bits are mixed by them: an odd number whose bits are irregular, and half of 64."""
 
 
 def capture(program: PackedProgram) -> tuple[PackedProgram, int]:
