@@ -5,12 +5,12 @@ VERSIONS := 3.11 3.12 3.13
 FAST     := tests/ir tests/autodiff tests/ops/test_functions.py tests/test_optim.py tests/show \
             tests/project/test_architecture.py tests/project/test_classes.py \
             tests/project/test_glossary.py tests/project/test_paths.py
-REST     := tests gradcompile --ignore=tests/batch --ignore=tests/emit --ignore=tests/roll
+REST     := tests gradcompile --ignore=tests/batch --ignore=tests/roll
 SHELL    := bash
 BIN      := $(VENV)/bin
 PIP      := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo fast test test-all pythons lint docs peers bench-rolling bench-peers clean
+.PHONY: help demo fast test test-all pythons lint docs peers bench-calls bench-rolling bench-peers clean
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -54,10 +54,13 @@ docs: $(VENV)/.with-docs ## execute and build the documentation
 peers: $(VENV)/.with-test $(VENV)/.with-peers ## run the slow tests and those that need torch, jax, micrograd, ...
 	$(BIN)/python -c "import jax, micrograd, torch"
 	@# Numba frees little of what it compiles: each part has a process, which stays below 2 GB.
-	@for part in tests/batch "tests/emit tests/roll" "$(REST)"; do \
+	@for part in tests/batch tests/roll "$(REST)"; do \
 	  $(BIN)/python -m pytest -n 0 --benchmark-enable -m "peers or slow" \
 	    --allowed-skips tests/allowed-skips.txt --most-memory 2 $$part || exit 1; \
 	done
+
+bench-calls: $(VENV)/.with-test $(VENV)/.with-peers ## print what a call costs, and its bars; OUT=docs/calls-benchmarks.md to keep the page
+	$(BIN)/python -m tests.benchmarks.calls $(if $(OUT),--out $(OUT))
 
 bench-rolling: $(VENV)/.with-test $(VENV)/.with-peers ## print what rolling achieves, its bars and its peers; OUT=FILE.md to keep it
 	$(BIN)/python -m tests.benchmarks.rolling $(if $(OUT),--out $(OUT))

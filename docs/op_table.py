@@ -180,9 +180,12 @@ def emitted(op: Op) -> str:
     y = op(*inputs)
     y.label = "y"
     source = gdc.compile(y, inputs=inputs, cache=False).source
-    lines = [line[4:] for line in source.splitlines() if line.startswith("    ")]
-    # There is one forward statement, so each comment would name the same one.
-    return "\n".join(line.partition("  # ")[0].rstrip() for line in lines if "inputs[" not in line)
+    text = source.partition('"""')[2].partition('"""\n')[2]
+    lines = [line[4:].partition("  # ")[0].rstrip() for line in text.rstrip().splitlines()]
+    # There is one forward statement, so each heading would quote the same one.
+    return "\n".join(
+        line for line in lines if line.startswith("# reverse sweep") or line[:1] != "#"
+    )
 
 
 # --- pages -------------------------------------------------------------------------------------
@@ -245,7 +248,8 @@ each with
   `Value`, too, and most of numpy's functions do the same on `Value`s and arrays of them;
 - the result $y$, and its derivatives as they are written in the row, where they may use $y$;
 - where it is smooth, and examples of its kinks with the slopes that are chosen there;
-- the code that is emitted for a function which is this operation alone, without its comments.
+- the code that is emitted for a function which is this operation alone, without the headings that
+  quote it.
 
 Outside of its domain an operation follows IEEE-754: `log(-1.0)` is nan, `1.0 / 0.0` is inf. Every
 derivative is proved by sympy and compared with mpmath's to 50 digits, in tests that loop over the

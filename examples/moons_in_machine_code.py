@@ -27,12 +27,12 @@ loss = gdc.compile(
 def train(value_and_grad, params, steps):
     losses = np.empty(steps)
     for step in range(steps):
-        losses[step], slopes = value_and_grad(params)
+        losses[step], (slopes,) = value_and_grad(params)
         params = params - (1.0 - 0.9 * step / steps) * slopes
     return params, losses
 
 
-kernel = loss.value_and_grad.dispatcher
+kernel = loss.value_and_grad.njit
 train(kernel, start, 0)  # the first call compiles the loop
 
 started = time.perf_counter()
@@ -41,6 +41,7 @@ inside = time.perf_counter() - started
 
 # --- the same loop in Python --------------------------------------------------------------------
 
+loss.value_and_grad.flat(start)  # the first call prepares the others
 params, by_python = start, []
 started = time.perf_counter()
 for step in range(STEPS):

@@ -1,61 +1,81 @@
-"""Batches: the rows that the emitted code of a batched function reads.
+"""Batches: what the emitted code of a batched function reads its rows from.
 
-A batched argument is a matrix, a row of data in each of its rows. The loops run over some rows at
-a time, and read each number of a row at all of them side by side.
+A batched argument is an array, with a row of data in each of its rows. The loops run over some rows
+at a time, and read each number of a row at all of them side by side.
 """
-
-from collections.abc import Sequence
 
 from numpy import empty
 
 from gradcompile.support.arrays import FloatArray
 
-ROWS_TURNED_AT_ONCE = 64
-"""So few rows that they are still in the fastest cache when their last column is turned."""
+TILE = 64
+"""So many rows are turned at once: they are still in the fastest cache for their last column."""
+
 
 ROWS_PER_CACHE_LINE = 8
 """Numbers in a line of the cache, 64 bytes: the widest vectors are read fastest if they are one."""
 
 
-def columns(batches: Sequence[FloatArray], start: int, count: int) -> FloatArray:
-    """Turn some rows of all matrices: one row for each of their columns.
+def columns(rows: FloatArray, start: int, count: int) -> FloatArray:
+    """Turn some rows of data: one row for each number that a row of data has.
 
     The last of them is repeated until they fill a line of the cache, so that loops over the columns
     need no other code for a rest.
 
     Args:
-        batches: matrices with equally many rows.
+        rows: an array with a row of data in each row, of one dimension or more.
         start: the first of the rows.
         count: how many, at least one.
 
     Example:
         >>> import numpy as np
-        >>> columns((np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[5.0], [6.0]])), 0, 2)[:, :3]
+        >>> columns(np.array([[1.0, 2.0], [3.0, 4.0]]), 0, 2)[:, :3]
         array([[1., 3., 3.],
-               [2., 4., 4.],
-               [5., 6., 6.]])
+               [2., 4., 4.]])
     """
-    width = 0
-    for batch in batches:
-        width += batch.shape[1]
-    turned = empty(
-        (width, (count + ROWS_PER_CACHE_LINE - 1) // ROWS_PER_CACHE_LINE * ROWS_PER_CACHE_LINE)
-    )
-    row = 0
-    for batch in batches:
-        for first in range(0, count, ROWS_TURNED_AT_ONCE):
-            for column in range(batch.shape[1]):
-                for i in range(first, min(first + ROWS_TURNED_AT_ONCE, count)):
-                    turned[row + column, i] = batch[start + i, column]
-        for column in range(batch.shape[1]):
-            for i in range(count, turned.shape[1]):
-                turned[row + column, i] = batch[start + count - 1, column]
-        row += batch.shape[1]
+    return COLUMNS[min(rows.ndim, 3)](rows, start, count)
+
+
+def columns_of_numbers(rows: FloatArray, start: int, count: int) -> FloatArray:
+    """Do what `columns` does for an array with one number for each row."""
+    turned = empty((1, -(-count // ROWS_PER_CACHE_LINE) * ROWS_PER_CACHE_LINE))
+    for i in range(count):
+        turned[0, i] = rows[start + i]
+    for i in range(count, turned.shape[1]):
+        turned[0, i] = rows[start + count - 1]
     return turned
 
 
+def columns_of_vectors(rows: FloatArray, start: int, count: int) -> FloatArray:
+    """Do what `columns` does for a matrix."""
+    width = rows.shape[1]
+    turned = empty((width, -(-count // ROWS_PER_CACHE_LINE) * ROWS_PER_CACHE_LINE))
+    for first in range(0, count, TILE):
+        for column in range(width):
+            for i in range(first, min(first + TILE, count)):
+                turned[column, i] = rows[start + i, column]
+    for column in range(width):
+        for i in range(count, turned.shape[1]):
+            turned[column, i] = rows[start + count - 1, column]
+    return turned
+
+
+def columns_of_arrays(rows: FloatArray, start: int, count: int) -> FloatArray:
+    """Do what `columns` does for an array of more dimensions."""
+    width = rows.size // rows.shape[0]
+    turned = empty((width, -(-count // ROWS_PER_CACHE_LINE) * ROWS_PER_CACHE_LINE))
+    for i in range(turned.shape[1]):
+        for column, x in enumerate(rows[start + min(i, count - 1)].flat):
+            turned[column, i] = x
+    return turned
+
+
+COLUMNS = {1: columns_of_numbers, 2: columns_of_vectors, 3: columns_of_arrays}
+"""What `columns` does, by the dimensions of the array; three stand for more."""
+
+
 def scratch(rows: int, width: int) -> FloatArray:
-    """Allocate memory for what is computed of a block of rows: nothing is in it yet.
+    """Memory for what is computed of a block of rows: nothing is in it yet.
 
     Args:
         rows: how many arrays there shall be, one for each number that is computed of a row.

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from gradcompile.compiler.function import CompiledFunction
+from gradcompile.compiler.plans import flat_inputs
 from gradcompile.graph.nested import flatten
 from gradcompile.support.arrays import AnyArray
 from gradcompile.verify.slopes import COARSE, numerical_slopes, rounding_errors
@@ -144,7 +145,7 @@ def check_grad(
         >>> f = gdc.compile(lambda w, x: gdc.tanh(w[0] * x + w[1]))
         >>> report = check_grad(f, [0.5, -1.0], 3.0)
         >>> report.method, [component.name for component in report.components]
-        ('complex step', ['w0', 'w1', 'x'])
+        ('complex step', ['w[0]', 'w[1]', 'x'])
     """
     if not isinstance(f, CompiledFunction):
         kind = type(f).__name__
@@ -153,10 +154,11 @@ def check_grad(
         raise TypeError(f"check_grad: {f.name} is batched; check the function of one row")
     _, gradient = f.value_and_grad(*args, **kwargs)
     given = np.array(flatten(gradient)[0], dtype=np.float64)
-    leaves, traced, _ = f.arguments.read(args, kwargs)
-    at, build = np.array(leaves, np.float64), f.value._build(traced)
-    slots = build.request.slots
-    names = [build.program.inputs[slot].name for slot in slots]
+    call = f.arguments.read(args, kwargs)
+    traced, build = call.traced, f.value._build(call.traced)
+    at, slots = flat_inputs(build.request, call.given), build.request.slots
+    called = build.request.signature.names()
+    names = [called[slot] for slot in slots]
     method, slopes, errors = numerical_slopes(build.program, at, np.array(slots, int))
     # Rounding is no fault of the gradient either.
     rounding = rounding_errors(f.value_and_grad._build(traced).program, at)[1:]

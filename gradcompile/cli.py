@@ -184,9 +184,12 @@ def show(options: argparse.Namespace) -> int:
 
 def _print_numbers(function: CompiledFunction, point: Point, names: list[str]) -> None:
     """Run the emitted text at a point, and print what it returns."""
-    with np.errstate(all="ignore"):
-        value, gradient = function.value_and_grad.python(np.array([point[name] for name in names]))
-    slopes = {f"d/d{name}": x for name, x in zip(function.wrt, gradient.tolist(), strict=True)}
+    kernel = function.value_and_grad
+    signature = kernel._build().request.signature
+    given = signature.arguments(np.array([point[name] for name in names]))
+    value, gradient = kernel.python(*given)
+    numbers = np.hstack(gradient).tolist()
+    slopes = {f"d/d{name}": x for name, x in zip(function.wrt, numbers, strict=True)}
     rows = {"value": float(value), **slopes}
     out = console(stderr=True)
     at = ", ".join(f"{name}={point[name]!r}" for name in names)

@@ -15,6 +15,7 @@ import pytest
 
 from gradcompile.ir.interpret import interpret
 from tests.helpers import session
+from tests.helpers.flat import flat, python_of
 
 ROOT = Path(__file__).parent.parent
 VARIABLE = "GRADCOMPILE_CACHE_DIR"
@@ -55,25 +56,19 @@ def pytest_runtest_teardown() -> Iterator[None]:
         pytest.fail("the test has left the garbage collector off")
 
 
-def run_engines(function: Any, flat: Sequence[float]) -> dict[str, tuple[float, list[float]]]:
+def run_engines(function: Any, at: Sequence[float]) -> dict[str, tuple[float, list[float]]]:
     """(value, gradient) of a compiled function for flat inputs, from every compiled engine.
 
     Called after the function's first call; both results are plain Python floats.
     """
     kernel = function.value_and_grad
-    inputs = np.array(flat, dtype=np.float64)
-    # Emitted code has IEEE results under CPython; numpy scalars only announce some of them.
-    with np.errstate(all="ignore"):
-        python = kernel.python(inputs)
+    inputs = np.array(at, dtype=np.float64)
     found = {
-        "interpreter": interpret(kernel.program, inputs.tolist()),
-        "emitted Python": python,
-        "machine code": kernel.dispatcher(inputs),
+        "interpreter": flat(interpret(kernel.program, inputs.tolist())),
+        "emitted Python": flat(python_of(kernel)(inputs)),
+        "machine code": flat(kernel.dispatcher(inputs)),
     }
-    return {
-        engine: (float(value), [float(x) for x in gradient])
-        for engine, (value, gradient) in found.items()
-    }
+    return {engine: (results[0], results[1:]) for engine, results in found.items()}
 
 
 @pytest.fixture(scope="session")

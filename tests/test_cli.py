@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from gradcompile.cli import main
@@ -51,9 +50,7 @@ def test_show_prints_a_module_that_runs(command):
     assert "\x1b" not in out
     module = {}
     exec(out, module)
-    value, gradient = module["f_value_and_grad"](
-        np.array([2.0, -3.0, 0.0, 1.0, 6.8813735870195432])
-    )
+    value, gradient = module["f_value_and_grad"](2.0, -3.0, 0.0, 1.0, 6.8813735870195432)
     assert value == pytest.approx(0.7071067811865476)
     assert gradient == pytest.approx([-1.5, 1.0, 0.5, 0.0, 0.5])
 
@@ -186,11 +183,11 @@ def test_demo_neuron(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, out, err = command("demo", "neuron")
     assert (code, err) == (0, "")
-    assert max(map(len, out.replace(str(tmp_path), "").splitlines())) <= 80
+    assert max(map(len, out.splitlines())) <= 80
     for text in (
         "The neuron  an expression graph, built from Values as in the lecture",
         "n = x1 * w1 + x2 * w2 + b",
-        "# forward sweep",
+        "# reverse sweep",
         "n_bar = 1.0 - o * o",
         "0.707106781186547",
         "-1.49999999999999",

@@ -21,6 +21,7 @@ from llvmlite import binding as llvm
 
 from gradcompile import jit as machine
 from gradcompile import vector
+from gradcompile.ir.signature import Bundle, Signature
 from gradcompile.support import files
 from tests import remez
 
@@ -218,13 +219,17 @@ def f(inputs):
 """
 
 
+FLAT = Signature((Bundle("inputs", (1,), 0),), (Bundle("results", (1,), 0),))
+"""What the loops take and return; the length of an array is no part of its type."""
+
+
 def kernel(name, tail="", strict=False, use_cache=False):
     """A loop over a function as emitted code has it, compiled as rolled code is."""
     count = 2 if name == "pow" else 1
     arguments = ", ".join(["inputs[i]", "inputs[results.size + i]"][:count])
     text = LOOP.format(name=name, count=count, arguments=arguments, tail=tail)
     function = files.load(text, f"vector_{name}", use_cache).f
-    return machine.jit(function, loops=True, strict=strict, use_cache=use_cache)
+    return machine.jit(function, FLAT, loops=True, strict=strict, use_cache=use_cache)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -273,7 +278,8 @@ def test_vector_code_is_found_missing(monkeypatch):
         "from gradcompile.ieee import exp\nfrom numpy import empty\n\n" + LOOP[LOOP.find("def") :]
     )
     text = text.format(name="exp", count=1, arguments="inputs[i]", tail="")
-    dispatcher = machine.jit(files.load(text, "scalar", False).f, loops=True, use_cache=False)
+    function = files.load(text, "scalar", False).f
+    dispatcher = machine.jit(function, FLAT, loops=True, use_cache=False)
     asm = dispatcher.inspect_asm(dispatcher.signatures[0])
     assert packed(asm) == []
     assert calls(asm) == {"exp"}
@@ -303,6 +309,7 @@ PROCESS = """
 import numpy as np
 from gradcompile import vector
 from gradcompile.support import files
+from gradcompile.ir.signature import Bundle, Signature
 from gradcompile.jit import jit, meanings
 
 text = '''
@@ -315,7 +322,8 @@ def f(inputs):
         results[i] = sin(exp(inputs[i])) + {number}
     return results
 '''
-dispatcher = jit(files.load(text, "f").f, loops=True)
+signature = Signature((Bundle("inputs", (1,), 0),), (Bundle("results", (1,), 0),))
+dispatcher = jit(files.load(text, "f").f, signature, loops=True)
 print(dispatcher(np.array([0.5]))[0] - {number})
 count = lambda counter: sum(counter.values())
 stats = dispatcher.stats

@@ -3,8 +3,6 @@
 arguments.py  the arguments of a batched function: which hold rows, and the trace of one row
 kernel.py     one derived function of any number of rows
 strategy.py   how its text is made: loops over the rows
-calls.py      calls of machine code with rows
-results.py    totals over the rows, and what there is for each row
 rows.py       the rows of data that a batched argument is made of
 threads.py    rows spread over threads
 """

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcompile.batch.rows import BatchedRows, Matrices, as_row, rows_of
+from gradcompile.batch.rows import as_row, rows_of
 from gradcompile.compiler.arguments import Arguments, Call
 from gradcompile.compiler.options import Options
 from gradcompile.graph.nested import Structure
@@ -43,21 +43,24 @@ class BatchedArguments(Arguments):
             self.wrt = tuple(name for name in parameters if name not in batched)
 
     def read(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
-        """Read the flat arguments and the rows of a call, and find the program for both."""
+        """Read the arguments of a call, rows apart, and find the program for their structures."""
         bound = self.bind(args, kwargs)
-        leaves: list[float] = []
+        given: dict[str, list[Any]] = {}
         structures: dict[str, Structure] = {}
-        rows: dict[str, BatchedRows] = {}
         for name in self._batched_last(bound.arguments):
-            argument = bound.arguments[name]
-            if name not in self.options.batched:
-                read, structures[name] = self.flatten(name, argument)
-                leaves.extend(read)
-            else:
-                rows[name] = self._rows(name, argument)
-                structures[name] = rows[name].structure
-        matrices = self._matrices(rows)
-        return Call(leaves, self.traced(bound, structures), (matrices,))
+            given[name], structures[name] = self.take(name, bound.arguments[name])
+        self.require_equal(given)
+        return Call(given, structures, self.traced(bound, structures))
+
+    def take(self, name: str, argument: Any) -> tuple[list[Any], Structure]:
+        """List what an argument is made of, and its structure: that of a row, if it is batched."""
+        if name not in self.options.batched:
+            return super().take(name, argument)
+        try:
+            rows = rows_of(argument)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{self.name}: argument {name!r}: {error}") from None
+        return list(rows.arrays), rows.structure
 
     def is_leaf(self, node: Any) -> bool:
         """Raise an error for a Value: a batched function cannot be a part of a graph."""
@@ -66,16 +69,6 @@ class BatchedArguments(Arguments):
                 "expected numbers, got Values; a batched function cannot be a part of a graph"
             )
         return False
-
-    def matrices(self, arguments: Mapping[str, Any], traced: Traced) -> Matrices:
-        """Read the matrices of all batched arguments, for a program that exists."""
-        missing = [name for name in self.options.batched if name not in arguments]
-        if missing:
-            raise TypeError(f"{self.name}: missing arguments: {missing}")
-        rows = {name: self._rows(name, arguments[name]) for name in self._batched_last(arguments)}
-        for name, given in rows.items():
-            self.require(name, traced.arguments[name], given.structure)
-        return self._matrices(rows)
 
     def require(self, name: str, expected: Structure, given: Structure) -> None:
         """Raise an error if an argument, or a row of it, has another structure than expected."""
@@ -88,7 +81,7 @@ class BatchedArguments(Arguments):
             )
 
     def trace(self, bound: inspect.BoundArguments, structures: dict[str, Structure]) -> Traced:
-        """Trace the function of one row."""
+        """The program of the function of one row."""
         try:
             traced = super().trace(bound, structures)
         except Exception as error:  # a wrong shape of the rows shows in the user's function
@@ -98,7 +91,7 @@ class BatchedArguments(Arguments):
         return _with_rows(traced, self.options.batched)
 
     def numbers(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Make a call with a number for each argument, one row of it where it is batched."""
+        """A call with a number for each argument, and one row of one number where it is batched."""
         args, kwargs = super().numbers()
         one: dict[str, Any] = {name: np.ones(1) for name in self.options.batched}
         pairs = zip(self.signature.parameters, args, strict=False)
@@ -109,15 +102,9 @@ class BatchedArguments(Arguments):
         batched = self.options.batched
         return sorted(names, key=lambda name: name in batched)
 
-    def _rows(self, name: str, argument: Any) -> BatchedRows:
-        try:
-            return rows_of(argument)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"{self.name}: argument {name!r}: {error}") from None
-
-    def _matrices(self, rows: Mapping[str, BatchedRows]) -> Matrices:
-        """The matrices of the batched arguments, which need equally many rows."""
-        shapes = [(name, shape) for name, given in rows.items() for shape in given.shapes]
+    def require_equal(self, given: Mapping[str, list[Any]]) -> None:
+        """Raise an error if the batched arguments do not have equally many rows, or none."""
+        shapes = [(name, x.shape) for name in self.options.batched for x in given.get(name, ())]
         first, shape = shapes[0]
         for name, other in shapes:
             if other[0] != shape[0]:
@@ -127,7 +114,6 @@ class BatchedArguments(Arguments):
                 )
         if not shape[0] and self.options.reduce == "mean":
             raise ValueError(f"{self.name}: the mean of no rows: {first!r} has shape {shape}")
-        return tuple(matrix for given in rows.values() for matrix in given.matrices)
 
 
 def _batched_names(batched: tuple[str, ...], signature: inspect.Signature) -> tuple[str, ...]:

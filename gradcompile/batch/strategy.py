@@ -1,10 +1,8 @@
-"""A way to make the text of a batched kernel: as loops over the rows."""
+"""How the text of a batched kernel is made: as loops over the rows."""
 
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import dataclass
 from typing import ClassVar
 
-from gradcompile.batch.results import RowResults
 from gradcompile.compiler.code import EmittedCode
 from gradcompile.compiler.request import Request
 from gradcompile.compiler.strategies import structure_key
@@ -22,61 +20,34 @@ from gradcompile.verify.loops import unlike_by_rows
 class Rows:
     """Text made of loops over rows."""
 
-    results: RowResults
+    request: Request
     lowered: PackedProgram
     key: str | None
     loops: ClassVar[bool] = True
 
-    @property
-    def request(self) -> Request:
-        """What is built."""
-        return self.results.request
-
-    @property
-    def matrices(self) -> int:
-        """How many matrices of rows the emitted function takes."""
-        return len(self.results.widths)
-
     def emit(self, program: Program, stages: Stages) -> EmittedCode:
-        """Make the text of the program of one row after all passes, in loops over the rows."""
-        request, results = self.request, self.results
-        first = int(request.mode.keeps_value)
-        slots = {first + k: group for k, group in enumerate(results.groups)}
-        outputs = list(program.outputs)
-        if request.mode.differentiates:
-            (gradient,) = outputs[first:]
-            assert isinstance(gradient, tuple)
-            supply = iter(gradient)
-            outputs[first:] = [tuple(islice(supply, len(group))) for group in results.groups]
-        program = replace(program, outputs=tuple(outputs))
-        labels, strict = list(request.labels()), request.options.strict
+        """The text of the program of one row after all passes, in loops over any number of them."""
+        request, labels = self.request, list(self.request.labels())
         with stages("roll"):
-            rolled = roll(program, strict, labels, slots, results.totals)
+            rolled = roll(program, request.signature, request.options.strict, labels)
         mean = request.options.reduce == "mean"
         with stages("emit"):
-            text = emit_nests(
-                rolled, request.function_name, request.summary, request.array, mean=mean
-            )
+            text = emit_nests(rolled, request.function_name, request.summary, mean=mean)
         return EmittedCode(text, rolled.order, rolled.tables, rolled.summary, program.notes)
 
     def differing(self, program: Program, straight: str, code: EmittedCode) -> set[int]:
-        """Find the flat results, by index, that the loops compute otherwise than a row's text."""
+        """The flat results, by index, that the loops compute otherwise than the text of one row."""
+        request = self.request
+        mean = request.options.reduce == "mean"
         return unlike_by_rows(
-            program,
-            self.request.function_name,
-            straight,
-            code.source,
-            code.arguments,
-            widths=self.results.widths,
-            sizes=self.results.sizes,
-            mean=self.request.options.reduce == "mean",
-        )
+            program, request.signature, request.function_name, straight,
+            code.source, code.arguments, mean=mean,
+        )  # fmt: skip
 
 
 @collector_paused()
-def loops_over_rows(results: RowResults, stages: Stages) -> Rows:
-    """Choose how the text of a batched kernel is made: there is but this way."""
-    request = results.request
+def loops_over_rows(request: Request, stages: Stages) -> Rows:
+    """The strategy of a batched kernel: there is but this."""
     with stages("capture"):
         captured, _ = capture(request.traced.lowered)
-    return Rows(results, captured, structure_key(request, captured, len(results.widths), stages))
+    return Rows(request, captured, structure_key(request, captured, stages, request.options.strict))

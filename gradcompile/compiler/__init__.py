@@ -1,20 +1,24 @@
 """The pipeline end to end: from a function and its arguments to a call of machine code.
 
-options.py       the kinds of kernel, and what `compile` was asked for
-function.py      `CompiledFunction`, the face of it all
-arguments.py     what calls bind, and the program for each structure of arguments
-kernel.py        one derived function: built on first use, called fast, open to inspection
-request.py       what is to be built: one kernel for one structure of arguments
-build.py         the build of it, stage by stage, from program to machine code
-programs.py      the program: differentiated and simplified
-strategies.py    how its text is made: straight-line, or as loops
-code.py          the structure of a program as the key to its code
-machine_code.py  machine code, shared where the text is the same
-calls.py         calls of machine code
-flat.py          the vector of `Kernel.flat`, and the arguments beside it
-results.py       flat results to the structures that the user knows
-fast_path.py     arguments that need no conversion, told from others in no time
-build_report.py  where compile time went, and what came of it
+options.py          the kinds of kernel, and what `compile` was asked for
+function.py         `CompiledFunction`, the face of it all
+arguments.py        what calls bind, and the program for each structure of arguments
+signature.py        what the emitted function takes and returns
+kernel.py           one derived function: built on first use, called fast
+inspection.py       what a kernel shows: text, program, machine code
+request.py          what is to be built: one kernel for one structure of arguments
+build.py            the build of it, stage by stage, from program to machine code
+programs.py         the program: differentiated and simplified
+strategies.py       how its text is made: straight-line, or as loops
+code.py             the structure of a program as the key to its code
+machine_code.py     machine code, shared where the text is the same
+plans.py            how a kernel is called with arguments of one structure
+calls.py            calls written for the arguments they will get
+plain_arguments.py  arguments that machine code takes as they are, told from others
+unpacking.py        what machine code returned, put into the user's form
+flat_calls.py       calls on one flat vector, for solvers
+results.py          the namedtuple of a gradient
+build_report.py     where compile time went, and what came of it
 """
 
 from gradcompile.compiler.function import CompiledFunction

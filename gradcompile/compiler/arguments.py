@@ -8,24 +8,23 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gradcompile.compiler.options import Options, Wrt
-from gradcompile.graph.nested import Structure, flatten
+from gradcompile.graph.nested import Structure, is_alike, read
 from gradcompile.graph.trace import Traced, trace_function
 from gradcompile.graph.value import TraceError, Value
-from gradcompile.support.arrays import FloatArray
 
 
 class Call(NamedTuple):
     """A call as machine code sees it.
 
     Attributes:
-        leaves: the flat arguments.
-        traced: the program for their structure; None if they are Values, which build a graph.
-        rows: for a batched function, the tuple of the matrices of its rows.
+        given: what each argument is made of: numbers, and float64 arrays.
+        structures: of the arguments, or of a row where they are batched.
+        traced: the program for these; None if there are Values among them, which build a graph.
     """
 
-    leaves: list[float]
+    given: dict[str, list[Any]]
+    structures: dict[str, Structure]
     traced: Traced | None
-    rows: tuple[tuple[FloatArray, ...], ...] = ()
 
 
 class Arguments:
@@ -61,19 +60,18 @@ class Arguments:
         self.traces: dict[tuple[tuple[str, Structure], ...], Traced] = {}
 
     def read(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
-        """Read the flat arguments of a call, and find the program for their structure."""
+        """Read the arguments of a call, and find the program for their structures."""
         bound = self.bind(args, kwargs)
-        leaves: list[Any] = []
+        given: dict[str, list[Any]] = {}
         structures: dict[str, Structure] = {}
         for name, argument in bound.arguments.items():
-            read, structures[name] = self.flatten(name, argument)
-            leaves.extend(read)
-        if any(isinstance(leaf, Value) for leaf in leaves):
-            return Call([], None)
-        return Call(leaves, self.traced(bound, structures))
+            given[name], structures[name] = self.take(name, argument)
+        if any(isinstance(item, Value) for items in given.values() for item in items):
+            return Call(given, structures, None)
+        return Call(given, structures, self.traced(bound, structures))
 
     def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> inspect.BoundArguments:
-        """Bind the arguments of a call to their names, with the defaults of those not given."""
+        """The arguments of a call by name, with the defaults of those that are not given."""
         try:
             bound = self.signature.bind(*args, **kwargs)
         except TypeError as error:
@@ -82,10 +80,10 @@ class Arguments:
         bound.apply_defaults()
         return bound
 
-    def flatten(self, name: str, argument: Any) -> tuple[list[Any], Structure]:
-        """Split an argument into its numbers, in order, and its structure."""
+    def take(self, name: str, argument: Any) -> tuple[list[Any], Structure]:
+        """List what an argument is made of, and its structure."""
         try:
-            return flatten(argument, self.is_leaf)
+            return read(argument, self.is_leaf)
         except TypeError as error:
             raise TypeError(f"{self.name}: argument {name!r}: {error}") from None
         except RecursionError:
@@ -95,19 +93,22 @@ class Arguments:
         """Is it something in an argument that is taken for a number, though it is none?"""
         return isinstance(node, Value)
 
-    def leaves(self, name: str, argument: Any, expected: Structure) -> list[float]:
-        """Read the numbers in an argument of a known structure."""
-        leaves, structure = self.flatten(name, argument)
+    def take_as(self, name: str, argument: Any, expected: Structure) -> list[Any]:
+        """List what an argument of a known structure is made of."""
+        given, structure = self.take(name, argument)
         self.require(name, expected, structure)
-        return leaves
+        return given
 
     def require(self, name: str, expected: Structure, given: Structure) -> None:
-        """Raise an error if an argument has another structure than expected."""
-        if given != expected:
+        """Raise an error if an argument is not of the shape that is expected."""
+        if not is_alike(expected, given):
             raise ValueError(f"{self.name}: argument {name!r}: expected {expected}, got {given}")
 
+    def require_equal(self, given: Mapping[str, list[Any]]) -> None:
+        """Raise an error if batched arguments do not have equally many rows: here are none."""
+
     def traced(self, bound: inspect.BoundArguments, structures: dict[str, Structure]) -> Traced:
-        """Find the program for arguments of these structures, traced if it is not known yet."""
+        """The program for arguments of these structures, traced if it is not known yet."""
         if self.graph is not None:
             for name, expected in self.graph.arguments.items():
                 self.require(name, expected, structures[name])
@@ -118,13 +119,13 @@ class Arguments:
         return self.traces[key]
 
     def trace(self, bound: inspect.BoundArguments, structures: dict[str, Structure]) -> Traced:
-        """Trace the function for arguments of these structures."""
+        """The program of the function for arguments of these structures."""
         assert self.function is not None
         check = self.options.check_domain
         return trace_function(self.function, self.name, bound, structures, check)
 
     def latest(self) -> Traced:
-        """Find the program to show when no arguments are given."""
+        """The program to show when no arguments are given."""
         if self.newest is None:
             try:
                 self.read(*self.numbers())
@@ -137,7 +138,7 @@ class Arguments:
         return self.newest
 
     def numbers(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Make a call with a number for each argument."""
+        """A call with a number for each argument."""
         parameters = self.signature.parameters.values()
         keywords = [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
         positional = (1.0,) * (len(parameters) - len(keywords))

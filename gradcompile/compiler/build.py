@@ -13,7 +13,6 @@ import numpy as np
 from gradcompile.compiler import code as structure
 from gradcompile.compiler import machine_code
 from gradcompile.compiler.build_report import BuildReport
-from gradcompile.compiler.calls import Calls, FastFlat, Run
 from gradcompile.compiler.code import EmittedCode
 from gradcompile.compiler.machine_code import Target
 from gradcompile.compiler.programs import derive
@@ -26,6 +25,13 @@ from gradcompile.support.collector import collector_paused
 from gradcompile.support.once import once
 from gradcompile.support.timing import Stages
 
+Run = Callable[..., Any]
+"""Machine code, of the parameters of the emitted function."""
+
+
+def _at_once(run: Run) -> Run:
+    return run
+
 
 class Build:
     """One kernel for one structure of arguments: program, source, machine code.
@@ -33,7 +39,7 @@ class Build:
     Args:
         request: what to build.
         choose: says how the text is made.
-        calls: how the kernel is called.
+        spread: makes what runs machine code on all rows, if there are any.
 
     Attributes:
         stages: where the time went.
@@ -41,10 +47,13 @@ class Build:
     """
 
     def __init__(
-        self, request: Request, choose: Callable[[Stages], Strategy], calls: Calls
+        self,
+        request: Request,
+        choose: Callable[[Stages], Strategy],
+        spread: Callable[[Run], Run] = _at_once,
     ) -> None:
         self.request = request
-        self.calls = calls
+        self._spread = spread
         self.lock = RLock()
         self.stages = Stages(dict(request.traced.seconds))
         is_large = len(request.traced.lowered) > MAX_STRAIGHT
@@ -83,8 +92,8 @@ class Build:
     def straight_source(self) -> str:
         """The emitted module without loops, in one function: what verification reads."""
         program, request = self.program, self.request
-        limit = len(program) + 1
-        return emit(program, request.function_name, request.summary, request.array, limit)
+        signature = request.signature.of_one_row(len(program.data))
+        return emit(program, signature, request.function_name, request.summary, len(program) + 1)
 
     def differing(self) -> set[int]:
         """Find the flat results, by index, that loops compute otherwise than the text without."""
@@ -101,9 +110,9 @@ class Build:
         module = files.load(self.source, name, options.cache)
         return Target(
             function=getattr(module, name),
+            signature=self.request.signature,
             constants=constants,
             loops=strategy.loops,
-            matrices=strategy.matrices,
             strict=options.strict,
             use_cache=options.cache,
         )
@@ -117,24 +126,27 @@ class Build:
             return machine_code.compiled(target)
 
     @once
-    def dispatcher(self) -> Any:
-        """The machine code as a numba dispatcher of the inputs alone."""
+    def njit(self) -> Any:
+        """The machine code as a numba dispatcher of the emitted function's parameters."""
         return machine_code.bound(self.target, self.machine)
 
     @once
+    def dispatcher(self) -> Any:
+        """The machine code as a numba dispatcher of flat arrays."""
+        return machine_code.flattened(self.target, self.njit)
+
+    @once
     def run(self) -> Run:
-        """The flat result by machine code, of contiguous float64 inputs: it looks at no types."""
-        return self.calls.runner(machine_code.runner(self.target, self.machine))
+        """Machine code as a function of the emitted parameters, which looks at no types."""
+        return self._spread(machine_code.runner(self.target, self.machine))
 
     @once
-    def unpack(self) -> Callable[[Any], Any]:
-        """The function that gives the kernel's flat result the structure that the user knows."""
-        return self.calls.unpacker()
+    def typed_run(self) -> Run:
+        """The same for arrays of any kind: those that it cannot take as they are, are a TypeError.
 
-    @once
-    def fast_flat(self) -> FastFlat:
-        """The call of `flat`; None if it takes arguments by name."""
-        return self.calls.fast_flat(self.run)
+        Numbers have to be floats even so.
+        """
+        return self._spread(machine_code.typed_runner(self.target, self.machine))
 
     def report(self) -> BuildReport:
         """Tell where the time went, compiling first what is not compiled yet."""

@@ -1,74 +1,149 @@
-"""Calls of machine code: of flat inputs, and of plain arguments without any detour."""
+"""Calls without cost: Python functions for each kernel, written for the arguments they will get.
 
-from collections.abc import Callable, Mapping, Sequence
+What a training loop passes is known after the first call: so many numbers, arrays of this shape,
+lists of that length. The function that is written here looks at nothing but whether it is given
+such arguments again, hands them to machine code as they are, and puts what comes back into the form
+that the user knows. Anything else goes the general way, which converts it or explains:
+
+    def call(w=__absent, b=__absent, *__rest, **__others):
+        if (__type(w) is __list and __len(w) == 3 and __floats.issuperset(__map(__type, w))
+                and __type(b) is __float):
+            __v0, (__g0, __g1) = __machine(__array(w, __float64), b)
+            return __v0, __make(__Gradient, (__g0.tolist(), __g1))
+        return __general((w, b), __rest, __others)
+
+Where there are arrays, a `try` is around the test and the call: machine code refuses arrays of
+another kind than it was made for, and looks at that faster than Python can.
+
+No text of the user's is in it but the names of arguments.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from itertools import islice
+from typing import Any
 
-from gradcompile.compiler import results
-from gradcompile.compiler.fast_path import is_vector, vector_reader
-from gradcompile.compiler.request import Request
+from gradcompile.compiler.plain_arguments import ABSENT, NotPlainError, PlainTests, Tested
+from gradcompile.compiler.unpacking import Returned, unpack_lines
+from gradcompile.graph.nested import Structure
+from gradcompile.ir.signature import Bundle
 
-Run = Callable[..., Any]
-"""Machine code on contiguous float64 inputs, and matrices of rows: it gives the flat result."""
+Call = Callable[..., Any]
 
-FastCall = Callable[[tuple[Any, ...]], Any] | None
-"""The call of a kernel, of the tuple of its arguments; it gives None if they are not plain."""
-
-FastFlat = Callable[[Any, Mapping[str, Any]], Any] | None
-"""The same of `Kernel.flat`: of the vector, and the rest by name."""
-
-
-class Calls(Protocol):
-    """Ways to call a kernel, once there is machine code."""
-
-    def runner(self, machine: Run) -> Run:
-        """Make the function that gives the flat result, for all rows."""
-
-    def unpacker(self) -> Callable[[Any], Any]:
-        """Make the function that gives a flat result the structure that the user knows."""
-
-    def fast_call(
-        self, run: Run, unpack: Callable[[Any], Any], names: Sequence[str], types: Sequence[type]
-    ) -> FastCall:
-        """Make the call of arguments with these names and types; None if they cannot be plain."""
-
-    def fast_flat(self, run: Run) -> FastFlat:
-        """Make the call of `flat`; None if it takes arguments by name."""
+General = Callable[[tuple[Any, ...], Mapping[str, Any]], Any]
+"""Takes any arguments of a kernel: those by position, and those by name."""
 
 
 @dataclass(frozen=True)
-class PlainCalls:
-    """Calls of a kernel without rows."""
+class Called:
+    """How a kernel is called.
 
-    request: Request
+    Attributes:
+        name: of the kernel, for Python's own messages.
+        signature: of the user's function.
+        arguments: the structures of its arguments, those of the rows where they are batched.
+        batched: the arguments that hold rows of data.
+        returned: what the user gets.
+    """
 
-    def runner(self, machine: Run) -> Run:
-        """Return the machine code: there are no rows to spread over threads."""
-        return machine
+    name: str
+    signature: inspect.Signature
+    arguments: Mapping[str, Structure]
+    batched: Sequence[str]
+    returned: Returned
 
-    def unpacker(self) -> Callable[[Any], Any]:
-        """Make the function that gives a flat result the structure that the user knows."""
-        return results.unpacker(self.request)
 
-    def fast_call(
-        self, run: Run, unpack: Callable[[Any], Any], names: Sequence[str], types: Sequence[type]
-    ) -> FastCall:
-        """Make the call of arguments with these names and types; None if they cannot be plain."""
-        arguments = self.request.traced.arguments
-        read = vector_reader([arguments[name] for name in names], types)
-        if read is None:
-            return None
+def written_call(called: Called, machine: Call, general: General) -> Call | None:
+    """Write the call of a kernel; None if its arguments are too many or of too many kinds.
 
-        def call(args: tuple[Any, ...]) -> Any:
-            vector = read(args)
-            return None if vector is None else unpack(run(vector))
+    Args:
+        called: how it is called.
+        machine: takes the groups of its arguments; arrays of another kind are a TypeError.
+        general: takes any other call.
+    """
+    parameters = called.signature.parameters
+    if not _is_simple(called.signature) or set(parameters) != set(called.arguments):
+        return None
+    tests = PlainTests()
+    try:
+        tested = iter([x for name in parameters for x in _tested(called, name, tests)])
+    except NotPlainError:
+        return None
+    given = [given_text(group, tested) for group in called.returned.signature.parameters]
+    result = f"__machine({', '.join(given)})"
+    text = _call_text(parameters, tests, unpack_lines(called.returned, result, tests.refer))
+    return _made(text, tests, machine, general, called.name)
 
-        return call
 
-    def fast_flat(self, run: Run) -> FastFlat:
-        """Make the call of `flat`; None if it takes arguments by name."""
-        count = len(self.request.slots)
-        if count < len(self.request.traced.lowered.names):
-            return None
-        shape = (count,)
-        return lambda x, others: None if others or not is_vector(x, shape) else run(x)
+def written_unpack(returned: Returned) -> Callable[[Any], Any]:
+    """Write the function that puts what machine code returns into the user's form."""
+    tests = PlainTests()
+    lines = unpack_lines(returned, "__result", tests.refer)
+    text = "\n".join(["def unpack(__result):", *(f"    {line}" for line in lines)])
+    names = dict(tests.globals)
+    exec(compile(text, "<unpack>", "exec"), names)  # our own text
+    unpack: Callable[[Any], Any] = names["unpack"]
+    return unpack
+
+
+def _tested(called: Called, name: str, tests: PlainTests) -> list[Tested]:
+    test = tests.rows if name in called.batched else tests.argument
+    return list(test(called.arguments[name], name))
+
+
+def given_text(group: Bundle, tested: Iterator[Tested]) -> str:
+    """What machine code is given for a bundle."""
+    if group.is_merged:
+        numbers = [expression for expression, _ in islice(tested, group.size)]
+        return f"__array(({', '.join(numbers)}), __float64)"
+    expression, shape = next(tested)
+    # An array stands where a list was named, or the other way round.
+    other = shape is not None and shape != group.shape
+    return f"{expression}.reshape({group.shape})" if other else expression
+
+
+def _is_simple(signature: inspect.Signature) -> bool:
+    """Has a function only parameters that can be tested one by one?"""
+    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    parameters = signature.parameters
+    return all(
+        p.kind not in several and not name.startswith("__") for name, p in parameters.items()
+    )
+
+
+def _call_text(
+    parameters: Mapping[str, inspect.Parameter], tests: PlainTests, unpack: Sequence[str]
+) -> str:
+    by_name = inspect.Parameter.KEYWORD_ONLY
+    before = [name for name, p in parameters.items() if p.kind is not by_name]
+    after = [name for name, p in parameters.items() if p.kind is by_name]
+    head = [f"{name}=__absent" for name in before]
+    head += ["*__rest", *(f"{name}=__absent" for name in after), "**__others"]
+    conditions = [*tests.conditions, "not __rest", "not __others"]
+    named = "".join(f"{name!r}: {name}, " for name in after)
+    return "\n".join(
+        [
+            f"def call({', '.join(head)}):",
+            *tests.guarded(
+                [f"if {' and '.join(conditions)}:", *(f"    {line}" for line in unpack)]
+            ),
+            f"    return __general([{', '.join(before)}], __rest, {{{named}**__others}})",
+        ]
+    )
+
+
+def _made(text: str, tests: PlainTests, machine: Call, general: General, name: str) -> Call:
+    def otherwise(before: Sequence[Any], rest: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
+        """Give the arguments as they were given: a default stands for what was not."""
+        names = call.__code__.co_varnames[: len(before)]
+        count = next((k for k, x in enumerate(before) if x is ABSENT), len(before))
+        others = {**dict(zip(names[count:], before[count:], strict=True)), **named}
+        given = {name: x for name, x in others.items() if x is not ABSENT}
+        return general((*before[:count], *rest), given)
+
+    names = {**tests.globals, "__machine": machine, "__general": otherwise}
+    exec(compile(text, f"<call of {name}>", "exec"), names)  # our own text, and names of arguments
+    call: Call = names["call"]
+    call.__name__ = call.__qualname__ = name
+    return call

@@ -25,7 +25,7 @@ class CompiledFunction:
     """A function compiled for its value and its gradient.
 
     Calling it gives the value. `value`, `grad` and `value_and_grad` are kernels: they take the
-    same arguments, and each shows its `.source`, `.program`, `.dispatcher`, `.llvm()`, `.asm()`
+    same arguments, and each shows its `.source`, `.program`, `.njit`, `.llvm()`, `.asm()`
     and `.flat(x)`. Gradients are namedtuples in the structure of the arguments. A batched function
     is called with any number of rows; see `compile(batched=...)`.
 
@@ -99,10 +99,13 @@ class CompiledFunction:
             return bar
 
         build = self.value_and_grad._build()
-        slots, loops = build.request.slots, build.strategy.loops
-        names = [build.program.inputs[slot].name for slot in slots]
+        loops, signature = build.strategy.loops, build.request.signature
+        sources, names = signature.sources(), signature.names()
         report = verify_source(
-            build.straight_source if loops else build.source, names, slots, progress
+            build.straight_source if loops else build.source,
+            [sources[slot] for slot in build.request.slots],
+            [names[slot] for slot in build.request.slots],
+            progress,
         )
         # The value comes before the derivatives.
         return report.refute({k - 1 for k in build.differing()}, UNLIKE) if loops else report

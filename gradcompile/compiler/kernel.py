@@ -1,33 +1,36 @@
 """Kernels: the functions derived from one traced function, each built on first use.
 
-A kernel owns one `Build` for each structure of arguments it was called with. The public call packs
-the arguments into one flat array, runs the machine code and unpacks the result; it does nothing
-else, so that a small function stays fast. Plain arguments, those of a training loop, are not looked
-through in every call: the build that they led to takes the next ones as well.
+A kernel owns one `Build` for each structure of arguments it was called with, and a plan how to call
+it. The call of a kernel is a function written for the arguments that it got last; if it is given
+others, those before are tried, and then the general way, which converts or explains.
 """
 
+import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from gradcompile.compiler.arguments import Arguments
-from gradcompile.compiler.fast_path import PLAIN
-from gradcompile.compiler.flat import vector_of, with_others
+from gradcompile.compiler.arguments import Arguments, Call
+from gradcompile.compiler.inspection import Inspection
 from gradcompile.compiler.options import VALUE, Mode
+from gradcompile.graph.nested import Structure
 from gradcompile.graph.trace import Traced
-from gradcompile.ir.program import Program
+from gradcompile.support.arrays import FloatArray
 
 if TYPE_CHECKING:
     from gradcompile.compiler.build import Build
-    from gradcompile.compiler.calls import FastCall, FastFlat
+    from gradcompile.compiler.plans import Plan
 
-NO_BUILD = (None, None)
-"""No build, and no fast way to call it."""
+MAX_WRITTEN = 8
+"""So many structures of arguments have a call of their own at a time."""
+
+FlatCalls = tuple[Callable[[Any, Mapping[str, Any]], Any], Callable[..., Any]]
+"""A call on a vector written for what it will get, and the general one."""
+
+Structures = tuple[tuple[str, Structure], ...]
 
 
-class Kernel:
+class Kernel(Inspection):
     """One derived function, compiled on first use and open to inspection.
 
     Calling it takes the arguments of the original function. What it shows (`source`, `program`,
@@ -35,43 +38,86 @@ class Kernel:
     call it assumes that every argument is a number.
     """
 
+    # A slot, so that each kernel has a call of its own, with nothing between it and the caller.
+    __slots__ = (
+        "__call__", "__weakref__", "_arguments", "_builds", "_flats", "_mode", "_plans", "_written",
+    )  # fmt: skip
+
+    __call__: Callable[..., Any]
+    """What the kernel computes, for the arguments of the original function."""
+
     def __init__(self, arguments: Arguments, mode: Mode) -> None:
         self._arguments = arguments
         self._mode = mode
         self._builds: dict[Traced, Build] = {}
-        self._fast: dict[tuple[type, ...], tuple[Build | None, FastCall]] = {}
-        self._fast_flat: dict[Traced | None, FastFlat] = {}
+        self._plans: dict[tuple[Traced, Structures], Plan] = {}
+        self._flats: dict[Traced | None, FlatCalls] = {}
+        self._written = 0
+        self.__call__ = self._by_any
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """What the kernel computes, for the arguments of the original function."""
-        if not kwargs:
-            _, fast = self._fast.get(tuple(map(type, args)), NO_BUILD)
-            if fast is not None and (result := fast(args)) is not None:
-                return result
-        return self._general_call(args, kwargs)
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """The signature of the original function."""
+        return self._arguments.signature
 
-    def _general_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        leaves, traced, rows = self._arguments.read(args, kwargs)
-        if traced is None:
-            return _graph(self._arguments, self._mode, args, kwargs)
-        build = self._build(traced)
+    def _by_any(self, *args: Any, **kwargs: Any) -> Any:
+        return self._general(args, kwargs)
+
+    def _general(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Call the kernel with any arguments, converted if need be."""
+        call = self._arguments.read(args, kwargs)
+        if call.traced is None:
+            return self._call_on_values(args, kwargs)
         if self._arguments.options.check_domain:
-            from gradcompile.compiler.programs import interpreted
+            return self._checked(call)
+        plan = self._plan(call.traced, call.structures)
+        return plan(call.given)
 
-            return build.unpack(interpreted(build.program, leaves))
-        result = build.unpack(build.run(np.array(leaves, np.float64), *rows))
-        self._remember(build, args, kwargs)
-        return result
+    def _checked(self, call: Call) -> Any:
+        """Call the kernel by the interpreter, up to the first nan or inf."""
+        from gradcompile.compiler.programs import interpreted
 
-    def _remember(self, build: "Build", args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        """Let the build take the next arguments of these types, if they can be plain."""
-        types = tuple(map(type, args))
-        if kwargs or not PLAIN.issuperset(types) or self._fast.get(types, NO_BUILD)[0] is build:
-            return
-        names = list(self._arguments.signature.parameters)
-        if len(names) == len(types):
-            call = build.calls.fast_call(build.run, build.unpack, names, types)
-            self._fast[types] = build, call
+        assert call.traced is not None
+        build = self._build(call.traced)
+        plan = self._made_plan(build, call.structures)
+        signature = build.request.signature
+        return plan.unpack(interpreted(build.program, signature, plan.arguments(call.given)))
+
+    def _plan(self, traced: Traced, structures: Mapping[str, Structure]) -> "Plan":
+        """How to call the kernel with arguments of these structures; from now on without detour."""
+        key = (traced, tuple(structures.items()))
+        if key not in self._plans:
+            build = self._build(traced)
+            plan = self._plans.setdefault(key, self._made_plan(build, structures))
+            self._write(plan, build.typed_run)
+        return self._plans[key]
+
+    def _made_plan(self, build: "Build", structures: Mapping[str, Structure]) -> "Plan":
+        from gradcompile.compiler.plans import plan
+
+        name = f"{self._arguments.name}.{self._mode.name}"
+        run = build.run if not self._arguments.options.check_domain else _not_run
+        return plan(build.request, structures, name, run)
+
+    def _write(self, plan: "Plan", machine: Callable[..., Any]) -> None:
+        """Let a function written for these arguments take the next call."""
+        before = self.__call__ if self._written < MAX_WRITTEN else self._by_any
+
+        def otherwise(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+            return before(*args, **kwargs)
+
+        written = plan.written(machine, otherwise)
+        if written is not None:
+            self._written = self._written % MAX_WRITTEN + 1
+            self.__call__ = written
+
+    def _call_on_values(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Call the user's function, which builds a graph: so compiled functions compose."""
+        function = self._arguments.function
+        if function is None or self._mode is not VALUE:
+            name = self._arguments.name
+            raise TypeError(f"{name}.{self._mode.name}: expected numbers, got Values")
+        return function(*args, **kwargs)
 
     def _build(self, traced: Traced | None = None) -> "Build":
         traced = traced or self._arguments.latest()
@@ -82,98 +128,56 @@ class Kernel:
     def _new_build(self, traced: Traced) -> "Build":
         # The passes load when something is compiled.
         from gradcompile.compiler.build import Build
-        from gradcompile.compiler.calls import PlainCalls
         from gradcompile.compiler.request import Request
         from gradcompile.compiler.strategies import choose
 
         arguments = self._arguments
-        request = Request(self._mode, traced, arguments.wrt, arguments.options)
-        return Build(request, partial(choose, request), PlainCalls(request))
+        request = Request(self._mode, traced, arguments.wrt, arguments.options, arguments.signature)
+        return Build(request, partial(choose, request))
 
-    @property
-    def source(self) -> str:
-        """The emitted Python, one runnable module."""
-        return self._build().source
-
-    @property
-    def program(self) -> Program:
-        """The linear IR; `print` shows it, one instruction a line."""
-        return self._build().program
-
-    @property
-    def dispatcher(self) -> Any:
-        """Numba's compiled function on the flat float64 array of all inputs."""
-        return self._build().dispatcher
-
-    @property
-    def python(self) -> "Callable[..., Any]":
-        """The emitted function as CPython runs it, on what the dispatcher takes.
-
-        numpy's warnings about inf and nan are off: IEEE-754 says what comes out.
-        """
-        target = self._build().target
-        function, constants = target.function, target.constants
-        if not constants:
-            return np.errstate(all="ignore")(function)
-        return np.errstate(all="ignore")(lambda *given: function(*given, *constants))
-
-    def llvm(self) -> str:
-        """The LLVM IR that numba made of the source."""
-        dispatcher = _compiled_anew(self._build())
-        return str(dispatcher.inspect_llvm(dispatcher.signatures[0]))
-
-    def asm(self) -> str:
-        """The assembly code of this machine that LLVM made of it."""
-        dispatcher = _compiled_anew(self._build())
-        return str(dispatcher.inspect_asm(dispatcher.signatures[0]))
-
-    def flat(self, x: Any, /, **others: Any) -> Any:
-        """The kernel on one flat vector, as `scipy.optimize` wants it.
+    def flat(self, x: Any, /, *, out: FloatArray | None = None, **others: Any) -> Any:
+        """Call the kernel on one flat vector, as `scipy.optimize` wants it.
 
         The vector, and the rows of a batched function, are read as the arguments of calls before,
         the latest new structure of them. So a function has to be called once before, a graph not.
 
         Args:
             x: the differentiated inputs, in order, as one vector.
+            out: an array that the gradient is put into, instead of a new one.
             others: the arguments that are not differentiated by, by name.
 
         Returns:
-            A float, a float64 vector, or both, by kernel.
+            A float, a float64 vector, or both, by kernel. Where there is a result for each row, the
+            axis of the rows comes first.
 
         Raises:
             ValueError: the vector has another length, or the kernel differentiates by rows.
             TypeError: an argument is missing.
         """
-        fast = self._fast_flat.get(self._arguments.newest)
-        if fast is not None and (result := fast(x, others)) is not None:
-            return result
-        build = self._build()
-        result = self._general_flat(build, x, others)
-        self._fast_flat[build.request.traced] = build.fast_flat
-        return result
+        known = self._flats.get(self._arguments.newest)
+        if known is None:
+            return self._first_flat(x, out, others)
+        written, general = known
+        return written(x, others) if out is None else general(x, out, others)
 
-    def _general_flat(self, build: "Build", x: Any, others: dict[str, Any]) -> Any:
-        request = build.request
-        vector = vector_of(x, request)
-        if len(request.slots) != len(request.traced.lowered.names):
-            vector = with_others(vector, others, self._arguments, request)
-        return build.run(vector)
+    def _first_flat(self, x: Any, out: FloatArray | None, others: Mapping[str, Any]) -> Any:
+        """Call the latest new structure of arguments on a vector; later calls are written ones."""
+        from gradcompile.compiler.flat_calls import flat_call, written_flat
+
+        build = self._build()
+
+        def run(*given: Any) -> Any:
+            return build.run(*given)  # machine code is made when the arguments were looked at
+
+        general = flat_call(build.request, self._arguments, run)
+        result = general(x, out, others)
+        written = written_flat(build.request, build.typed_run, general)
+        self._flats.setdefault(build.request.traced, (written, general))
+        return result
 
     def __repr__(self) -> str:
         return f"<kernel {self._arguments.name}.{self._mode.name}>"
 
 
-def _compiled_anew(build: "Build") -> Any:
-    """The machine code with its LLVM IR: numba keeps none of what comes from a cache."""
-    from gradcompile.compiler.machine_code import compiled_anew
-
-    return compiled_anew(build.target)
-
-
-def _graph(
-    arguments: Arguments, mode: Mode, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> Any:
-    """The graph that the user's function builds of Values: so compiled functions compose."""
-    if arguments.function is None or mode is not VALUE:
-        raise TypeError(f"{arguments.name}.{mode.name}: expected numbers, got Values")
-    return arguments.function(*args, **kwargs)
+def _not_run(*arguments: Any) -> Any:
+    raise AssertionError("a checked call is run by the interpreter")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from gradcompile.ir.signature import Signature
 from gradcompile.support.arrays import FloatArray
 from gradcompile.support.recent import Recent
 
@@ -16,31 +17,31 @@ class Target:
     """An emitted function that is to become machine code.
 
     Attributes:
-        function: as CPython runs it: of the inputs, the matrices of rows and the constants.
+        function: as CPython runs it: of its parameters and the constants.
+        signature: what it takes and returns.
         constants: what it takes last: captured data, and tables.
         loops: is it made of loops?
-        matrices: how many matrices of rows it takes.
         strict: keep the order of sums.
         use_cache: keep the machine code on disk.
     """
 
     function: Callable[..., Any]
+    signature: Signature
     constants: tuple[FloatArray, ...]
     loops: bool
-    matrices: int
     strict: bool
     use_cache: bool
 
 
-_kept: Recent[tuple[Callable[..., Any], int, bool], Any] = Recent(MAX_KEPT_MACHINES)
+_kept: Recent[tuple[Callable[..., Any], Signature, bool], Any] = Recent(MAX_KEPT_MACHINES)
 """Machine code of functions made of loops: graphs of one structure share it, one after another."""
 
 
 def compiled(target: Target) -> Any:
-    """Compile a function to a numba dispatcher, or find the one of before."""
+    """The numba dispatcher of a function, compiled or found."""
     if not target.loops:
         return compiled_anew(target, target.use_cache)
-    key = (target.function, target.matrices, target.strict)
+    key = (target.function, target.signature, target.strict)
     found = _kept.get(key)
     if found is None:
         return _kept.put(key, compiled_anew(target, target.use_cache))
@@ -48,30 +49,52 @@ def compiled(target: Target) -> Any:
 
 
 def compiled_anew(target: Target, use_cache: bool = False) -> Any:
-    """Compile a function to a numba dispatcher; without the cache that keeps the LLVM IR."""
+    """The numba dispatcher of a function; without the cache it keeps the LLVM IR."""
     from gradcompile.jit import jit  # numba loads on first use
 
     return jit(
         target.function,
+        target.signature,
         target.constants,
         loops=target.loops,
         strict=target.strict,
         use_cache=use_cache,
-        matrices=target.matrices,
     )
 
 
 def bound(target: Target, dispatcher: Any) -> Any:
-    """Make a numba dispatcher of what comes before the constants."""
+    """The machine code as a numba dispatcher of the parameters alone."""
     from gradcompile.jit import bind
 
-    constants = target.constants
-    return bind(dispatcher, constants, target.matrices) if constants else dispatcher
+    if not target.constants:
+        return dispatcher
+    name = target.function.__name__
+    return bind(dispatcher, name, target.signature, target.constants)
+
+
+def flattened(target: Target, dispatcher: Any) -> Any:
+    """The machine code as a numba dispatcher of flat arrays."""
+    from gradcompile.jit import flatten
+
+    return flatten(dispatcher, f"{target.function.__name__}_flat", target.signature)
 
 
 def runner(target: Target, dispatcher: Any) -> Callable[..., Any]:
-    """Make the function of what comes before the constants: it looks at no types."""
+    """The machine code as a function of what comes before the constants: it looks at no types."""
     from gradcompile.jit import entry
 
-    machine, constants = entry(dispatcher), target.constants
+    return _with_constants(entry(dispatcher), target)
+
+
+def typed_runner(target: Target, dispatcher: Any) -> Callable[..., Any]:
+    """The same for arrays of any kind: those that it cannot take as they are, are a TypeError."""
+    from gradcompile.jit import typed_entry
+
+    if all(group.shape is None and not group.is_row for group in target.signature.parameters):
+        return runner(target, dispatcher)
+    return _with_constants(typed_entry(dispatcher), target)
+
+
+def _with_constants(machine: Callable[..., Any], target: Target) -> Callable[..., Any]:
+    constants = target.constants
     return (lambda *given: machine(*given, *constants)) if constants else machine

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,13 @@ from gradcompile.graph.nested import NUMBER
 from gradcompile.ir.interpret import interpret, require_finite
 from gradcompile.ir.packed import PackedProgram
 from gradcompile.ir.program import Program
+from gradcompile.ir.signature import Bundle, Signature
 from gradcompile.passes import run_passes
 from gradcompile.support.timing import Stages
 
 
 def derive(request: Request, lowered: PackedProgram, stages: Stages) -> Program:
-    """Make the program of a kernel after every pass, before loops are found in it.
+    """The program of a kernel after every pass, before loops are found in it.
 
     Args:
         request: what is to be built.
@@ -32,9 +34,7 @@ def derive(request: Request, lowered: PackedProgram, stages: Stages) -> Program:
     program = run_passes(program, timed=stages)
     mode, result = request.mode, request.traced.result
     if not mode.differentiates:
-        if result != NUMBER:
-            return replace(program, outputs=(tuple(program.flat_outputs),))
-        return program
+        return _grouped(program, request.signature.value)
     if result != NUMBER:
         name = request.traced.lowered.name
         raise TypeError(
@@ -42,15 +42,31 @@ def derive(request: Request, lowered: PackedProgram, stages: Stages) -> Program:
         )
     with stages("reverse"):
         program = reverse(program, request.slots, mode.keeps_value)
-    return run_passes(program, timed=stages)
+    return _grouped(run_passes(program, timed=stages), request.signature.results)
 
 
-def interpreted(program: Program, inputs: Sequence[float]) -> Any:
-    """Interpret a program to its flat result; an error at the first nan or inf.
+def _grouped(program: Program, groups: Sequence[Bundle]) -> Program:
+    """The program with an output for each group of results."""
+    supply = program.flat_outputs
+    outputs = [
+        next(supply) if group.shape is None else tuple(islice(supply, group.size))
+        for group in groups
+    ]
+    return replace(program, outputs=tuple(outputs))
+
+
+def interpreted(program: Program, signature: Signature, arguments: Sequence[Any]) -> Any:
+    """Run a program by the interpreter, up to the first nan or inf; return what its text does.
+
+    Args:
+        program: what to run.
+        signature: of the emitted function.
+        arguments: those that it takes.
 
     Raises:
         FloatingPointError: an operation made nan or inf from finite operands.
     """
-    outputs = interpret(program, inputs, require_finite)
-    flat = [np.array(x) if isinstance(x, list) else x for x in outputs]
-    return flat[0] if len(flat) == 1 else tuple(flat)
+    outputs = interpret(program, signature.inputs(arguments).tolist(), require_finite)
+    pairs = zip(signature.results, outputs, strict=True)
+    shaped = [x if group.shape is None else np.reshape(x, group.shape) for group, x in pairs]
+    return signature.nest(shaped)

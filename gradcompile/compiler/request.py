@@ -1,13 +1,16 @@
 """What is to be built: one kernel for one structure of arguments."""
 
+import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from gradcompile.compiler.options import VALUE, Mode, Options
+from gradcompile.compiler.signature import signature_of
 from gradcompile.emit.layout import emitted_names
 from gradcompile.graph.nested import paths
 from gradcompile.graph.trace import Traced
+from gradcompile.ir.signature import Signature
 from gradcompile.support.names import Names, identifier, stem
 
 
@@ -20,18 +23,20 @@ class Request:
         traced: the program it starts from.
         wrt: the names of the arguments that it differentiates by.
         options: what `compile` was asked for.
+        parameters: the signature of the user's function.
     """
 
     mode: Mode
     traced: Traced
     wrt: tuple[str, ...]
     options: Options
+    parameters: inspect.Signature
 
     @cached_property
     def slots(self) -> list[int]:
         """The differentiated inputs, by their indices among the flat inputs."""
         places = self.traced.places
-        return [slot for name in places if name in self.wrt for slot in places[name]]
+        return [slot for name in self.wrt for slot in places.get(name, ())]
 
     @cached_property
     def function_name(self) -> str:
@@ -54,13 +59,31 @@ class Request:
             summary += f", {how} the rows of {', '.join(self.options.batched)}"
         return summary
 
-    @property
-    def array(self) -> str:
-        """The name of an array that is returned, in the emitted text."""
-        return "gradient" if self.mode.differentiates else "values"
+    @cached_property
+    def signature(self) -> Signature:
+        """What the emitted function takes and returns."""
+        traced, options = self.traced, self.options
+        return signature_of(
+            traced.arguments,
+            list(self.parameters.parameters),
+            traced.result,
+            self.wrt if self.mode.differentiates else None,
+            keeps_value=self.mode.keeps_value,
+            batched=options.batched,
+            by_row=bool(options.batched) and options.reduce is None,
+            reserved=emitted_names() | {self.function_name},
+            labels=list(self._own_labels()),
+        )
+
+    def _own_labels(self) -> Iterator[str]:
+        """For each input what the user calls it; "" where its name is its place in an argument."""
+        names = iter(self.traced.lowered.names)
+        for argument, tree in self.traced.arguments.items():
+            for path, name in zip(paths(tree, argument), names, strict=False):
+                yield "" if name == path else name
 
     def labels(self) -> Iterator[str]:
-        """Give for each input the name of its argument; the user's label goes before."""
+        """For each input, what its argument is called; the user's label goes before."""
         names = iter(self.traced.lowered.names)
         for argument, tree in self.traced.arguments.items():
             for path, name in zip(paths(tree, argument), names, strict=False):

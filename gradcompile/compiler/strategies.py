@@ -1,40 +1,50 @@
-"""Ways to make the text of a kernel: straight-line, or as loops.
+"""How the text of a kernel is made: straight-line, or as loops.
 
 Small programs stay straight-line. In a larger one the constants that are data become inputs, and
 then its structure decides all that follows: what is emitted for it is kept under a digest of the
 structure, so that a graph of the same structure over other data is not compiled again.
 """
 
+import ast
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from gradcompile.compiler import code as structure
 from gradcompile.compiler.code import EmittedCode
+from gradcompile.compiler.programs import derive
 from gradcompile.compiler.request import Request
 from gradcompile.emit.nests import emit_nests
 from gradcompile.emit.straight import emit
+from gradcompile.ir.nests import Rolled, temporaries
 from gradcompile.ir.packed import PackedProgram
 from gradcompile.ir.program import Program
+from gradcompile.ops.op import Op
 from gradcompile.passes.capture import capture
 from gradcompile.roll import is_regular, roll
 from gradcompile.support.collector import collector_paused
 from gradcompile.support.timing import Stages
 from gradcompile.verify.loops import unlike
 
+MIN_ROLLED = 16
+"""A program of fewer instructions is not looked through for loops."""
+
+ALLOCATION, CALL, OPERATION = 50.0, 10.0, 0.5
+"""About how many nanoseconds it takes to make an array, to call a function such as exp, and to add
+or to multiply. They only decide whether a small program is better off with loops."""
+
+MAX_SLOWER = 0.05
+"""The most of its time that a small program may lose by the arrays that loops need."""
+
 MAX_STRAIGHT = 400
 """A program of at most so many instructions before differentiation stays straight-line."""
 
 
 class Strategy(Protocol):
-    """A way to make the text of a kernel."""
+    """How the text of a kernel is made."""
 
     @property
     def loops(self) -> bool:
         """Is the text made of loops?"""
-
-    @property
-    def matrices(self) -> int:
-        """How many matrices of rows the emitted function takes."""
 
     @property
     def lowered(self) -> PackedProgram:
@@ -45,10 +55,10 @@ class Strategy(Protocol):
         """The key under which the text is kept; None if it is not."""
 
     def emit(self, program: Program, stages: Stages) -> EmittedCode:
-        """Make the text of the program after all passes, and what it needs beside the inputs."""
+        """The text of the program after all passes, and what it needs beside the inputs."""
 
     def differing(self, program: Program, straight: str, code: EmittedCode) -> set[int]:
-        """Find the flat results, by index, that it computes otherwise than the straight text."""
+        """The flat results, by index, that it computes otherwise than the straight text."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +67,6 @@ class Straight:
 
     request: Request
     loops: ClassVar[bool] = False
-    matrices: ClassVar[int] = 0
     key: ClassVar[None] = None
 
     @property
@@ -66,14 +75,14 @@ class Straight:
         return self.request.traced.lowered
 
     def emit(self, program: Program, stages: Stages) -> EmittedCode:
-        """Make the text of the program after all passes, statement by statement."""
+        """The text of the program after all passes, statement by statement."""
         request = self.request
         with stages("emit"):
-            text = emit(program, request.function_name, request.summary, request.array)
+            text = emit(program, request.signature, request.function_name, request.summary)
         return EmittedCode(text, rules=program.notes)
 
     def differing(self, program: Program, straight: str, code: EmittedCode) -> set[int]:
-        """Find nothing: it is the straight text."""
+        """Nothing: it is the straight text."""
         return set()
 
 
@@ -84,51 +93,79 @@ class Loops:
     request: Request
     lowered: PackedProgram
     key: str | None
+    strict: bool
     loops: ClassVar[bool] = True
-    matrices: ClassVar[int] = 0
+
+    def rolled(self, program: Program) -> Rolled:
+        """The program after all passes, as loop nests."""
+        request = self.request
+        return roll(program, request.signature, self.strict, list(request.labels()))
 
     def emit(self, program: Program, stages: Stages) -> EmittedCode:
-        """Make the text of the program after all passes, nest by nest."""
-        request, mode = self.request, self.request.mode
-        slots = {int(mode.keeps_value): request.slots} if mode.differentiates else {}
+        """The text of the program after all passes, nest by nest."""
+        request = self.request
         with stages("roll"):
-            rolled = roll(program, request.options.strict, list(request.labels()), slots)
+            rolled = self.rolled(program)
         with stages("emit"):
-            text = emit_nests(rolled, request.function_name, request.summary, request.array)
+            text = emit_nests(rolled, request.function_name, request.summary)
         return EmittedCode(text, rolled.order, rolled.tables, rolled.summary, program.notes)
 
     def differing(self, program: Program, straight: str, code: EmittedCode) -> set[int]:
-        """Find the flat results, by index, that the loops compute otherwise than that text."""
-        return unlike(program, self.request.function_name, straight, code.source, code.arguments)
+        """The flat results, by index, that the loops compute otherwise than the straight text."""
+        return unlike(
+            program, self.request.signature, self.request.function_name, straight,
+            code.source, code.arguments,
+        )  # fmt: skip
 
 
 @collector_paused()
 def choose(request: Request, stages: Stages) -> Straight | Loops:
-    """Choose how the text of a kernel without rows is made, as `compile(roll=...)` says."""
+    """How to make the text of a kernel without rows, as `compile(roll=...)` says."""
     wanted, lowered = request.options.roll, request.traced.lowered
-    if wanted == "auto" and len(lowered) <= MAX_STRAIGHT:
-        wanted = False
-    if not wanted:
+    small = wanted == "auto" and len(lowered) <= MAX_STRAIGHT
+    if not wanted or (small and len(lowered) < MIN_ROLLED):
         return Straight(request)
     with stages("capture"):
         captured, kinds = capture(lowered)
-    key = structure_key(request, captured, 0, stages)
-    loops = Loops(request, captured, key)
+    strict = request.options.strict or small  # a small program keeps its bits
+    key = structure_key(request, captured, stages, strict)
+    loops = Loops(request, captured, key, strict)
+    if small:
+        return _shorter(Straight(request), loops, stages)
     if wanted != "auto" or (key and structure.load(key, request.function_name)):
         return loops
     with stages("roll"):
         return loops if is_regular(captured.program, kinds) else Straight(request)
 
 
+def _shorter(straight: Straight, loops: Loops, stages: Stages) -> Straight | Loops:
+    """Loops for a small program, if their text is half as long and calls are not slower."""
+    request = loops.request
+    program = derive(request, loops.lowered, stages)
+    with stages("roll"):
+        rolled = loops.rolled(program)
+    work = sum(CALL if _calls(x.op) else OPERATION for x in program.instructions)
+    if len(temporaries(rolled)) * ALLOCATION > MAX_SLOWER * work:
+        return straight
+    with stages("emit"):
+        by_loops = emit_nests(rolled, request.function_name)
+        by_hand = emit(program, request.signature.of_one_row(len(program.data)), "f")
+    return loops if 2 * by_loops.count("\n") <= by_hand.count("\n") else straight
+
+
+def _calls(op: Op) -> bool:
+    return any(isinstance(node, ast.Call) for node in ast.walk(op.template))
+
+
 def structure_key(
-    request: Request, captured: PackedProgram, matrices: int, stages: Stages
+    request: Request, captured: PackedProgram, stages: Stages, strict: bool
 ) -> str | None:
     """Make the digest of the structure that the text is kept under; None if it is not kept."""
     if not request.options.cache:
         return None
     with stages("key"):
-        given = (captured.given, matrices)
         settings = (
-            request.mode.name, request.slots, request.summary, request.options.strict, given
+            request.mode.name, request.slots, request.summary, strict,
+            request.options.reduce, captured.given, request.signature,
         )  # fmt: skip
         return structure.key(captured, repr(settings))

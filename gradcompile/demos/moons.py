@@ -18,7 +18,7 @@ from gradcompile.compiler.kernel import Kernel
 from gradcompile.demos import plot, two_moons
 from gradcompile.demos.telling import compiled_anew, duration, heading, medians, saved, table_of
 from gradcompile.demos.two_moons import Training
-from gradcompile.emit.layout import FORWARD_SWEEP, REVERSE_SWEEP
+from gradcompile.emit.layout import REVERSE_SWEEP
 from gradcompile.graph.value import Value, topological
 from gradcompile.show.terminal import print_code
 from gradcompile.support.arrays import FloatArray
@@ -92,7 +92,8 @@ def _compiled(root: Value, params: list[Value]) -> tuple[Kernel, str]:
 def _print_forward(out: Console, source: str) -> None:
     """Print the forward sweep of a long text."""
     lines = source.splitlines()
-    first, last = (lines.index(f"    # {x}") for x in (FORWARD_SWEEP, REVERSE_SWEEP))
+    first = next(k for k, line in enumerate(lines) if line.startswith("def "))
+    last = next(k for k, line in enumerate(lines) if line.startswith(f"    # {REVERSE_SWEEP}"))
     print_code(out, textwrap.dedent("\n".join(lines[first:last])), "python")
     out.print(f"# ... {last - first} of {len(lines)} lines", style="dim")
 
@@ -114,15 +115,15 @@ def _losses(values: Training, machine: Training, X: FloatArray, y: FloatArray) -
 
 
 def _step_times(eager: float, kernel: Kernel, start: FloatArray) -> Table:
-    names = {"flat": kernel.flat, "dispatcher": kernel.dispatcher, "start": start}
-    by_flat, by_dispatcher = medians(
-        [Timer(f"{name}(start)", globals=names) for name in ("flat", "dispatcher")]
+    names = {"flat": kernel.flat, "njit": kernel.njit, "start": start}
+    by_flat, by_njit = medians(
+        [Timer(f"{name}(start)", globals=names) for name in ("flat", "njit")]
     )
     table = table_of("", "", ">time", ">faster")
     for what, how, seconds in (
         ("eager Values", "a new graph, then backward()", eager),
-        ("machine code", "flat arrays, by .flat", by_flat),
-        ("machine code", "flat arrays, by .dispatcher", by_dispatcher),
+        ("machine code", "one array in, one out, by .flat", by_flat),
+        ("machine code", "the emitted function, by .njit", by_njit),
     ):
         table.add_row(what, how, duration(seconds), f"{eager / seconds:,.0f}×")
     return table

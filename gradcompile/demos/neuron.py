@@ -7,7 +7,6 @@ its graph, the code made from it, the numbers, the proofs, the times and the pic
 import time
 from timeit import Timer
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -38,9 +37,9 @@ o = tanh(n)
 
 TIMED = (
     ("eager Values", "forward, then o.backward()", "eager(*numbers)"),
-    ("emitted text in CPython", "flat arrays in and out", "python(flat)"),
+    ("emitted text in CPython", "numbers in, a tuple out", "python(*numbers)"),
     ("machine code", "numbers in, a namedtuple out", "machine(*numbers)"),
-    ("machine code", "flat arrays, by .dispatcher", "dispatcher(flat)"),
+    ("machine code", "numbers in, a tuple out, by .njit", "njit(*numbers)"),
 )
 """The ways to get value and gradient that are timed: what runs, from what to what, statement."""
 
@@ -122,9 +121,8 @@ def _timed(kernel: Kernel) -> list[float]:
         "eager": eager_neuron,
         "python": kernel.python,
         "machine": kernel,
-        "dispatcher": kernel.dispatcher,
+        "njit": kernel.njit,
         "numbers": tuple(NEURON.values()),
-        "flat": np.array(list(NEURON.values())),
     }
     return medians([Timer(statement, globals=names) for *_, statement in TIMED])
 

@@ -29,7 +29,7 @@ def compiled_anew(kernel: Kernel) -> str:
     import gradcompile.jit  # noqa: F401  (numba, which it imports, is timed apart)
 
     imported = time.perf_counter()
-    stats = kernel.dispatcher.stats
+    stats = kernel.njit.stats
     built = time.perf_counter()
     how = "load machine code" if stats.cache_hits else "compile"
     return f"{duration(imported - started)} to import numba, {duration(built - imported)} to {how}"

@@ -34,7 +34,7 @@ def instantiate(template: ast.expr, operands: Mapping[str, ast.expr], plain: Set
                 return ast.UnaryOp(operator, inner)
             case ast.Call(ast.Name("bool") as function, [argument]):
                 inner = build(argument)
-                truth = _condition(inner)
+                truth = as_condition(inner)
                 return ast.Call(function, [inner], []) if truth is inner else truth
             case ast.Call(function, arguments):
                 return ast.Call(function, [build(x) for x in arguments], [])
@@ -70,7 +70,7 @@ def _is_one(tree: ast.expr) -> bool:
     return isinstance(tree, ast.Constant) and tree.value == 1.0
 
 
-def _condition(tree: ast.expr) -> ast.expr:
+def as_condition(tree: ast.expr) -> ast.expr:
     """A condition as True or False, where it stands as the number 1.0 or 0.0."""
     match tree:
         case ast.Call(ast.Name("float64"), [ast.Compare() | ast.BoolOp() as condition]):
@@ -82,7 +82,7 @@ def _condition(tree: ast.expr) -> ast.expr:
 
 def _test(tree: ast.expr) -> ast.expr:
     """What is as true as a condition, where only that matters."""
-    match _condition(tree):
+    match as_condition(tree):
         case ast.Call(ast.Name("bool"), [inner]):
             return _test(inner)
         case ast.BoolOp(operator, values):

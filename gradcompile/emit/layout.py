@@ -8,33 +8,22 @@ has, and so what a part of the text takes and a module imports, is read off the 
 import ast
 import textwrap
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
 
 from gradcompile import ieee, products, vector
+from gradcompile.emit.wrapping import comment_lines, expression_text, statement_lines
 from gradcompile.support.names import RESERVED
-
-FORWARD_SWEEP = "forward sweep"
-"""The comment that the forward sweep begins with."""
 
 REVERSE_SWEEP = "reverse sweep"
 """The comment that the reverse sweep begins with."""
 
-MAX_LINE = 100
+MAX_LINE = 89
 """The widest line with its comment."""
-
-MAX_COMMENT = 80
-"""The widest line that is a comment."""
-
-MAX_SUM = 72
-"""The widest sum on one line, inside of its loops; a wider one has a line for each term."""
 
 MAX_COMMENT_COLUMN = 48
 """As far as this, the comments beside the lines of a sweep stand below one another."""
-
-MAX_NAMED = 4
-"""How many forward statements a comment names."""
 
 INPUTS = "inputs"
 """The flat array of the numbers that a function takes."""
@@ -77,7 +66,7 @@ class Line:
     Attributes:
         tree: the statement.
         differentiates: the forward statements that it is an adjoint of, for a comment beside it.
-        may_break: may a sum that is too wide have a line for each of its terms?
+        may_break: may it have several lines, if it is too wide?
     """
 
     tree: ast.Assign | ast.AugAssign | ast.Expr | ast.Return
@@ -98,10 +87,8 @@ class Line:
     def code(self) -> tuple[str, ...]:
         """Its text without the comment, on as many lines as it takes."""
         start, value = self._start(), self.tree.value
-        if self.may_break and len(start) + len(self.value) > MAX_SUM and value is not None:
-            terms = list(_terms(value))
-            if len(terms) > 1:
-                return (f"{start}(", *(f"    {term}" for term in terms), ")")
+        if self.may_break and value is not None:
+            return statement_lines(start, self.value, value)
         return (start + self.value,)
 
     def _start(self) -> str:
@@ -115,6 +102,20 @@ class Line:
             case _:
                 return ""
 
+    def without_comment(self) -> "Line":
+        """The same under a heading that says what would stand beside it."""
+        return replace(self, differentiates=())
+
+    @property
+    def has_room_for_comment(self) -> bool:
+        """Is there room beside it for one of its comments?"""
+        return any(8 + len(self.code[-1]) + len(text) <= MAX_LINE for text in self.comments())
+
+    @property
+    def quoted(self) -> str:
+        """An assignment as a comment quotes it."""
+        return f"{self.name} = {self.value}"
+
     @property
     def name(self) -> str:
         """The variable that it assigns first; "" if there is none."""
@@ -125,12 +126,9 @@ class Line:
 
     def comments(self) -> Iterator[str]:
         """What may be said beside it; the best first."""
-        names = [line.name for line in self.differentiates]
-        if len(names) == 1:
-            yield f"{names[0]} = {self.differentiates[0].value}"
-        more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-        if names:
-            yield ", ".join(names[:MAX_NAMED]) + more
+        if self.differentiates:
+            yield ", ".join(line.quoted for line in self.differentiates)
+            yield ", ".join(line.name for line in self.differentiates)
 
 
 @dataclass(frozen=True)
@@ -157,12 +155,13 @@ Item = Comment | Line | For
 
 @dataclass(frozen=True)
 class Function:
-    """A function of the text, with a comment above it."""
+    """A function of the text, with a comment above it, or a docstring that says what it does."""
 
     name: str
     arguments: tuple[str, ...]
     body: tuple[Item, ...]
     comment: str = ""
+    summary: str = ""
 
 
 def names_of(items: Iterable[Item]) -> frozenset[str]:
@@ -188,38 +187,41 @@ def names_in(trees: Iterable[ast.AST]) -> set[str]:
     return names
 
 
-def with_titles(steps: Iterable[tuple[bool, Iterable[Item]]]) -> Iterator[Item]:
-    """Put a title where a sweep begins.
+def with_title(steps: Iterable[tuple[bool, Iterable[Item]]], seed: str) -> Iterator[Item]:
+    """Put a title where the reverse sweep begins.
 
     Args:
         steps: in order; for each whether it is of the reverse sweep, and what it consists of.
+        seed: the name of the value.
     """
     sweep = None
     for reverse, items in steps:
         if reverse is not sweep:
             sweep = reverse
-            yield Comment(REVERSE_SWEEP if reverse else FORWARD_SWEEP)
+            if reverse:
+                yield reverse_title(seed)
         yield from items
+
+
+def reverse_title(seed: str) -> Comment:
+    """Title the reverse sweep, which begins with the adjoint of the value: 1."""
+    return Comment(f"{REVERSE_SWEEP}, from {seed}_bar = 1.0")
 
 
 # --- text ----------------------------------------------------------------------------------------
 
 
-def module_text(
-    functions: Iterable[Function], summary: str = "", in_loops: Container[str] = ()
-) -> str:
+def module_text(functions: Iterable[Function], in_loops: Container[str] = ()) -> str:
     """Write a module.
 
     Args:
         functions: in order; the last one is what the module is for.
-        summary: a comment for the first line.
         in_loops: the functions that are called in long loops, and so are those for vector code.
     """
     functions = list(functions)
     names = names_of(item for function in functions for item in function.body)
-    head = f"# {summary}\n" if summary else ""
     texts = "\n\n\n".join(map(_function_text, functions))
-    return f"{head}{_imports(names, in_loops)}{texts}\n"
+    return f"{_imports(names, in_loops)}{texts}\n"
 
 
 def lines_of(items: Iterable[Item]) -> Iterator[str]:
@@ -230,10 +232,7 @@ def lines_of(items: Iterable[Item]) -> Iterator[str]:
             continue
         for item in group:
             if isinstance(item, Comment):
-                yield from textwrap.wrap(
-                    item.text, MAX_COMMENT, initial_indent="# ", subsequent_indent="#     ",
-                    break_long_words=False, break_on_hyphens=False,
-                )  # fmt: skip
+                yield from comment_lines(item.text)
             elif isinstance(item, For):
                 yield item.head
                 yield from (f"    {line}" for line in lines_of(item.body))
@@ -245,7 +244,7 @@ def _aligned(lines: list[Line]) -> Iterator[str]:
         for line in lines:
             yield from line.code
         return
-    widest = max(len(line.code[0]) for line in lines if line.name)
+    widest = max((len(line.code[0]) for line in lines if line.name), default=0)
     for line in lines:
         yield from line.code[:-1]
         code = line.code[-1]
@@ -255,8 +254,27 @@ def _aligned(lines: list[Line]) -> Iterator[str]:
 
 def _function_text(function: Function) -> str:
     comment = f"# {function.comment}\n" if function.comment else ""
-    body = "\n".join(f"    {line}" for line in lines_of(function.body))
-    return f"{comment}def {function.name}({', '.join(function.arguments)}):\n{body}"
+    lines = [*_docstring(function.summary), *lines_of(function.body)]
+    body = "\n".join(f"    {line}" for line in lines)
+    return f"{comment}{_head(function)}\n{body}"
+
+
+def _head(function: Function) -> str:
+    """The first line of a function; on several lines, if its arguments are many."""
+    head = f"def {function.name}({', '.join(function.arguments)}):"
+    if len(head) <= MAX_LINE:
+        return head
+    inside = textwrap.fill(
+        ", ".join(function.arguments), MAX_LINE, initial_indent="    ", subsequent_indent="    "
+    )
+    return f"def {function.name}(\n{inside}\n):"
+
+
+def _docstring(summary: str) -> list[str]:
+    if not summary:
+        return []
+    first, *rest = textwrap.wrap(summary, MAX_LINE - len('    """"""'), break_long_words=False)
+    return [f'"""{first}"""'] if not rest else [f'"""{first}', *rest, '"""']
 
 
 def _imports(names: Iterable[str], in_loops: Container[str]) -> str:
@@ -269,7 +287,7 @@ def _imports(names: Iterable[str], in_loops: Container[str]) -> str:
         elif name in ieee.FUNCTIONS:
             modules.setdefault("gradcompile.ieee", []).append(name)
     lines = [_import(module, names) for module, names in sorted(modules.items())]
-    return "\n".join(lines) + "\n\n\n" if lines else "\n\n"
+    return "\n".join(lines) + "\n\n\n" if lines else ""
 
 
 def _import(module: str, names: list[str]) -> str:
@@ -281,27 +299,6 @@ def _unparenthesised(tree: ast.expr) -> str:
     """Write an expression; a tuple, which `ast.unparse` puts into parentheses, without them."""
     return (
         ", ".join(map(expression_text, tree.elts))
-        if isinstance(tree, ast.Tuple)
+        if isinstance(tree, ast.Tuple) and len(tree.elts) > 1
         else expression_text(tree)
     )
-
-
-def expression_text(tree: ast.expr) -> str:
-    """Write an expression as `ast.unparse` does, but fast if it is one of which there are many."""
-    match tree:
-        case ast.Name(name):
-            return name
-        case ast.Subscript(ast.Name(name), ast.Constant(index)):
-            return f"{name}[{index!r}]"
-    return ast.unparse(tree)
-
-
-def _terms(tree: ast.expr) -> Iterator[str]:
-    """Write the terms of a sum, each with its sign and the parentheses that it needs there."""
-    neighbour = ast.Name("x")
-    later = []
-    while isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add | ast.Sub):
-        later.append(ast.unparse(ast.BinOp(neighbour, tree.op, tree.right)).removeprefix("x "))
-        tree = tree.left
-    yield ast.unparse(ast.BinOp(tree, ast.Add(), neighbour)).removesuffix(" + x")
-    yield from reversed(later)

@@ -9,21 +9,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gradcompile.emit.layout import (
-    INPUTS,
     For,
     Function,
     Item,
     Line,
     lines_of,
     names_of,
-    with_titles,
+    with_title,
 )
-from gradcompile.emit.nest_arrays import memory, results, views
+from gradcompile.emit.nest_arrays import memory, results, row_blocks, views
 from gradcompile.emit.nest_names import (
-    BATCHES,
     BLOCK_SIZE,
     DATA,
-    ROWS,
     START,
     TABLES,
     TOTAL_ROWS,
@@ -34,9 +31,10 @@ from gradcompile.emit.nest_names import (
 from gradcompile.emit.nest_places import expression_tree
 from gradcompile.emit.nest_trees import nest_items
 from gradcompile.emit.parts import KEPT, crossing, cut_by_length, part_functions
-from gradcompile.emit.trees import assign, call, element, float_tree, integer, one_or_tuple
+from gradcompile.emit.trees import assign, call, float_tree, integer
 from gradcompile.ir.nests import BLOCK_ROWS, Array, Nest, Place, Rolled
 from gradcompile.ir.program import Const
+from gradcompile.ir.signature import Bundle
 
 MAX_LINES = 150
 """The most lines of nests in one function."""
@@ -55,6 +53,7 @@ class NestCode:
         nests: those of both sweeps, in order.
         names: of arrays and indices.
         mean: for a batch, is what is summed up divided by the number of rows?
+        summary: what the function does, in a line.
     """
 
     function: str
@@ -62,6 +61,7 @@ class NestCode:
     nests: tuple[Nest, ...]
     names: NestNames
     mean: bool
+    summary: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,7 @@ def _in_parts(code: NestCode, parts: Sequence[Sequence[_Written]]) -> list[Funct
     for part, arrays in zip(_rewritten(parts, names), uses, strict=True):
         own = [array for array in used if array in arrays]
         made = memory([array for array in own if array not in shared], names, code.nests)
-        body = [*made, *views(own, names), *_titled(part)]
-        bodies.append(_with_width(body) if rolled.rows else body)
+        bodies.append([*made, *views(own, names, rolled), *_titled(part)])
     functions, calls = part_functions(bodies, code.function, _available(code, shared), names.fresh)
     allocations = memory(shared, names, code.nests)
     if kept:
@@ -126,7 +125,8 @@ def _rewritten(parts: Sequence[Sequence[_Written]], names: NestNames) -> list[li
 
 
 def _titled(part: Iterable[_Written]) -> list[Item]:
-    return list(with_titles((written.nest.reverse, written.items) for written in part))
+    steps = [(written.nest.reverse, written.items) for written in part]
+    return list(with_title(steps, "value"))
 
 
 # --- what functions take, make and return --------------------------------------------------------
@@ -134,21 +134,24 @@ def _titled(part: Iterable[_Written]) -> list[Item]:
 
 def _arguments(rolled: Rolled) -> tuple[str, ...]:
     """List what the function takes."""
-    given = {
-        INPUTS: True,
-        BATCHES: bool(rolled.rows),
-        DATA: bool(rolled.data),
-        TABLES: bool(len(rolled.tables)),
-    }
-    return tuple(name for name, is_given in given.items() if is_given)
+    assert rolled.signature is not None
+    constants = {DATA: bool(rolled.data), TABLES: bool(len(rolled.tables))}
+    given = [group.name for group in rolled.signature.parameters]
+    return (*given, *(name for name, is_given in constants.items() if is_given))
 
 
 def _available(code: NestCode, shared: Iterable[Array]) -> list[str]:
     """List what a part may take."""
     rolled, names = code.rolled, code.names
-    given = [name for name in _arguments(rolled) if name != BATCHES]
-    rows = [ROWS, BLOCK_SIZE, START] if rolled.rows else []
-    return [*given, *rows, KEPT, *(names.arrays[array] for array in (*names.results, *shared))]
+    rows = [BLOCK_SIZE, START, WIDTH] if rolled.rows else []
+    of_rows = [names.arrays[array] for array in names.used if array.space == "rows"]
+    return [
+        *_arguments(rolled),
+        *rows,
+        *of_rows,
+        KEPT,
+        *(names.arrays[array] for array in (*names.results, *shared)),
+    ]
 
 
 def _main(
@@ -167,9 +170,33 @@ def _main(
     if rolled.rows:
         items = [*_blocks(code, made, arrays, body)]
     else:
-        items = [*made, *views(arrays, names), *body]
-    returned = Line(ast.Return(one_or_tuple([_output(code, x) for x in rolled.outputs])))
-    return Function(code.function, _arguments(rolled), (*items, returned))
+        items = [*made, *views(arrays, names, rolled), *body]
+    returned = Line(ast.Return(_returned(code)))
+    return Function(code.function, _arguments(rolled), (*items, returned), summary=code.summary)
+
+
+def _returned(code: NestCode) -> ast.expr:
+    """Write what is returned: the value, and the gradient as a tuple."""
+    signature = code.rolled.signature
+    assert signature is not None
+    pairs = zip(code.rolled.outputs, signature.results, strict=True)
+    made = [_rows_first(_output(code, x), group) for x, group in pairs]
+    count = len(signature.value)
+    value, gradient = made[:count], made[count:]
+    single = value[0] if len(value) == 1 else ast.Tuple(value)
+    if signature.gradient is None:
+        return single
+    return ast.Tuple([single, ast.Tuple(gradient)]) if value else ast.Tuple(gradient)
+
+
+def _rows_first(tree: ast.expr, group: Bundle) -> ast.expr:
+    """Write an array whose last axis is that of the rows, which are computed side by side."""
+    if not group.is_row or group.shape is None:
+        return tree
+    if len(group.shape) == 1:
+        return ast.Attribute(tree, "T")
+    axes = ast.Tuple([integer(len(group.shape)), *map(integer, range(len(group.shape)))])
+    return ast.Call(ast.Attribute(tree, "transpose"), [axes], [])
 
 
 def _blocks(
@@ -177,34 +204,33 @@ def _blocks(
 ) -> Iterator[Item]:
     """Loop over the blocks of a batch."""
     rolled, names = code.rolled, code.names
-    rows = ast.Attribute(element(BATCHES, 0), "shape")
-    yield Line(assign(TOTAL_ROWS, ast.Subscript(rows, integer(0))))
+    assert rolled.signature is not None
+    first = next(group.name for group in rolled.signature.parameters if group.is_row)
+    yield Line(assign(TOTAL_ROWS, call("len", ast.Name(first))))
     for output in rolled.outputs:
         if isinstance(output, Place) and output.array not in names.kept:
             yield Line(assign(names.arrays[output.array], float_tree(0.0)))
     yield from made
-    yield from views([array for array in arrays if array.space != "rows"], names)
-    of_rows = views([array for array in arrays if array.space == "rows"], names)
-    block = (*_block_of_rows(), *_with_width([*of_rows, *body]))
+    yield from views(arrays, names, rolled)
+    used = [array for array in names.used if array.space == "rows"]
+    of_rows = row_blocks(used, names, rolled)
+    block = (*_block_of_rows(code, used, of_rows, list(body)),)
     starts = call("range", integer(0), ast.Name(TOTAL_ROWS), integer(BLOCK_ROWS))
     yield For(START, starts, block)
     if code.mean:
         yield from (_mean(names.arrays[array], rolled.strict) for array in names.results)
 
 
-def _block_of_rows() -> Iterator[Line]:
+def _block_of_rows(
+    code: NestCode, used: Sequence[Array], of_rows: Iterable[Item], body: list[Item]
+) -> Iterator[Item]:
     left = ast.BinOp(ast.Name(TOTAL_ROWS), ast.Sub(), ast.Name(START))
     yield Line(assign(BLOCK_SIZE, call("min", integer(BLOCK_ROWS), left)))
-    columns = call("columns", ast.Name(BATCHES), ast.Name(START), ast.Name(BLOCK_SIZE))
-    yield Line(assign(ROWS, columns))
-
-
-def _with_width(body: list[Item]) -> list[Item]:
-    """Put before a body how wide the rows are, if it uses that."""
-    if WIDTH not in names_of(body):
-        return body
-    width = ast.Subscript(ast.Attribute(ast.Name(ROWS), "shape"), integer(1))
-    return [Line(assign(WIDTH, width)), *body]
+    yield from of_rows
+    if WIDTH in names_of(body):
+        rows = ast.Attribute(ast.Name(code.names.arrays[used[0]]), "shape")
+        yield Line(assign(WIDTH, ast.Subscript(rows, integer(len(used[0].shape) - 1))))
+    yield from body
 
 
 def _mean(array: str, strict: bool) -> Line:

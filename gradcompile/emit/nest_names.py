@@ -1,15 +1,14 @@
 """Names for loop nests: what arrays and indices are called, decided before anything is written.
 
-Arrays are named after the labels of what they hold, or else after the operation that makes them;
+Arrays are named after the labels of what they hold, or else numbered, as in straight-line text;
 indices after the length of their loops, so that one letter means the same all through the text.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import prod
 
-from gradcompile.emit.layout import INPUTS, emitted_names
+from gradcompile.emit.layout import emitted_names
 from gradcompile.emit.parts import KEPT
 from gradcompile.ir.nests import (
     COUNT,
@@ -17,6 +16,7 @@ from gradcompile.ir.nests import (
     Index,
     Loop,
     Nest,
+    Place,
     Rolled,
     RowExtent,
     Step,
@@ -24,10 +24,8 @@ from gradcompile.ir.nests import (
     loops,
     places,
 )
+from gradcompile.ir.signature import ADJOINT, Bundle, Signature
 from gradcompile.support.names import Names, identifier
-
-BATCHES = "batches"
-"""The matrices that have a row of data in each row."""
 
 DATA = "data"
 """The flat array of the numbers that the graph captured."""
@@ -37,9 +35,6 @@ TABLES = "tables"
 
 TOTAL_ROWS = "count"
 """How many rows there are."""
-
-ROWS = "rows"
-"""The rows of a block, as columns of a matrix."""
 
 START = "start"
 """Which row is the first of a block, of which `n` is how many it has."""
@@ -53,11 +48,14 @@ WIDTH = "width"
 SCRATCH = "block"
 """The array of all that is computed for the rows of a block."""
 
+UNNAMED = "v"
+"""What values without a name are called, with a number behind."""
+
 LETTERS = "ijklmnpqrtuvwxyz"
 """What indices are called."""
 
-_OF_ALL = {INPUTS, DATA, TABLES, KEPT}
-_OF_BATCHES = {ROWS, BLOCK_SIZE, WIDTH, START, BATCHES, TOTAL_ROWS, SCRATCH}
+_OF_ALL = {DATA, TABLES, KEPT}
+_OF_BATCHES = {BLOCK_SIZE, WIDTH, START, TOTAL_ROWS, SCRATCH}
 
 
 @dataclass(frozen=True)
@@ -81,21 +79,45 @@ class NestNames:
     kept: Mapping[Array, int] = field(default_factory=dict)
 
 
-def name_nests(rolled: Rolled, function: str, array: str) -> NestNames:
+def name_nests(rolled: Rolled, function: str) -> NestNames:
     """Name the arrays and the indices of loop nests.
 
     Args:
         rolled: the nests.
         function: the name of the function that is to compute them.
-        array: the name of an array that is returned, if it has no label.
     """
-    namer = Names(emitted_names() | _OF_ALL | (_OF_BATCHES if rolled.rows else set()))
+    signature = rolled.signature
+    assert signature is not None
+    own = {group.name for group in (*signature.parameters, *signature.results)}
+    namer = Names(emitted_names() | own | _OF_ALL | (_OF_BATCHES if rolled.rows else set()))
     namer.fresh(function)
+    names: dict[Array, str] = {}
+    for group, output in zip(signature.results, rolled.outputs, strict=True):
+        if isinstance(output, Array) or (isinstance(output, Place) and not output.array.space):
+            array = output if isinstance(output, Array) else output.array
+            names.setdefault(array, group.name)
     results = tuple(x for x in rolled.outputs if isinstance(x, Array))
-    names = {result: namer.fresh(result.label or array) for result in results}
     used = tuple(x for x in dict.fromkeys(arrays_in(rolled.nests)) if x is not COUNT)
-    names |= _other_arrays(rolled, used, names, namer, array)
+    parameters = {array: parameter_of(array, signature) for array in used}
+    names |= {array: whole.name for array, whole in parameters.items() if whole is not None}
+    names |= _other_arrays(rolled, used, names, namer)
     return NestNames(names, _letters(rolled, namer.taken), used, results, namer.fresh)
+
+
+def parameter_of(array: Array, signature: Signature) -> Bundle | None:
+    """The parameter that an array is, whole and in its own shape; None for a part of one."""
+    if array.space != "inputs":
+        return None
+    return next(
+        (
+            group
+            for group in signature.parameters
+            if not group.is_row
+            and group.start == array.start
+            and (group.shape or ()) == array.shape
+        ),
+        None,
+    )
 
 
 def arrays_in(nests: Iterable[Nest]) -> Iterator[Array]:
@@ -115,14 +137,10 @@ def arrays_in(nests: Iterable[Nest]) -> Iterator[Array]:
 
 
 def _other_arrays(
-    rolled: Rolled,
-    used: Sequence[Array],
-    results: Mapping[Array, str],
-    namer: Names,
-    fallback: str,
+    rolled: Rolled, used: Sequence[Array], known: Mapping[Array, str], namer: Names
 ) -> dict[Array, str]:
     """Name the arrays that have no name yet."""
-    names = dict(results)
+    names = dict(known)
     # The whole of an argument is named before its parts, and those in their order.
     inputs = [array for array in used if array.space in ("inputs", "rows")]
     inputs.sort(key=lambda array: (len(array.shape) != 1, -array.size))
@@ -130,18 +148,19 @@ def _other_arrays(
     inputs.sort(key=lambda array: (array not in whole.values(), array.start))
     primals = _primals(rolled, used, inputs)
     ranked = [*inputs, *used]
-    labels = {array: _label(array, primals, fallback) for array in ranked if array not in names}
-    uses, reserved = Counter(labels.values()), emitted_names()
+    labels = {array: _label(array, primals) for array in ranked if array not in names}
     for array, label in labels.items():
         primal = primals.get(array)
         if primal in names:
-            names[array] = namer.fresh(f"{names[primal]}_bar")
-        elif array.space in ("inputs", "rows", "data", "tables") and _is_flat(array, rolled):
+            names[array] = namer.fresh(f"{names[primal]}{ADJOINT}")
+        elif array.space in (DATA, TABLES) and _is_whole(array, rolled):
             names[array] = array.space
-        elif array is whole.get(array.label) or (uses[label] == 1 and label not in reserved):
-            names[array] = namer.fresh(label)
-        else:
+        elif label == UNNAMED:
             names[array] = namer.numbered(label)
+        elif label in namer.taken:
+            names[array] = namer.numbered(f"{label}_", 2)
+        else:
+            names[array] = namer.fresh(label)
     return names
 
 
@@ -149,39 +168,52 @@ def _primals(
     rolled: Rolled, used: Iterable[Array], inputs: Sequence[Array]
 ) -> dict[Array, Array | None]:
     """Find for arrays of adjoints what they are the adjoints of."""
-    return {
-        array: _differentiated(array, rolled, inputs)
-        if array.space.startswith("output")
-        else array.primal
-        for array in used
-    }
+    signature = rolled.signature
+    assert signature is not None
+    spaces = {x.space: g for x, g in zip(rolled.outputs, signature.results, strict=True)
+              if isinstance(x, Array)}  # fmt: skip
+    by = {f"{group.name}{ADJOINT}": group for group in signature.parameters}
+    primals: dict[Array, Array | None] = {}
+    for array in used:
+        group = spaces.get(array.space)
+        if group is None:
+            primals[array] = array.primal
+        elif (source := by.get(group.name)) is not None:
+            primals[array] = _differentiated(array, source, rolled, inputs)
+    return primals
 
 
-def _differentiated(array: Array, rolled: Rolled, inputs: Sequence[Array]) -> Array | None:
-    """Find the part of the inputs that a part of the gradient belongs to, if there is one."""
-    size = prod(extent for extent in array.shape if not isinstance(extent, RowExtent))
-    slots = rolled.slots.get(array.space, ())[array.start : array.start + size]
+def _differentiated(
+    array: Array, source: Bundle, rolled: Rolled, inputs: Sequence[Array]
+) -> Array | None:
+    """Find the part of a parameter that a part of its gradient belongs to, if there is one."""
+    extents = _without_rows(array)
     for primal in inputs:
         start = primal.start + (rolled.inputs if primal.space == "rows" else 0)
-        if primal.shape == array.shape and slots == (*range(start, start + size),):
+        if start - source.start == array.start and _without_rows(primal) == extents:
             return primal
     return None
 
 
-def _label(array: Array, primals: Mapping[Array, Array | None], fallback: str) -> str:
+def _is_whole(array: Array, rolled: Rolled) -> bool:
+    """Is it all that is captured, or all tables, under no name of its own?"""
+    whole = len(rolled.data if array.space == DATA else rolled.tables)
+    return not array.label and array.shape == (whole,)
+
+
+def _without_rows(array: Array) -> tuple[int, ...]:
+    return tuple(extent for extent in array.shape if not isinstance(extent, RowExtent))
+
+
+def _label(array: Array, primals: Mapping[Array, Array | None]) -> str:
     bars = ""
     primal = primals.get(array, array.primal)
     while primal is not None:
-        array, bars = primal, f"{bars}_bar"
+        array, bars = primal, f"{bars}{ADJOINT}"
         primal = primals.get(array, array.primal)
-    flat = {"": "v", "inputs": "inputs", "rows": "row", "data": "data", "tables": "table"}
-    return (identifier(array.label) or flat.get(array.space, fallback)) + bars
-
-
-def _is_flat(array: Array, rolled: Rolled) -> bool:
-    """Is it all of the flat array that is given, under no name of its own?"""
-    extents = {"inputs": rolled.inputs, "rows": rolled.rows}
-    return not array.label and array.shape[:1] == (extents.get(array.space),)
+    flat = {"": UNNAMED, "inputs": "inputs", "rows": "row", "data": "data", "tables": "table"}
+    label = identifier(array.label) or flat.get(array.space, "values")
+    return (f"{label}_rows" if array.space == "rows" else label) + bars
 
 
 # --- indices -------------------------------------------------------------------------------------

@@ -47,7 +47,10 @@ def place_tree(place: Place, names: NestNames) -> ast.expr:
 def subscript_tree(subscript: Subscript, names: NestNames) -> ast.expr:
     """Write a subscript, such as `table[i] + 3 * j + 5`."""
     total = None if subscript.table is None else place_tree(subscript.table, names)
-    for index, stride in subscript.terms:
+    offset, terms = subscript.offset, subscript.terms
+    if total is None and offset and terms and all(stride < 0 for _, stride in terms):
+        total, offset = integer(offset), 0  # 1 - i, and not -i + 1
+    for index, stride in terms:
         term: ast.expr = ast.Name(names.letters[index])
         if abs(stride) != 1:
             term = ast.BinOp(integer(abs(stride)), ast.Mult(), term)
@@ -55,7 +58,6 @@ def subscript_tree(subscript: Subscript, names: NestNames) -> ast.expr:
             total = term if stride > 0 else ast.UnaryOp(ast.USub(), term)
         else:
             total = ast.BinOp(total, ast.Add() if stride > 0 else ast.Sub(), term)
-    offset = subscript.offset
     if total is None:
         return integer(offset)
     if offset:

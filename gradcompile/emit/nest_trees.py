@@ -9,7 +9,7 @@ from gradcompile.emit.layout import Comment, For, Item, Line
 from gradcompile.emit.nest_names import BLOCK_SIZE, WIDTH, NestNames, arrays_in
 from gradcompile.emit.nest_places import expression_tree, place_tree
 from gradcompile.emit.product_calls import is_exact, product_call
-from gradcompile.emit.trees import call, integer
+from gradcompile.emit.trees import call, float_tree, integer, one_or_tuple
 from gradcompile.ir.nests import (
     BLOCK_ROUNDS,
     Apply,
@@ -20,8 +20,10 @@ from gradcompile.ir.nests import (
     Nest,
     Place,
     Step,
+    Subscript,
     assignments,
 )
+from gradcompile.ir.program import Const
 from gradcompile.ops import table
 
 
@@ -37,10 +39,24 @@ def nest_items(nests: Iterable[Nest], names: NestNames) -> list[tuple[Item, ...]
 
 
 def _nest(nest: Nest, names: NestNames, plain: set[str]) -> Iterator[Item]:
-    for formula in nest.formulas:
-        if any(sums for sums, _ in formula.terms) or list(formula.place.indices()):
-            yield _formula(formula, names, plain)
-    yield from _steps(nest.steps, names, plain)
+    formulas = [
+        _formula(formula, names, plain)
+        for formula in nest.formulas
+        if any(sums for sums, _ in formula.terms) or list(formula.place.indices())
+    ]
+    items = list(_steps(nest.steps, names, plain))
+    said = set(_said(items))
+    yield from (formula for formula in formulas if formula.text not in said)
+    yield from items
+
+
+def _said(items: Iterable[Item]) -> Iterator[str]:
+    """What lines say, which no formula above them need say again."""
+    for item in items:
+        if isinstance(item, For):
+            yield from _said(item.body)
+        elif isinstance(item, Line) and isinstance(item.tree, ast.Assign):
+            yield f"{ast.unparse(item.tree.targets[0])} = {item.value}"
 
 
 def _formula(formula: Formula, names: NestNames, plain: set[str]) -> Comment:
@@ -63,11 +79,36 @@ def _steps(steps: Sequence[Step], names: NestNames, plain: set[str]) -> Iterator
             done += count
             continue
         done += 1
-        if isinstance(step, Loop):
+        if isinstance(step, Loop) and (zeroed := _zeroed(step, names)) is not None:
+            yield zeroed
+        elif isinstance(step, Loop):
             body = tuple(_steps(step.body, names, plain))
             yield For(names.letters[step.index], _rounds(step, names), body)
         else:
             yield _assignment(step, names, plain)
+
+
+def _zeroed(loop: Loop, names: NestNames) -> Line | None:
+    """Write loops that set a whole array to a number as one line; None for other loops."""
+    indices = []
+    step: Step = loop
+    while isinstance(step, Loop) and len(step.body) == 1:
+        indices.append(step.index)
+        (step,) = step.body
+    if not isinstance(step, Assign) or step.adds or not isinstance(step.value, Const):
+        return None
+    place = step.place
+    plain = {index for index in indices if not (index.is_row or index.block or index.start)}
+    if len(plain) != len(place.array.shape) or len(plain) != len(indices):
+        return None
+    for subscript, extent in zip(place.subscripts, place.array.shape, strict=True):
+        whole = next((x for x in plain if subscript == Subscript(0, ((x, 1),))), None)
+        if whole is None or whole.extent != extent or whole.step > 1:
+            return None
+        plain.discard(whole)
+    part = one_or_tuple([ast.Slice()] * len(place.array.shape))
+    tree = ast.Subscript(ast.Name(names.arrays[place.array]), part)
+    return Line(ast.Assign([tree], float_tree(step.value.value)))
 
 
 def _rounds(loop: Loop, names: NestNames) -> ast.expr:

@@ -16,30 +16,21 @@ MIN_ROUNDS_FOR_VECTORS = 16
 """From so many rounds on a loop is worth vector code of its functions."""
 
 
-def emit_nests(
-    rolled: Rolled,
-    function: str,
-    summary: str = "",
-    array: str = "gradient",
-    *,
-    mean: bool = False,
-) -> str:
+def emit_nests(rolled: Rolled, function: str, summary: str = "", *, mean: bool = False) -> str:
     """Write the source of a module with one function that computes `rolled`.
 
     Args:
         rolled: what to compute.
-        function: the function's name; it takes the flat float64 array `inputs`, for a batch the
-            tuple `batches` of matrices with a row of data in each row, and, where there are any,
-            the array `data` and the integers `tables`.
-        summary: a comment for the first line.
-        array: the name of an array that is returned.
+        function: the function's name; it takes the parameters of its signature and, where there
+            are any, the array `data` and the integers `tables`.
+        summary: what the function does, for its docstring.
         mean: for a batch, divide what is summed up by the number of rows.
     """
-    names = name_nests(rolled, function, array)
+    names = name_nests(rolled, function)
     nests = sorted(rolled.nests, key=lambda nest: nest.reverse)
-    code = NestCode(function, rolled, tuple(nests), names, mean)
+    code = NestCode(function, rolled, tuple(nests), names, mean, summary)
     in_loops = set() if rolled.strict else set(_vector_names(nests))
-    return module_text(nest_functions(code), summary, in_loops)
+    return module_text(nest_functions(code), in_loops)
 
 
 def _vector_names(nests: Iterable[Nest]) -> Iterator[str]:

@@ -9,20 +9,20 @@ into several functions; `emit/straight_functions.py` arranges them.
 
 import ast
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TypeGuard
 
-from gradcompile.emit.expressions import instantiate, may_be_python_float
-from gradcompile.emit.layout import INPUTS, emitted_names, module_text
+from gradcompile.emit.derivations import contributors
+from gradcompile.emit.expressions import as_condition, instantiate, may_be_python_float
+from gradcompile.emit.layout import emitted_names, module_text
 from gradcompile.emit.parts import KEPT, LIMIT
-from gradcompile.emit.straight_functions import (
-    Statement,
-    StraightCode,
-    straight_functions,
-)
-from gradcompile.emit.trees import call, element, float_tree, integer
-from gradcompile.ir.program import Const, Instruction, Operand, Output, Program, Var
+from gradcompile.emit.statements import Statement
+from gradcompile.emit.straight_functions import StraightCode, straight_functions
+from gradcompile.emit.straight_results import fills, results_of, returned_tree
+from gradcompile.emit.trees import element, float_tree
+from gradcompile.ir.program import Const, Instruction, Operand, Program, Var
+from gradcompile.ir.signature import Bundle, Signature
+from gradcompile.ops.op import CONDITIONS
 from gradcompile.support.names import Names
 
 MAX_WIDTH = 72
@@ -31,29 +31,21 @@ MAX_WIDTH = 72
 MAX_DEPTH = 5
 """How many operations may nest in one statement."""
 
-MAX_LISTED = 16
-"""The longest array that is returned as a list of names; a longer one is filled as it is made."""
-
 
 def emit(
-    program: Program,
-    function: str,
-    summary: str = "",
-    array: str = "gradient",
-    limit: int = LIMIT,
+    program: Program, signature: Signature, function: str, summary: str = "", limit: int = LIMIT
 ) -> str:
     """Write the source of a module with a function that computes `program`.
 
     Args:
-        program: what to compute.
-        function: the function's name; it takes one flat float64 array, `inputs`, and returns the
-            program's outputs: floats, and flat arrays for tuples.
-        summary: a comment for the first line.
-        array: the name of an array that is too long to be returned as a list of names.
+        program: what to compute; it has an output for each group of results.
+        signature: what the function takes and returns.
+        function: the function's name.
+        summary: what the function does, for its docstring.
         limit: the most statements of one function; the function calls its parts if it has more.
     """
-    code = _Emitter(program, function, array).code()
-    return module_text(straight_functions(code, limit), summary)
+    code = _Emitter(program, signature, function).code(summary)
+    return module_text(straight_functions(code, limit))
 
 
 @dataclass
@@ -70,9 +62,11 @@ class _Expression:
 @dataclass
 class _Emitter:
     program: Program
+    signature: Signature
     function: str
-    array: str
     names: dict[Var, str] = field(default_factory=dict)
+    elements: dict[Var, ast.expr] = field(default_factory=dict)
+    sources: dict[str, ast.expr] = field(default_factory=dict)
     pending: dict[Var, _Expression] = field(default_factory=dict)
     home: dict[Var, Var] = field(default_factory=dict)
     forward: set[Var] = field(default_factory=set)
@@ -80,26 +74,50 @@ class _Emitter:
     plain: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.namer = Names(emitted_names() | {INPUTS, KEPT, self.array})
+        results = [group for group in self.signature.results if group.shape is not None]
+        own = {group.name for group in (*self.signature.parameters, *results)}
+        self.namer = Names(emitted_names() | {KEPT, *own})
         self.namer.fresh(self.function)
         self.reads = _count_reads(self.program)
-        self.slots = _slots(self.program)
+        self.results = results_of(self.program, self.signature)
         # What several statements of the reverse sweep hand on deserves a name in the forward one.
         self.shared = {
             result.primal for result, *_ in self.program.instructions if self.reads[result] > 1
         }
         self.outputs = {x for x in self.program.flat_outputs if isinstance(x, Var)}
-        for var in self.program.inputs:
-            self.names[var] = self.namer.fresh(var.name, "x")
+        self.tested = _tested(self.program, self.outputs)
+        self.reader = _single_readers(self.program)
+        self.contributors = contributors(self.program, bool(self.signature.value))
+        for group in self.signature.parameters:
+            for var, name, tree, is_loaded in _inputs_of(group, self.program, self.namer):
+                self.names[var] = name
+                if is_loaded:
+                    self.sources[name] = tree
+                elif group.shape is not None:
+                    self.elements[var] = tree
 
-    def code(self) -> StraightCode:
+    def code(self, summary: str) -> StraightCode:
         for instruction in self.program.instructions:
             self._instruction(instruction)
-        inputs = [self.names[var] for var in self.program.inputs]
-        fills, results = self._results()
-        sizes = dict((self.array, len(x)) for x in self.program.outputs if _is_long(x))  # noqa: C402
-        fresh = self.namer.fresh
-        return StraightCode(self.function, inputs, self.statements, fills, sizes, results, fresh)
+        trees = {operand: self._operand(operand).tree for operand in self.program.flat_outputs}
+        return StraightCode(
+            self.function,
+            tuple(group.name for group in self.signature.parameters),
+            self.sources,
+            self.statements,
+            list(fills(self.results, trees)),
+            {result.group.name: result.group.shape or () for result in self.results.filled},
+            {result.group.name for result in self.results.filled if result.is_zero},
+            returned_tree(self.signature, self.results, trees),
+            self.namer.fresh,
+            self._seed(),
+            summary,
+        )
+
+    def _seed(self) -> str:
+        """What the value is called, whose adjoint is 1."""
+        output = self.program.outputs[0] if self.signature.value else None
+        return self.names.get(output, "value") if isinstance(output, Var) else "value"
 
     # --- statements ----------------------------------------------------------------------------
 
@@ -118,7 +136,9 @@ class _Emitter:
             width = len(op.expression) + sum(part.width for part in parts)
             depth = max(part.depth + (not _joins(op.name, part.tree)) for part in parts)
             inlined = [
-                (p.width, x) for p, x in zip(parts, operands, strict=True) if x in self.pending
+                (part.width, x)
+                for part, x in zip(parts, operands, strict=True)
+                if isinstance(x, Var) and x in self.pending
             ]
             if not inlined or (width <= MAX_WIDTH and depth <= MAX_DEPTH):
                 break
@@ -128,8 +148,7 @@ class _Emitter:
         origins = (() if origin is None else (origin,)) + tuple(o for p in parts for o in p.origins)
         if op.name in ("add", "sub"):
             origins += tuple(x.primal for x in operands if isinstance(x, Var) and x.primal)
-        inner = tuple(x for x in operands if x in self.pending and isinstance(x, Var))
-        reads = inner + tuple(v for p in parts for v in p.reads)
+        reads = tuple(x for _, x in inlined) + tuple(v for p in parts for v in p.reads)
         return _Expression(tree, width, depth, origins, reads)
 
     def _operand(self, operand: Operand) -> _Expression:
@@ -139,37 +158,45 @@ class _Emitter:
         if operand in self.pending:
             return self.pending[operand]
         name = self.names[operand]
-        return _Expression(ast.Name(name), len(name))
+        return _Expression(self.elements.get(operand, ast.Name(name)), len(name))
 
-    def _settle(self, operand: Operand) -> None:
+    def _settle(self, var: Var) -> None:
         """Give a pending value a statement of its own: the line it was to go into is full."""
-        assert isinstance(operand, Var)
-        expression = self.pending.pop(operand)
-        self._assign(operand, expression, bool(expression.origins))
+        expression = self.pending.pop(var)
+        self._assign(var, expression, bool(expression.origins))
 
     def _may_inline(self, instruction: Instruction) -> bool:
         result = instruction.result
         if result.full_name or self.reads[result] != 1 or result in self.outputs:
             return False
-        if result.primal is not None:
-            return result.primal not in self.names
-        return result not in self.shared
+        bound, reader = self.program.bound.get(result), self.reader.get(result)
+        if bound and (reader is None or self.program.bound.get(reader) != bound):
+            return False  # but `total = total + x` may go on
+        primal = result.primal
+        return result not in self.shared if primal is None else primal not in self.names
 
     def _assign(self, var: Var, expression: _Expression, reverse: bool) -> None:
-        name = self._name(var)
         for inner in expression.reads:
             self.home[inner] = var
+        differentiated = self._differentiated(var, expression.origins) if reverse else ()
+        entry = self.results.entries.get(var)
+        name = ""
+        if entry is not None and var.primal in self.elements:
+            # The adjoint of an element of an array is an element, and has no name beside that.
+            self.names[var], self.elements[var] = ast.unparse(entry), entry
+        else:
+            name = self._name(var)
         if not reverse:
             self.forward.add(var)
-        if may_be_python_float(expression.tree, self.plain):
+        tree = as_condition(expression.tree) if var in self.tested else expression.tree
+        if may_be_python_float(tree, self.plain):
             self.plain.add(name)
-        differentiated = self._differentiated(expression.origins) if reverse else ()
-        entries = (element(self.array, self.slots[var]),) if var in self.slots else ()
-        statement = Statement(name, expression.tree, reverse, differentiated, entries)
-        self.statements.append(statement)
+        entries = (entry,) if entry is not None else ()
+        primal = self.names.get(var.primal, "") if var.primal is not None else ""
+        self.statements.append(Statement(name, tree, reverse, differentiated, entries, primal))
 
     def _name(self, var: Var) -> str:
-        label = var.full_name
+        label = var.full_name or (var.primal is None and self.program.bound.get(var)) or ""
         if var.primal in self.names:
             label = f"{self.names[var.primal].rstrip('_')}_bar"
         if not label and var in self.outputs and var.primal is None:
@@ -177,38 +204,25 @@ class _Emitter:
         self.names[var] = self.namer.fresh(label)
         return self.names[var]
 
-    def _differentiated(self, origins: Iterable[Var]) -> tuple[str, ...]:
+    def _differentiated(self, var: Var, origins: Iterable[Var]) -> tuple[str, ...]:
         """Name the forward statements that an adjoint statement differentiates."""
+        if var.primal in self.names:
+            origins = self.contributors.get(var.primal, origins)
         homes = dict.fromkeys(self.home.get(origin, origin) for origin in origins)
         return tuple(self.names[home] for home in homes if home in self.forward)
 
-    # --- what is returned ------------------------------------------------------------------------
 
-    def _results(self) -> tuple[list[Statement], list[ast.expr]]:
-        """Find what fills the rest of a long array, and the expressions that are returned."""
-        fills: list[Statement] = []
-        results: list[ast.expr] = []
-        for output in self.program.outputs:
-            if not isinstance(output, tuple):
-                results.append(self._operand(output).tree)
-            elif _is_long(output):
-                fills.extend(self._fills(output))
-                results.append(ast.Name(self.array))
-            else:
-                items = ast.List([self._operand(operand).tree for operand in output])
-                results.append(call("array", items) if output else call("empty", integer(0)))
-        return fills, results
-
-    def _fills(self, output: tuple[Operand, ...]) -> Iterator[Statement]:
-        for index, operand in enumerate(output):
-            if self.slots.get(operand) != index:
-                tree = self._operand(operand).tree
-                yield Statement("", tree, entries=(element(self.array, index),))
-
-
-def _is_long(output: Output) -> TypeGuard[tuple[Operand, ...]]:
-    """Is the output an array that is filled as its entries are made?"""
-    return isinstance(output, tuple) and len(output) > MAX_LISTED
+def _inputs_of(
+    group: Bundle, program: Program, namer: Names
+) -> Iterator[tuple[Var, str, ast.expr, bool]]:
+    """Each input of a parameter: its name, its expression, and whether it is read into its name."""
+    for number, var in enumerate(program.inputs[group.start : group.stop]):
+        if group.shape is None:
+            yield var, group.name, ast.Name(group.name), False
+            continue
+        tree = element(group.name, *group.element(number))
+        label = group.labels[number] if group.labels else ""
+        yield var, namer.fresh(label, "x") if label else ast.unparse(tree), tree, bool(label)
 
 
 def _count_reads(program: Program) -> Counter[Operand]:
@@ -220,16 +234,19 @@ def _count_reads(program: Program) -> Counter[Operand]:
     return reads
 
 
-def _slots(program: Program) -> dict[Operand, int]:
-    """Find the first entry of a long array that each value goes into, if there is one."""
-    slots: dict[Operand, int] = {}
-    assigned = {instruction.result for instruction in program.instructions}
-    for output in program.outputs:
-        if _is_long(output):
-            for index, operand in enumerate(output):
-                if operand in assigned:
-                    slots.setdefault(operand, index)
-    return slots
+def _tested(program: Program, outputs: Container[Var]) -> set[Var]:
+    """Find the values that are conditions and nothing else."""
+    tested: set[Operand] = set()
+    read: set[Operand] = set()
+    for _, op, operands, _ in program.instructions:
+        for operand, name in zip(operands, op.operand_names, strict=True):
+            (tested if name in CONDITIONS else read).add(operand)
+    return {x for x in tested - read if isinstance(x, Var) and x not in outputs}
+
+
+def _single_readers(program: Program) -> dict[Operand, Var]:
+    """Find for values that are read the last operation that reads them."""
+    return {operand: x.result for x in program.instructions for operand in x.operands}
 
 
 def _joins(op: str, tree: ast.expr) -> bool:

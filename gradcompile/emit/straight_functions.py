@@ -1,50 +1,30 @@
 """Statements of a straight-line program → functions: what they take, load, allocate and return.
 
-Inputs are loaded from the array `inputs` before the sweeps, and only those that are read. In long
-text every part loads what it reads, from `inputs` or from `kept`.
+Elements of arrays that the user has named are loaded before the sweeps, and only those that are
+read. In long text every part loads what it reads, from the parameters or from `kept`.
 """
 
 import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from gradcompile.emit.derivations import derivation, gathered
 from gradcompile.emit.layout import (
-    FORWARD_SWEEP,
-    INPUTS,
     MAX_LINE,
-    REVERSE_SWEEP,
-    Comment,
     Function,
     Item,
     Line,
-    expression_text,
     names_in,
     names_of,
+    reverse_title,
 )
 from gradcompile.emit.parts import KEPT, crossing, cut, part_functions
+from gradcompile.emit.statements import Statement
 from gradcompile.emit.trees import assign, call, element, integer, one_or_tuple
+from gradcompile.emit.wrapping import expression_text
 
 MAX_NAMES_OF_A_PART = 3
 """The most names on a line of a part: for more, numba builds tuples, which takes it long."""
-
-
-@dataclass(frozen=True, eq=False)
-class Statement:
-    """An assignment to a name, to entries of arrays, or to both.
-
-    Attributes:
-        name: what is assigned; "" if only entries are.
-        value: what it is assigned.
-        reverse: does it belong to the reverse sweep?
-        differentiates: the names of the forward statements that it is an adjoint of.
-        entries: the entries of arrays.
-    """
-
-    name: str
-    value: ast.expr
-    reverse: bool = False
-    differentiates: tuple[str, ...] = ()
-    entries: tuple[ast.expr, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,21 +33,29 @@ class StraightCode:
 
     Attributes:
         function: the name of its function.
-        inputs: the names of the inputs, in order.
+        parameters: the names that it takes, in order.
+        sources: the elements of parameters that have a name, by that name.
         statements: those of both sweeps, in the order of the program.
         fills: what fills the entries of long arrays that no statement of a sweep fills.
-        sizes: the length of each array that is filled.
+        shapes: of the arrays that are filled; those made of zeros alone are in `zeros`.
+        zeros: see there.
         results: the expressions that are returned.
         fresh: gives a name that nothing else has.
+        seed: what the reverse sweep begins with: the name of the value.
+        summary: what the function does, in a line.
     """
 
     function: str
-    inputs: list[str]
+    parameters: tuple[str, ...]
+    sources: dict[str, ast.expr]
     statements: list[Statement]
     fills: list[Statement]
-    sizes: dict[str, int]
-    results: list[ast.expr]
+    shapes: dict[str, tuple[int, ...]]
+    zeros: set[str]
+    results: ast.expr
     fresh: Callable[[str], str]
+    seed: str
+    summary: str
 
 
 def straight_functions(code: StraightCode, limit: int) -> list[Function]:
@@ -77,66 +65,63 @@ def straight_functions(code: StraightCode, limit: int) -> list[Function]:
         code: what it says.
         limit: the most statements of one function.
     """
-    sources = {name: element(INPUTS, index) for index, name in enumerate(code.inputs)}
-    sweeps = _sweeps(code)
+    sweeps = [sweep for sweep in _sweeps(code) if sweep]
     if len(code.statements) + len(code.fills) > limit:
-        parts = [(title, part) for title, sweep in sweeps for part in cut(sweep, limit)]
-        return _in_parts(code, parts, sources)
+        return _in_parts(code, [part for sweep in sweeps for part in cut(sweep, limit)])
     lines = _lines(code, {})
-    body = [item for title, sweep in sweeps for item in _titled(title, sweep, lines)]
-    read = names_of(body).union(names_in(code.results))
-    return [_main(code, [*_loads(read, sources), *_allocations(code.sizes), *body])]
+    body = [item for sweep in sweeps for item in _titled(code, sweep, lines)]
+    read = names_of(body).union(names_in([code.results]))
+    return [_main(code, [*_loads(read, code.sources), *_allocations(code), *body])]
 
 
 def _in_parts(
     code: StraightCode,
-    parts: Sequence[tuple[str, Sequence[Statement]]],
-    inputs: Mapping[str, ast.Subscript],
+    parts: Sequence[Sequence[Statement]],
 ) -> list[Function]:
-    assigned = [[s.name for s in part if s.name] for _, part in parts]
-    read = [names_in(s.value for s in part) for _, part in parts]
-    results = names_in(code.results)
+    assigned = [[s.name for s in part if s.name] for part in parts]
+    read = [names_in(s.value for s in part) for part in parts]
+    results = names_in([code.results])
     used = [*map(set.union, read, assigned), results]
     passed = crossing(used, [name for names in assigned for name in names])
     kept = {name: element(KEPT, place) for place, name in enumerate(passed)}
-    sizes = {KEPT: len(kept), **code.sizes} if kept else code.sizes
-    lines, sources = _lines(code, kept), {**inputs, **kept}
+    if kept:
+        code = replace(code, shapes={KEPT: (len(kept),), **code.shapes})
+    lines, sources = _lines(code, kept), {**code.sources, **kept}
     bodies = [
-        [*_loads(reads.difference(own), sources, MAX_NAMES_OF_A_PART), *_titled(*part, lines)]
+        [*_loads(reads.difference(own), sources, MAX_NAMES_OF_A_PART), *_titled(code, part, lines)]
         for part, reads, own in zip(parts, read, assigned, strict=True)
     ]
-    functions, calls = part_functions(bodies, code.function, (INPUTS, *sizes), code.fresh)
+    available = (*code.parameters, *code.shapes)
+    functions, calls = part_functions(bodies, code.function, available, code.fresh)
     commented = [
         replace(function, comment=f"part {place} of {len(functions)}")
         for place, function in enumerate(functions, 1)
     ]
-    return [*commented, _main(code, [*_allocations(sizes), *calls, *_loads(results, sources)])]
+    return [*commented, _main(code, [*_allocations(code), *calls, *_loads(results, sources)])]
 
 
 def _main(code: StraightCode, body: Iterable[Item]) -> Function:
     """Make the function itself: its signature, and what it returns."""
-    returned = Line(ast.Return(one_or_tuple(code.results)))
-    return Function(code.function, (INPUTS,), (*body, returned))
+    returned = Line(ast.Return(code.results))
+    return Function(code.function, code.parameters, (*body, returned), summary=code.summary)
 
 
-def _sweeps(code: StraightCode) -> list[tuple[str, list[Statement]]]:
-    """List what stands under one title, each with it; what fills arrays has none."""
-    sweeps = [
-        (FORWARD_SWEEP, [s for s in code.statements if not s.reverse]),
-        (REVERSE_SWEEP, [s for s in code.statements if s.reverse]),
-        ("", code.fills),
-    ]
-    return [(title, statements) for title, statements in sweeps if statements]
+def _sweeps(code: StraightCode) -> list[list[Statement]]:
+    """The statements of the forward sweep, those of the reverse sweep, and what fills arrays."""
+    forward = [s for s in code.statements if not s.reverse]
+    return [forward, gathered([s for s in code.statements if s.reverse]), code.fills]
 
 
 def _titled(
-    title: str, statements: Iterable[Statement], lines: Mapping[Statement, Line]
+    code: StraightCode, statements: Sequence[Statement], lines: Mapping[Statement, Line]
 ) -> list[Item]:
-    head = [Comment(title)] if title else []
-    return [*head, *(lines[statement] for statement in statements)]
+    """Write some statements of one sweep; those of the reverse sweep under their headings."""
+    if statements[0].reverse:
+        return [reverse_title(code.seed), *derivation(statements, lines)]
+    return [lines[statement] for statement in statements]
 
 
-def _lines(code: StraightCode, kept: Mapping[str, ast.Subscript]) -> dict[Statement, Line]:
+def _lines(code: StraightCode, kept: Mapping[str, ast.expr]) -> dict[Statement, Line]:
     """Write each statement as a line; it assigns what is kept to its place as well."""
     lines: dict[Statement, Line] = {}
     forward: dict[str, Line] = {}
@@ -144,14 +129,14 @@ def _lines(code: StraightCode, kept: Mapping[str, ast.Subscript]) -> dict[Statem
         name = [ast.Name(s.name)] if s.name else []
         place = [kept[s.name]] if s.name in kept else []
         tree = ast.Assign([*name, *place, *s.entries], s.value)
-        lines[s] = Line(tree, tuple(forward[name] for name in s.differentiates))
+        lines[s] = Line(tree, tuple(forward[name] for name in s.differentiates), may_break=True)
         if not s.reverse:
             forward[s.name] = lines[s]
     return lines
 
 
 def _loads(
-    read: Iterable[str], sources: Mapping[str, ast.Subscript], limit: int = MAX_LINE
+    read: Iterable[str], sources: Mapping[str, ast.expr], limit: int = MAX_LINE
 ) -> list[Line]:
     """Assign what is read from arrays, in the order of `sources`.
 
@@ -178,5 +163,9 @@ def _loads(
     ]
 
 
-def _allocations(sizes: Mapping[str, int]) -> list[Line]:
-    return [Line(assign(name, call("empty", integer(size)))) for name, size in sizes.items()]
+def _allocations(code: StraightCode) -> list[Line]:
+    lines = []
+    for name, shape in code.shapes.items():
+        function = "zeros" if name in code.zeros else "empty"
+        lines.append(Line(assign(name, call(function, one_or_tuple([*map(integer, shape)])))))
+    return lines

@@ -19,9 +19,9 @@ def integer(value: int) -> ast.Constant:
     return ast.Constant(int(value))
 
 
-def element(array: str, index: int) -> ast.Subscript:
-    """Write `array[index]`."""
-    return ast.Subscript(ast.Name(array), integer(index))
+def element(array: str, *indices: int) -> ast.Subscript:
+    """Write `array[index]`, or `array[row, column]`."""
+    return ast.Subscript(ast.Name(array), one_or_tuple([*map(integer, indices)]))
 
 
 def call(function: str, *arguments: ast.expr) -> ast.Call:

@@ -9,15 +9,16 @@ The structure of an argument is hashable: it is the key under which a traced fun
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from itertools import islice, product
 from typing import Any
 
 import numpy as np
 
 from gradcompile.ops.op import as_float
+from gradcompile.support.arrays import AnyArray, FloatArray
 
-_NUMBER_TYPES = (int, float, np.number)
+LEAF = (int, float, np.number)
 
 IsLeaf = Callable[[Any], bool] | None
 
@@ -50,10 +51,15 @@ class Structure:
 
     @cached_property
     def size(self) -> int:
-        """The count of its leaves."""
+        """How many leaves it has."""
         if self.kind == "array":
             return int(np.prod(self.keys, dtype=int))
         return 1 if self.kind == "leaf" else sum(part.size for part in self.parts)
+
+    @cached_property
+    def holds_arrays(self) -> bool:
+        """Is it an array, or is one inside?"""
+        return self.kind == "array" or any(part.holds_arrays for part in self.parts)
 
     def __str__(self) -> str:
         if self.kind == "leaf":
@@ -69,14 +75,14 @@ class Structure:
 NUMBER = Structure("leaf")
 
 
-@lru_cache(maxsize=1024)
+@cache
 def _vector(kind: Hashable, count: int) -> Structure:
-    """Make the structure of a list or tuple of numbers: one object, so that it compares fast."""
+    """The structure of a list or tuple of numbers: one object, so that it compares fast."""
     return Structure(kind, (), (NUMBER,) * count)
 
 
 def flatten(tree: Any, is_leaf: IsLeaf = None) -> tuple[list[Any], Structure]:
-    """Take `tree` apart: its leaves in order, and its structure.
+    """List the leaves of `tree` in order, and its structure.
 
     Args:
         tree: a number, a list, a tuple, a dict or an array of numbers, nested in any way.
@@ -85,31 +91,117 @@ def flatten(tree: Any, is_leaf: IsLeaf = None) -> tuple[list[Any], Structure]:
     Raises:
         TypeError: something inside is none of these.
     """
+    items: list[Any] = []
+    structure = _flatten(tree, items, is_leaf)
+    if not structure.holds_arrays:
+        return items, structure
     leaves: list[Any] = []
-    structure = _flatten(tree, leaves, is_leaf)
+    for item in items:
+        if isinstance(item, np.ndarray):
+            leaves.extend(item.ravel().tolist())
+        else:
+            leaves.append(item)
     return leaves, structure
+
+
+def read(tree: Any, is_leaf: IsLeaf = None) -> tuple[list[Any], Structure]:
+    """List what `tree` is made of, as it is passed to machine code; and its structure.
+
+    Numbers stay numbers, arrays are float64 and contiguous, and the numbers of a container without
+    arrays are one array. Where something else is a leaf, all leaves are listed one by one.
+
+    Raises:
+        TypeError: something inside is no number.
+
+    Example:
+        >>> read({"w": [1.0, 2.0], "b": 3})[0]
+        [array([1., 2., 3.])]
+    """
+    items: list[Any] = []
+    structure = _flatten(tree, items, is_leaf)
+    if is_leaf is not None and any(map(is_leaf, items)):
+        return items, structure
+    return list(_together(structure, iter(items))), structure
+
+
+def divide(structure: Structure, vector: FloatArray) -> Iterator[Any]:
+    """Yield what `read` lists for an argument of this structure, of the vector of its numbers.
+
+    Example:
+        >>> list(divide(Structure("array", (2, 1)), np.array([1.0, 2.0])))
+        [array([[1.],
+               [2.]])]
+    """
+    start = 0
+    stack = [structure]
+    while stack:
+        part = stack.pop()
+        if part.kind == "leaf":
+            yield vector[start]
+        elif part.kind == "array":
+            yield vector[start : start + part.size].reshape(part.keys)
+        elif part.holds_arrays:
+            stack.extend(reversed(part.parts))
+            continue
+        elif part.size:
+            yield vector[start : start + part.size]
+        start += part.size
+
+
+def is_alike(structure: Structure, other: Structure) -> bool:
+    """Are both regular, and of one shape: arrays, or lists and tuples of equally long ones?
+
+    Example:
+        >>> is_alike(Structure("array", (2,)), Structure(list, (), (NUMBER, NUMBER)))
+        True
+    """
+    shape = _shape(structure)
+    return structure == other or (shape is not None and shape == _shape(other))
+
+
+def _shape(structure: Structure) -> tuple[int, ...] | None:
+    """The shape of an array, or of a list of equally long ones; None if there is none."""
+    if structure.kind == "array":
+        return tuple(structure.keys)
+    if structure.kind not in (list, tuple):
+        return () if structure.kind == "leaf" else None
+    if structure.is_vector:
+        return (len(structure.parts),)
+    shapes = {_shape(part) for part in structure.parts}
+    inner = shapes.pop() if len(shapes) == 1 else None
+    return None if inner is None else (len(structure.parts), *inner)
+
+
+def _together(structure: Structure, items: Iterator[Any]) -> Iterator[Any]:
+    if structure.kind in ("leaf", "array"):
+        yield next(items)
+    elif structure.holds_arrays:
+        for part in structure.parts:
+            yield from _together(part, items)
+    elif structure.size:
+        yield np.array(list(islice(items, structure.size)), np.float64)
 
 
 # No closure: one that calls itself is a cycle, and would keep the leaves, with whole graphs below
 # them, until the collector comes.
-def _flatten(node: Any, leaves: list[Any], is_leaf: IsLeaf) -> Structure:
-    """Append the leaves of `node`, and give its structure."""
+def _flatten(node: Any, items: list[Any], is_leaf: IsLeaf) -> Structure:
+    """The structure of `node`, whose leaves are appended; arrays of numbers as they are."""
     if type(node) in (list, tuple) and _are_leaves(node, is_leaf):
-        leaves.extend(node)
+        items.extend(node)
         return _vector(type(node), len(node))  # type: ignore[arg-type]
     if isinstance(node, np.ndarray):
-        return _flatten_array(node, leaves, is_leaf)
+        return _flatten_array(node, items, is_leaf)
     if isinstance(node, dict):
-        parts = [_flatten(part, leaves, is_leaf) for part in node.values()]
+        parts = [_flatten(part, items, is_leaf) for part in node.values()]
         return Structure(dict, tuple(node), tuple(parts))
     if isinstance(node, list | tuple):
-        parts = [_flatten(part, leaves, is_leaf) for part in node]
+        parts = [_flatten(part, items, is_leaf) for part in node]
         return Structure(type(node), getattr(node, "_fields", ()), tuple(parts))
     if is_leaf is not None and is_leaf(node):
-        leaves.append(node)
+        items.append(node)
         return NUMBER
     if _is_number(node):
-        leaves.append(as_float(node, "number"))
+        items.append(as_float(node, "number"))
         return NUMBER
     raise TypeError(
         f"expected numbers in lists, tuples, dicts or arrays, got {type(node).__name__} "
@@ -117,18 +209,30 @@ def _flatten(node: Any, leaves: list[Any], is_leaf: IsLeaf) -> Structure:
     )
 
 
-def _flatten_array(array: np.ndarray[Any, Any], leaves: list[Any], is_leaf: IsLeaf) -> Structure:
+def _flatten_array(array: AnyArray, items: list[Any], is_leaf: IsLeaf) -> Structure:
     if not array.ndim:
-        return _flatten(array[()], leaves, is_leaf)
+        return _flatten(array[()], items, is_leaf)
     if array.dtype != object:
-        leaves.extend(_floats(array))
+        items.append(_floats(array))
         return Structure("array", array.shape)
-    items = array.ravel().tolist()
-    if _are_leaves(items, is_leaf):
-        leaves.extend(items)
-    elif any(_flatten(item, leaves, is_leaf) is not NUMBER for item in items):
-        raise TypeError("expected an array of numbers, got one of lists, tuples or dicts")
+    found = array.ravel().tolist()
+    if is_leaf is not None and any(map(is_leaf, found)):
+        items.extend(x if is_leaf(x) else _number_in_array(x) for x in found)
+    else:
+        numbers = np.array([_number_in_array(x) for x in found], np.float64)
+        items.append(numbers.reshape(array.shape))
     return Structure("array", array.shape)
+
+
+def _number_in_array(item: Any) -> float:
+    if isinstance(item, list | tuple | dict | np.ndarray):
+        raise TypeError("expected an array of numbers, got one of lists, tuples or dicts")
+    if not _is_number(item):
+        raise TypeError(
+            f"expected numbers in lists, tuples, dicts or arrays, got {type(item).__name__} "
+            f"{item!r:.60}"
+        )
+    return as_float(item, "number")
 
 
 def _are_leaves(items: Sequence[Any], is_leaf: IsLeaf) -> bool:
@@ -139,15 +243,17 @@ def _are_leaves(items: Sequence[Any], is_leaf: IsLeaf) -> bool:
 
 
 def _is_number(node: Any) -> bool:
-    return isinstance(node, _NUMBER_TYPES) and not isinstance(node, bool | np.complexfloating)
+    return isinstance(node, LEAF) and not isinstance(node, bool | np.complexfloating)
 
 
-def _floats(array: np.ndarray[Any, Any]) -> list[float]:
+def _floats(array: AnyArray) -> FloatArray:
+    """The array as machine code reads it where it lies: float64, contiguous and aligned."""
     if array.dtype.kind not in "iuf":
         raise TypeError(f"expected an array of real numbers, got one of dtype {array.dtype}")
+    if np.ma.is_masked(array):
+        raise TypeError("expected numbers everywhere, got masked elements; fill them with nan")
     with np.errstate(over="ignore"):  # a long double beyond the range is inf
-        floats: list[float] = np.asarray(array, np.float64).ravel().tolist()
-    return floats
+        return np.require(np.asarray(array), np.float64, ["C", "A"])
 
 
 def _array(items: list[Any], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
@@ -162,7 +268,7 @@ def unflatten(
     leaves: Sequence[Any],
     array: Callable[[list[Any], tuple[int, ...]], Any] = _array,
 ) -> Any:
-    """Put leaves back into their `structure`; arrays of floats become float64.
+    """The nested argument of `structure` with these leaves; arrays of floats become float64.
 
     Args:
         structure: of the argument.
@@ -186,7 +292,7 @@ def _unflatten(structure: Structure, supply: Iterator[Any], array: Callable[...,
 
 
 def paths(structure: Structure, name: str) -> Iterator[str]:
-    """Name every leaf: `w` a number, `w0` and `w1_2` items, `w_key` what a dict has at a key."""
+    """A name for every leaf: `w` for a number, `w0`, `w1_2` for items, `w_key` for a dict's."""
     if structure.kind == "leaf":
         yield name
     elif structure.kind == "array":

@@ -6,5 +6,6 @@ parse.py            the printed form of a program, read back
 packed.py           a program as arrays of integers, so that numpy sees all of it at once
 interpret.py        runs a program on floats: the reference that every engine must equal
 nests.py            the loop-nest IR: what rolling makes of a program
+signature.py        what an emitted function takes and returns
 interpret_nests.py  runs loop nests on floats, and verifies them
 """

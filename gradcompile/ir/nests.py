@@ -28,12 +28,13 @@ block has is known when it is run. An output that is not kept by row is the sum 
 is added to what its array holds.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from gradcompile.ir.program import Const
+from gradcompile.ir.signature import Signature
 from gradcompile.ops.op import Op
 from gradcompile.support.arrays import IntArray
 
@@ -227,7 +228,7 @@ class Rolled:
         outputs: each a place, a number, or an array.
         order: for each number in `data`, which constant of the program it is.
         summary: how many instructions, groups, members, nests and gathers.
-        slots: for the space of each gradient, which input each component differentiates by.
+        signature: what its function takes and returns; None while that is not decided.
         rows: how many numbers a row of a batch has; 0 if there is no batch.
         strict: is it to be equal to the straight-line program, bit for bit?
     """
@@ -240,12 +241,23 @@ class Rolled:
     outputs: Sequence[Place | Const | Array]
     order: IntArray
     summary: dict[str, int] = field(default_factory=dict)
-    slots: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    signature: Signature | None = None
     rows: int = 0
     strict: bool = False
 
     def __str__(self) -> str:
         return print_nests(self)
+
+
+def temporaries(rolled: Rolled) -> set[Array]:
+    """Collect the arrays that nests keep values in which are not returned."""
+    used = {
+        place.array
+        for nest in rolled.nests
+        for step in assignments(nest.steps)
+        for place in (step.place, *places(step.value))
+    }
+    return {array for array in used if not array.space and array.shape}
 
 
 def places(expression: Expression) -> Iterator[Place]:

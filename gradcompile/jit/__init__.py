@@ -5,8 +5,10 @@ numba compiles the emitted function itself.
     flags.py         how everything is compiled: numba's options and LLVM's flags
     meanings.py      what the functions that emitted text imports mean to numba
     tiles.py         machine code for products of matrices, tile by tile
+    scratch.py       scratch memory on the stack
     rare_calls.py    LLVM text for a rare call inside vector code
     wide_vectors.py  numba's compiler, but for the widest vectors
+    entries.py       functions around a kernel: without its constants, and on flat arrays
     cache.py         machine code kept on disk, with a checksum
 """
 
@@ -25,16 +27,18 @@ from numba.core.registry import CPUDispatcher
 from numba.core.typeconv.castgraph import Conversion
 from numba.extending import lower_cast, register_model
 
+from gradcompile.ir.signature import Bundle, Signature
 from gradcompile.jit.cache import KernelCache, keeping
+from gradcompile.jit.entries import on_flat_arrays, without_constants
 from gradcompile.jit.flags import REASSOCIATION, SETTINGS
 from gradcompile.jit.meanings import INTERNAL, register
 from gradcompile.jit.wide_vectors import WidestVectors
 from gradcompile.support.arrays import AnyArray
 
-SIGNATURE = (numba.float64[::1],)
-"""A kernel takes one contiguous float64 array."""
+VECTOR = types.Array(types.float64, 1, "C")
+"""One contiguous float64 array."""
 
-MATRIX_OF_ROWS = types.Array(types.float64, 2, "A", readonly=True)
+MATRIX = types.Array(types.float64, 2, "A", readonly=True)
 """A matrix of rows may be a view of any kind, and is only read."""
 
 _registered: list[bool] = []
@@ -53,30 +57,33 @@ def register_numba() -> None:
 
 def jit(
     function: Callable[..., Any],
+    signature: Signature,
     constants: Sequence[AnyArray] = (),
     *,
     loops: bool = False,
     strict: bool = False,
     use_cache: bool = True,
-    matrices: int = 0,
 ) -> Any:
-    """Compile an emitted function for flat arrays; returns the numba dispatcher.
+    """Compile an emitted function for the parameters that its signature says.
 
     Args:
         function: from executing an emitted module.
-        constants: what it takes after the inputs; only their types matter.
+        signature: what it takes and returns.
+        constants: what it takes after its parameters; only their types matter.
         loops: is it made of loops? Then sums may be added in any order, as vector code needs it.
         strict: keep the order of sums nevertheless.
         use_cache: keep the machine code beside the function's source file.
-        matrices: how many matrices of rows it takes, as a tuple between inputs and constants.
+
+    Returns:
+        The numba dispatcher.
     """
     register_numba()
     settings = {**SETTINGS, "fastmath": set(REASSOCIATION) if loops and not strict else False}
-    if matrices:
+    has_rows = any(group.is_row for group in signature.parameters)
+    if has_rows:
         settings["nogil"] = True  # rows may be spread over threads
     part = _loop_part if loops else Part
     with_parts = _with_parts(function, lambda f: part(f, targetoptions={**INTERNAL, **settings}))
-    rows = (types.UniTuple(MATRIX_OF_ROWS, matrices),) if matrices else ()
     pipeline = WidestVectors if loops else Compiler
     dispatcher = numba.njit(with_parts, pipeline_class=pipeline, **settings)
     path = Path(function.__code__.co_filename)
@@ -84,19 +91,44 @@ def jit(
     if keeps:
         dispatcher._cache = KernelCache(path, strict)
     with keeping(keeps):
-        dispatcher.compile((*SIGNATURE, *rows, *map(numba.typeof, constants)))
-    if matrices:  # other kinds of arrays are read as what it was compiled for
+        dispatcher.compile((*map(type_of, signature.parameters), *map(numba.typeof, constants)))
+    if has_rows:  # other kinds of arrays are read as what it was compiled for
         dispatcher.disable_compile()
     return dispatcher
+
+
+def type_of(group: Bundle) -> Any:
+    """The numba type of a parameter."""
+    if group.is_row:
+        return types.Array(types.float64, 1 + len(group.shape or ()), "A", readonly=True)
+    if group.shape is None:
+        return types.float64
+    return types.Array(types.float64, len(group.shape), "C")
 
 
 def entry(dispatcher: Any) -> Any:
     """Return the machine code that `jit` made, without the dispatcher and its look at all types.
 
-    It is for arguments that are known to be float64 arrays of the right dimensions, aligned, and
-    contiguous where that was said; only their dimensions are looked at.
+    It is for arguments that are known to be numbers, and float64 arrays of the right dimensions,
+    aligned, and contiguous where that was said; only their dimensions are looked at.
     """
     return next(iter(dispatcher.overloads.values())).entry_point
+
+
+def typed_entry(dispatcher: Any) -> Any:
+    """Return the machine code that `jit` made, as what looks at the types of its arguments.
+
+    numba does so in its own C code, faster than Python can ask an array for its dtype. What the
+    machine code cannot take as it is, is a TypeError: never is anything compiled for it.
+    """
+    (compiled,) = dispatcher.overloads.values()
+    typed = numba.njit(dispatcher.py_func)
+    # When a dispatcher is dropped, what is in its first dict can be called by no other machine
+    # code any more. This machine code goes on being that of the other dispatcher.
+    typed.overloads = {}
+    typed.add_overload(compiled)
+    typed.disable_compile()
+    return typed
 
 
 class Entries(types.CPointer):
@@ -107,8 +139,8 @@ class Entries(types.CPointer):
     """
 
     def can_convert_from(self, typingctx: Any, other: Any) -> Conversion | None:
-        """Allow an array where its entries are asked for."""
-        return Conversion.safe if other == SIGNATURE[0] else None
+        """An array may be passed where its entries are asked for."""
+        return Conversion.safe if other == VECTOR else None
 
 
 ENTRIES = Entries(numba.float64)
@@ -127,8 +159,8 @@ class Part(CPUDispatcher):
     """The dispatcher of a part: compiled when the function that calls it is."""
 
     def get_call_template(self, args: Any, kws: Any) -> Any:
-        """Read a call with arrays as one with their entries."""
-        return super().get_call_template((ENTRIES,) * len(args), kws)
+        """What a call with arrays means: a call with their entries."""
+        return super().get_call_template([ENTRIES if x == VECTOR else x for x in args], kws)
 
 
 def _with_parts(
@@ -148,21 +180,16 @@ def _with_parts(
     return FunctionType(function.__code__, names, function.__name__) if parts else function
 
 
-def bind(dispatcher: Any, constants: Sequence[AnyArray], matrices: int = 0) -> Any:
-    """Make a dispatcher without the constants that another takes after the rest.
+def bind(dispatcher: Any, name: str, signature: Signature, constants: Sequence[AnyArray]) -> Any:
+    """Make the dispatcher without the constants that a kernel takes after its parameters."""
+    bound = numba.njit(without_constants(dispatcher, name, signature, constants), **SETTINGS)
+    bound.compile(tuple(map(type_of, signature.parameters)))
+    return bound
 
-    What comes before the constants is written out, as numba does not hand on a varying number of
-    arguments.
-    """
-    constants = tuple(constants)
 
-    def of_inputs(inputs: Any) -> Any:
-        return dispatcher(inputs, *constants)
-
-    def of_rows(inputs: Any, rows: Any) -> Any:
-        return dispatcher(inputs, rows, *constants)
-
-    wrapped = numba.njit(of_rows if matrices else of_inputs, **SETTINGS)
-    matrices_of_rows = (types.UniTuple(MATRIX_OF_ROWS, matrices),) if matrices else ()
-    wrapped.compile((*SIGNATURE, *matrices_of_rows))
-    return wrapped
+def flatten(dispatcher: Any, name: str, signature: Signature) -> Any:
+    """Make the dispatcher of the flat inputs, and of a tuple of matrices of rows, if there are."""
+    rows = sum(group.is_row for group in signature.parameters)
+    flat = numba.njit(on_flat_arrays(dispatcher, name, signature), **SETTINGS)
+    flat.compile((VECTOR, types.UniTuple(MATRIX, rows)) if rows else (VECTOR,))
+    return flat

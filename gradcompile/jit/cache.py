@@ -18,8 +18,14 @@ from numba.core.serialize import dumps
 
 from gradcompile.support import files
 
-MEANINGS = ("ieee.py", "vector.py", "blocks.py", "products.py", "jit/*.py")
-"""The files that say what machine code is made of: what emitted text imports, and this folder."""
+MEANINGS = (
+    "ieee.py", "vector.py", "blocks.py", "products.py", "jit/*.py",
+    "ir/signature.py", "ir/program.py", "ops/op.py",
+)  # fmt: skip
+"""The files that say what machine code is made of: what emitted text imports, and this folder.
+
+Then what says which types a function is compiled for.
+"""
 
 
 @functools.cache

@@ -2,7 +2,7 @@
 
 Those of `ieee.py` are the C library's functions of the same name. Those of `vector.py` are
 compiled from their text, once, and inlined wherever they are called; those of `products.py` are
-built in `tiles.py`.
+built in `tiles.py`, and the scratch memory of `blocks.py` in `scratch.py`.
 """
 
 import math
@@ -23,6 +23,7 @@ from gradcompile import blocks, ieee, vector
 from gradcompile.jit.cache import FunctionCache
 from gradcompile.jit.flags import SETTINGS
 from gradcompile.jit.rare_calls import rare_call
+from gradcompile.jit.scratch import register_scratch
 from gradcompile.jit.tiles import register_products
 
 _UNKNOWN = {"cbrt": types.ExternalFunction("cbrt", numba.float64(numba.float64))}
@@ -39,8 +40,10 @@ def register() -> None:
     for name in ieee.NUMPY:
         _register(getattr(ieee, name), _calling(getattr(np, name)))
     _register(ieee._copysign, _calling(math.copysign))
-    for function in (blocks.columns, blocks.scratch):
-        _register(function, function)
+    register_scratch()
+    overload(blocks.columns, strict=False)(
+        lambda rows, start, count: blocks.COLUMNS[min(rows.ndim, 3)]
+    )
     for name in (*ieee.WRITTEN, "_sinpi"):
         _register(getattr(ieee, name), getattr(ieee, name))
     for name, (signature, build) in INSTRUCTIONS.items():

@@ -1,15 +1,17 @@
-"""Matrices in flat arrays: `w[j, t]` instead of `inputs[48 + 17 * j + t]`.
+"""The user's arrays, and matrices in flat ones: `w[j, t]` for `inputs[48 + 17 * j + t]`.
 
-The inputs and the results are flat. What a nest reads there by nested strides is a part with rows:
-the greatest stride is the length of a row, and parts with equal rows that overlap are one view.
+To rolling, all inputs are one flat array, and so is each result. What a nest reads there by nested
+strides is a part with rows: the greatest stride is the length of a row, and parts with equal rows
+that overlap are one view.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import prod
 
-from gradcompile.ir.nests import Array, Index, Nest, Place, Subscript, assignments, places
+from gradcompile.ir.nests import Array, Index, Nest, Place, Rolled, Subscript, assignments, places
+from gradcompile.ir.signature import Bundle
 from gradcompile.loops.rewrite import rewrite
 from gradcompile.support.names import common_label
 
@@ -42,15 +44,112 @@ _Views = Mapping[int, Sequence[tuple[_Part, Array]]]
 """The parts with their arrays, by the length of their rows."""
 
 
-def make_views(nests: Sequence[Nest], flat: Array, labels: Sequence[str]) -> list[Nest]:
-    """Read and write views of a flat array instead of the array.
+def make_views(
+    rolled: Rolled, flat: Array, groups: Sequence[Bundle], labels: Sequence[str]
+) -> Rolled:
+    """Read and write arrays as the function takes and returns them, instead of a flat array.
+
+    What lies within an array of the user's is an element of it, by its own subscripts. In a vector,
+    parts that are read as matrices are views of it. What goes across several stays in the flat one.
+
+    Args:
+        rolled: nests; they are left as they are.
+        flat: the array.
+        groups: how it is divided.
+        labels: for each element, of what it is a part; equal labels side by side are one argument.
+    """
+    own = flat.shape[1:]  # where an element is a number for each row of a batch
+    arrays = {group: _array_of(group, flat) for group in groups}
+    outputs = [arrays[groups[0]] if output is flat else output for output in rolled.outputs]
+    if not flat.size:
+        return replace(rolled, outputs=outputs)
+    vectors = {
+        group: arrays[group]
+        if len(group.shape) == 1
+        else Array((group.size, *own), flat.space, flat.start + group.start, group.name)
+        for group in groups
+        if group.shape is not None
+    }
+
+    def view(place: Place) -> Place:
+        if place.array is not flat:
+            return place
+        first, row = place.subscripts[0], place.subscripts[1:]
+        group = _group_of(first, groups, rolled)
+        if group is None:
+            return place
+        if group.shape is None:
+            return Place(arrays[group], row)
+        inside = replace(first, offset=first.offset - group.start)
+        subscripts = _by_dimension(inside, group.shape)
+        if subscripts is not None and len(subscripts) > 1:
+            return Place(arrays[group], (*subscripts, *row))
+        return Place(vectors[group], (inside, *row))
+
+    nests = [rewrite(nest, view) for nest in rolled.nests]
+    for group, vector in vectors.items():
+        nests = _with_matrices(nests, vector, labels[group.start : group.stop])
+    nests = _with_matrices(nests, flat, labels)
+    return replace(rolled, nests=nests, outputs=outputs)
+
+
+def _array_of(group: Bundle, flat: Array) -> Array:
+    shape = (*(group.shape or ()), *flat.shape[1:])
+    return Array(shape, flat.space, flat.start + group.start, group.name)
+
+
+def _group_of(subscript: Subscript, groups: Sequence[Bundle], rolled: Rolled) -> Bundle | None:
+    """The group that holds all that a subscript reaches; None if it goes across several."""
+    first, last = _reach(subscript, rolled)
+    return next((g for g in groups if g.start <= first and last < g.stop), None)
+
+
+def _reach(subscript: Subscript, rolled: Rolled) -> tuple[int, int]:
+    """The least and the greatest value of a subscript."""
+    first = last = subscript.offset
+    for index, stride in subscript.terms:
+        reach = stride * index.last
+        first, last = first + min(reach, 0), last + max(reach, 0)
+    if subscript.table is not None:
+        array = subscript.table.array
+        integers = rolled.tables[array.start : array.start + array.size]
+        first, last = first + int(integers.min()), last + int(integers.max())
+    return first, last
+
+
+def _by_dimension(subscript: Subscript, shape: tuple[int, ...]) -> tuple[Subscript, ...] | None:
+    """A flat subscript as one for each dimension; None if one of them would leave its extent."""
+    if subscript.table is not None:
+        return None
+    found = []
+    width = prod(shape)
+    rest, strides = subscript.offset, dict(subscript.terms)
+    for extent in shape:
+        width //= extent
+        offset, rest = divmod(rest, width)
+        own = {}
+        for index, stride in strides.items():
+            own[index] = (abs(stride) // width) * (1 if stride > 0 else -1)
+            strides[index] = stride - own[index] * width
+        terms = tuple((index, stride) for index, stride in own.items() if stride)
+        ends = [stride * index.last for index, stride in terms]
+        low = offset + sum(min(end, 0) for end in ends)
+        high = offset + sum(max(end, 0) for end in ends)
+        if low < 0 or high >= extent:
+            return None
+        found.append(Subscript(offset, terms))
+    return tuple(found)
+
+
+def _with_matrices(nests: Sequence[Nest], flat: Array, labels: Sequence[str]) -> list[Nest]:
+    """Read and write views of a vector instead of the vector.
 
     Args:
         nests: are left as they are.
-        flat: the array.
+        flat: the vector.
         labels: for each element, of what it is a part; equal labels side by side are one argument.
     """
-    if not flat.size:
+    if not any(place.array is flat for nest in nests for place in _places(nest)):
         return list(nests)
     spans = _spans(flat, labels)
     views = _views(nests, flat, labels)
@@ -82,19 +181,20 @@ def _array(part: _Part, flat: Array, labels: Sequence[str]) -> Array:
     inside = sorted(set(labels[part.start : part.stop]))
     label = inside[0] if len(inside) == 1 else common_label(inside)
     own = flat.shape[1:]  # where an element is a number for each row of a batch
-    return Array((*part.shape, *own), space=flat.space, start=part.start, label=label)
+    start = flat.start + part.start
+    return Array((*part.shape, *own), space=flat.space, start=start, label=label)
 
 
-def _spans(flat: Array, labels: Sequence[str]) -> list[Array]:
-    """A view for each run of elements with one label."""
-    spans: list[Array] = []
-    if not any(labels):
-        return [flat]
+def _spans(flat: Array, labels: Sequence[str]) -> list[tuple[int, Array]]:
+    """A view for each run of elements with one label, and where it begins."""
+    if not any(labels) or len(set(labels)) == 1:
+        return [(0, flat)]
+    spans = []
     for start, stop in _runs(labels):
         shape = () if stop - start == 1 else (stop - start,)
-        label = labels[start]
         own = flat.shape[1:]
-        spans.append(Array((*shape, *own), space=flat.space, start=start, label=label))
+        array = Array((*shape, *own), flat.space, flat.start + start, labels[start])
+        spans.append((start, array))
     return spans
 
 
@@ -106,7 +206,9 @@ def _runs(labels: Sequence[str]) -> Iterator[tuple[int, int]]:
             start = stop
 
 
-def _in_span(spans: Sequence[Array], place: Place, parts: dict[tuple[int, int], Array]) -> Place:
+def _in_span(
+    spans: Sequence[tuple[int, Array]], place: Place, parts: dict[tuple[int, int], Array]
+) -> Place:
     """What no matrix has: an element, or elements side by side, of one argument."""
     (subscript,) = place.subscripts
     if subscript.table is not None:
@@ -115,10 +217,10 @@ def _in_span(spans: Sequence[Array], place: Place, parts: dict[tuple[int, int], 
     for index, stride in subscript.terms:
         reach = stride * index.last
         first, last = first + min(reach, 0), last + max(reach, 0)
-    for span in spans:
+    for start, span in spans:
         own = span.shape[-1:] if span.has_rows else ()
         size = prod(span.shape[: len(span.shape) - len(own)])
-        if span.start <= first and last < span.start + size:
+        if start <= first and last < start + size:
             if not span.shape:  # a number is a copy: it can be read, but not written
                 return Place(span) if span.space == "inputs" else place
             if span.shape == own:
@@ -126,9 +228,10 @@ def _in_span(spans: Sequence[Array], place: Place, parts: dict[tuple[int, int], 
             whole = any(index.step > 1 for index, _ in subscript.terms)
             strides = [stride for _, stride in subscript.terms]
             if strides == [1] and last - first + 1 < size and not whole:
-                new = Array((last - first + 1, *own), span.space, first, span.label)
+                at = span.start + first - start
+                new = Array((last - first + 1, *own), span.space, at, span.label)
                 return Place(parts.setdefault((first, last), new), (Subscript(0, subscript.terms),))
-            return Place(span, (Subscript(subscript.offset - span.start, subscript.terms),))
+            return Place(span, (Subscript(subscript.offset - start, subscript.terms),))
     return place
 
 

@@ -19,14 +19,14 @@ The method is known as loop rerolling; what is rerolled here is a trace, so that
 control flow to respect, only what reads what.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
-from types import MappingProxyType
 
 from gradcompile.ir.nests import Array, Nest, Place, Rolled, Subscript
 from gradcompile.ir.program import Const, Operand, Program, Var
+from gradcompile.ir.signature import ADJOINT, Signature, flat_signature
 from gradcompile.loops.block import block_rows
 from gradcompile.loops.fuse import fuse
 from gradcompile.loops.shrink import drop_dimensions, name_totals
@@ -82,31 +82,33 @@ NestPass = Callable[[Rolled], Rolled]
 
 def roll(
     program: Program,
+    signature: Signature | None = None,
     strict: bool = False,
     labels: Sequence[str] = (),
-    slots: Mapping[int, Sequence[int]] = MappingProxyType({}),
-    totals: Collection[int] = (),
     check: NestPass | None = None,
 ) -> Rolled:
     """Make loop nests of a program.
 
     Args:
-        program: a straight-line program, after every other pass.
+        program: a straight-line program, after every other pass, with an output for each group of
+            results.
+        signature: what the function takes and returns; flat arrays, if it is not given. The rows
+            of a batch are summed up in each result that is not by row.
         strict: keep the order of every sum; else the terms of a sum may be reordered.
         labels: for each input, what to call the array that it is a part of.
-        slots: for each output that is a gradient, by its number: for each component the index of
-            the input that it differentiates by.
-        totals: the numbers of the outputs in which the rows of a batch are summed up.
         check: sees the nests as they are built, and after each pass over them.
     """
+    signature = signature or flat_signature(program)
+    totals = {k for k, x in enumerate(signature.results) if program.rows and not x.is_row}
     forms = Forms(program, strict)
     statements = StatementOrder(forms)
-    groups = find_scans(make_groups(forms, statements))
+    groups = find_scans(make_groups(forms, statements, _arrays_of(program, signature)))
 
     # Where values lie, and what each group reads and writes there.
     given = given_arrays(program)
     families = find_families(forms, groups, statements)
-    results = place_results(program, forms, groups, families, totals)
+    names = [bundle.name for bundle in signature.results]
+    results = place_results(program, forms, groups, families, totals, names)
     accesses = shape_groups(forms, groups, families.group_of, results, given)
     accesses, data = read_tables(accesses, given.data)
     orders = longest_innermost(accesses.shapes)
@@ -127,13 +129,13 @@ def roll(
         nests,
         [_output(output, arrays) for output in accesses.outputs],
         order,
-        slots={f"output {number}": tuple(found) for number, found in slots.items()},
+        signature=signature,
         rows=program.rows,
         strict=strict,
     )
     labels = labels or [stem(var.name) for var in program.inputs]
     flat = [arrays[given.inputs], arrays[given.rows]]
-    for transform in (_identity, *_passes(program, rolled, flat, labels, slots)):
+    for transform in (_identity, *_passes(program, signature, rolled, flat, labels)):
         rolled = transform(rolled)
         if check is not None:
             check(rolled)
@@ -147,38 +149,57 @@ def roll(
     return replace(rolled, summary=summary)
 
 
+def _arrays_of(program: Program, signature: Signature) -> list[int]:
+    """For each input, the number of the array that it is an element of; -1 for a single number."""
+    found = [-1] * program.given
+    for number, bundle in enumerate(signature.parameters):
+        if bundle.shape is not None and not bundle.is_row:
+            for k in range(bundle.start, min(bundle.stop, program.given)):
+                found[k] = number
+    return found
+
+
 def _identity(rolled: Rolled) -> Rolled:
     return rolled
 
 
 def _passes(
     program: Program,
+    signature: Signature,
     rolled: Rolled,
     flat: Sequence[Array],
     labels: Sequence[str],
-    slots: Mapping[int, Sequence[int]],
 ) -> Iterator[NestPass]:
     """The passes over nests, in their order.
 
     Args:
         program: the program.
+        signature: what its function takes and returns.
         rolled: its nests as they are built.
         flat: the inputs, and the rows of a batch.
         labels: what to call the parts of both.
-        slots: for each gradient, what its components differentiate by.
     """
     yield _of_nests(fuse)
     yield drop_dimensions  # which fusion has made
     yield _of_nests(name_totals)  # of sums that are numbers now
     yield _of_nests(block_rows)
     inputs, rows = flat
-    of_rows = labels[program.given :][: program.rows]
-    yield _of_nests(partial(make_views, flat=inputs, labels=labels[: program.given]))
-    yield _of_nests(partial(make_views, flat=rows, labels=of_rows))
-    for number, (result, output) in enumerate(zip(rolled.outputs, program.outputs, strict=True)):
+    given = [group for group in signature.parameters if not group.is_row]
+    yield partial(make_views, flat=inputs, groups=given, labels=labels[: program.given])
+    of_rows = [
+        replace(group, start=group.start - program.given)
+        for group in signature.parameters if group.is_row
+    ]  # fmt: skip
+    row_labels = labels[program.given :][: program.rows]
+    yield partial(make_views, flat=rows, groups=of_rows, labels=row_labels)
+    by = {f"{group.name}{ADJOINT}": group for group in signature.parameters}
+    pairs = zip(signature.results, rolled.outputs, program.outputs, strict=True)
+    for group, result, output in pairs:
         if isinstance(result, Array) and isinstance(output, tuple):
-            parts = _labels(output, [labels[slot] for slot in slots.get(number, ())])
-            yield _of_nests(partial(make_views, flat=result, labels=parts))
+            primal = by.get(group.name)
+            parts = _labels(output, labels[primal.start : primal.stop] if primal else ())
+            alone = [replace(group, start=0)]
+            yield partial(make_views, flat=result, groups=alone, labels=parts)
 
 
 def _of_nests(transform: Callable[[Sequence[Nest]], Sequence[Nest]]) -> NestPass:

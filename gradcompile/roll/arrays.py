@@ -162,6 +162,7 @@ def make_arrays(
         number = forms.number_of.get(var) if var is not None else None
         return None if number is None else storages[group_of[number]]
 
+    bound = forms.program.bound
     labels: dict[Storage, str] = {}
     primals: dict[Storage, Storage | None] = {}
     for group, storage in zip(groups, storages, strict=False):
@@ -169,9 +170,9 @@ def make_arrays(
             variables = [forms.stored[member].var for member in group.members]
             found = {storage_of(var.primal) for var in variables}
             primals[storage] = primal = found.pop() if len(found) == 1 else None
-            labels[storage] = common_label([var.name for var in variables])
+            labels[storage] = common_label([var.name or bound.get(var, "") for var in variables])
             if primal is None:
-                labels[storage] = labels[storage] or _label(group, variables)
+                labels[storage] = labels[storage] or _adjoint_label(variables, bound)
     arrays: dict[Storage, Array] = {}
     for storage in dict.fromkeys([*storages, *accesses.shapes]):  # adjoints come last
         primal = primals.get(storage)
@@ -185,10 +186,8 @@ def make_arrays(
     return arrays
 
 
-def _label(group: Group, variables: Sequence[Var]) -> str:
-    """What to call the array of values without names."""
-    label = common_label([var.primal.name for var in variables if var.primal])
-    if label:
-        return f"{label}_bar"
-    operation = group.segments[0][0].op
-    return "s" if group.is_sum or operation is None else operation.name
+def _adjoint_label(variables: Sequence[Var], bound: Mapping[Var, str]) -> str:
+    """What to call the array of adjoints without names; "" if their primals have none either."""
+    primals = [var.primal for var in variables if var.primal]
+    label = common_label([var.name or bound.get(var, "") for var in primals])
+    return f"{label}_bar" if label else ""

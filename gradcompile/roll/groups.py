@@ -36,12 +36,14 @@ class Shape(NamedTuple):
         is_sum: are they sums?
         counts: each kind of terms, and how many of it there are.
         sources: what their leaves read, where that matters.
+        output: the output that they are elements of; -1 for none.
     """
 
     reverse: bool
     is_sum: bool
     counts: tuple[tuple[Segment, object], ...]
     sources: tuple[int, ...] | None
+    output: int = -1
 
 
 @dataclass(eq=False)
@@ -93,9 +95,17 @@ def _integers(rows: Iterable[Iterable[int]]) -> IntArray:
     return np.fromiter(chain.from_iterable(rows), np.int64)
 
 
-def make_groups(forms: Forms, statements: "StatementOrder") -> list[Group]:
-    """The groups of a program's stored values, in an order in which they can be computed."""
-    kinds = _Kinds(forms)
+def make_groups(
+    forms: Forms, statements: "StatementOrder", parameters: Sequence[int] = ()
+) -> list[Group]:
+    """Group a program's stored values, in an order in which the groups can be computed.
+
+    Args:
+        forms: the stored values.
+        statements: their order in the program.
+        parameters: for each input, the number of the array that it is an element of; -1 for none.
+    """
+    kinds = _Kinds(forms, parameters)
     for number, value in enumerate(forms.stored):
         kinds.add(number, value)
     made = list(_merge_ragged(kinds.groups.values()))
@@ -127,31 +137,34 @@ class _Kinds:
         groups: the groups of the values so far.
     """
 
-    def __init__(self, forms: Forms) -> None:
+    def __init__(self, forms: Forms, parameters: Sequence[int]) -> None:
         self.groups: dict[object, Group] = {}
         self._given = forms.program.given
         self._strict = forms.strict
         self._levels = _aligned_levels(forms)
-        # By what a leaf reads; inputs are of no kind.
-        self._kin = [-1] * forms.first
-        self._steps = [-1] * forms.first
+        self._outputs = _outputs(forms)
         self._kinds: dict[object, _Kind] = {}
         self._numbers: dict[object, int] = {}
+        # By what a leaf reads; elements of one array are of one kind, other inputs of none.
+        arrays = [-1 if k < 0 else self._number(("array", k)) for k in parameters]
+        self._kin = [*arrays, *[-1] * (forms.first - len(arrays))]
+        self._steps = [*self._kin]
 
     def add(self, number: int, value: Stored) -> None:
         """Put the next stored value into its group."""
         level = self._levels[number]
         sources = tuple(map(self._kin.__getitem__, value.leaves))
-        key = (level, value.origin is None, value.is_sum, value.templates, sources)
+        output = self._outputs.get(number, -1)
+        key = (level, value.origin is None, value.is_sum, value.templates, sources, output)
         kind = self._kinds.get(key)
         if kind is None:
-            kind = self._kinds[key] = self._new(value, level, sources)
+            kind = self._kinds[key] = self._new(value, level, sources, output)
         self._kin.append(kind.kin)
         self._steps.append(kind.step)
         kind.group.members.append(number)
         kind.group.leaves.append(tuple(map(value.leaves.__getitem__, kind.order)))
 
-    def _new(self, value: Stored, level: int, sources: tuple[int, ...]) -> _Kind:
+    def _new(self, value: Stored, level: int, sources: tuple[int, ...], output: int) -> _Kind:
         reverse = value.origin is not None
         steps = tuple(map(self._steps.__getitem__, value.leaves))
         segments = _segments(value.templates, sources, self._strict)
@@ -160,10 +173,14 @@ class _Kinds:
         family = (reverse, tuple([segment for segment, _ in segments]))
         counts = tuple([(segment, len(starts)) for segment, starts in segments])
         # Equal weights tell the same layer, whatever it is applied to.
-        has_input = min(value.leaves, default=self._given) < self._given
-        firsts = [steps[x[0] : x[0] + template.width] for (template, _), x in segments]
-        read = None if has_input else tuple(chain.from_iterable(firsts))
-        shape = Shape(reverse, value.is_sum, counts, read)
+        firsts = [range(x[0], x[0] + template.width) for (template, _), x in segments]
+        read = tuple([steps[k] for k in chain.from_iterable(firsts)])
+        if min(value.leaves, default=self._given) < self._given:
+            leaves = [value.leaves[k] for k in chain.from_iterable(firsts)]
+            read = tuple(
+                [x if leaf < self._given else -1 for x, leaf in zip(read, leaves, strict=True)]
+            )
+        shape = Shape(reverse, value.is_sum, counts, read, output)
         if (level, shape) not in self.groups:
             found = [(template, count) for (template, _), count in counts]
             self.groups[level, shape] = Group([], found, [], value.is_sum, reverse, level, shape)
@@ -178,6 +195,18 @@ class _Kinds:
 
     def _number(self, key: object) -> int:
         return self._numbers.setdefault(key, len(self._numbers))
+
+
+def _outputs(forms: Forms) -> dict[int, int]:
+    """For each stored value that is returned, the number of the (first) output that it is in."""
+    supply = iter(forms.outputs)
+    found: dict[int, int] = {}
+    for number, output in enumerate(forms.program.outputs):
+        for _ in output if isinstance(output, tuple) else (output,):
+            template, leaves = next(supply)
+            if template.kind == "stored":
+                found.setdefault(leaves[0] - forms.first, number)
+    return found
 
 
 def _merge_ragged(groups: Iterable[Group]) -> Iterator[Group]:

@@ -35,6 +35,7 @@ def place_results(
     groups: Sequence[Group],
     families: Families,
     totals: Collection[int],
+    names: Sequence[str],
 ) -> Results:
     """Let groups write into results where they can; copy the rest.
 
@@ -44,6 +45,7 @@ def place_results(
         groups: their groups.
         families: the arrays of some groups; no group that has one writes into a result.
         totals: the numbers of the outputs in which the rows of a batch are summed up.
+        names: what each output is called.
     """
     supply = iter(forms.outputs)
     read = _read_by_row(forms) if totals else set()
@@ -57,7 +59,7 @@ def place_results(
         if not isinstance(output, tuple) and not program.rows:
             outputs += returned
             continue
-        result = _result(number, output, total=number in totals)
+        result = _result(number, output, names[number], total=number in totals)
         outputs.append(result)
         shapes[result] = (len(output),) if isinstance(output, tuple) else ()
         elements = _elements(forms, returned, read)
@@ -74,11 +76,11 @@ def place_results(
     return Results(tuple(outputs), is_total, tuple(copies), Layout(storage_of, shapes, positions))
 
 
-def _result(number: int, output: Output, total: bool) -> Storage:
+def _result(number: int, output: Output, name: str, total: bool) -> Storage:
     if isinstance(output, tuple):
-        return Storage(f"output {number}")
-    # The value of a batched function: a number if it is a sum, else one for each row.
-    return Storage("" if total else f"output {number}", label="value")
+        return Storage(f"output {number}", label=name)
+    # A number of a batched function: one number if it is a sum, else one for each row.
+    return Storage("" if total else f"output {number}", label=name)
 
 
 def _read_by_row(forms: Forms) -> set[int]:

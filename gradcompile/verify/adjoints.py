@@ -29,25 +29,25 @@ Progress = Callable[[Iterable[str]], Iterable[str]]
 
 def verify_source(
     source: str,
+    by: Sequence[str] | None = None,
     names: Sequence[str] | None = None,
-    slots: Sequence[int] | None = None,
     progress: Progress = iter,
 ) -> Report:
     """Check the gradient in the source of a `value_and_grad` kernel.
 
     Args:
         source: the emitted text.
-        names: a name for each component of the gradient whose input the text does not read.
-        slots: for each component, the index of the input it differentiates by.
+        by: for each component of the gradient, the parameter, or the element of one, that it
+            differentiates by; if not given, its name in the text tells.
+        names: what to call each of them in the report, where the text has no name for it.
         progress: is handed the statements to check, and hands them on, as `tqdm.tqdm` does.
 
     Raises:
         ExpressionError: the text is not of the form that `emit` writes.
     """
     text = read_kernel(source)
-    slots = text.components() if slots is None else slots
-    by_index = {index: name for name, index in text.inputs.items()}
-    inputs = [by_index.get(slot, f"inputs[{slot}]") for slot in slots]
+    called = {source: name for name, source in text.loaded.items()}
+    inputs = text.differentiated() if by is None else [called.get(source, source) for source in by]
     components = dict(zip(inputs, text.components(), strict=True))
     shown = [
         name if name in text.inputs else label

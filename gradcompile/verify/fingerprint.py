@@ -11,7 +11,7 @@ import ast
 import hashlib
 import math
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -80,7 +80,7 @@ def _inverse(x: Any) -> int:
     return pow(number, -1, MODULUS) if number else apply("1 /", x).value
 
 
-@lru_cache(maxsize=4096)
+@cache
 def _number(x: float) -> int:
     """Find the element of the field that a number is, so that sums of numbers are sums there."""
     if not math.isfinite(x):
@@ -176,17 +176,23 @@ def fingerprints(source: str, function: str, *arguments: Any) -> list[list[Finge
     )
     body = [node for node in tree.body if not isinstance(node, ast.ImportFrom)]
     exec(compile(ast.Module(body, []), "<fingerprints>", "exec"), names)  # our own emitted text
-    result = names[function](*arguments)
-    parts = result if isinstance(result, tuple) else (result,)
+    parts = _flat(names[function](*arguments))
     return [[Fingerprint(_value(x)) for x in np.ravel(np.array(part, object))] for part in parts]
+
+
+def _flat(result: Any) -> list[Any]:
+    """What a function returned, without the tuples around it."""
+    if not isinstance(result, tuple):
+        return [result]
+    return [part for inner in result for part in _flat(inner)]
 
 
 def _are_integers(operands: tuple[Any, ...]) -> bool:
     return all(isinstance(x, int) for x in operands)
 
 
-def _columns(given: tuple[Any, ...], start: int, count: int) -> Any:
-    turned = np.concatenate([batch[start : start + count].T for batch in given])
+def _columns(rows: Any, start: int, count: int) -> Any:
+    turned = rows[start : start + count].reshape(count, -1).T
     others = np.full(
         (len(turned), -count % blocks.ROWS_PER_CACHE_LINE), apply("another row"), object
     )
@@ -198,6 +204,7 @@ _OBJECTS: dict[str, Callable[..., Any]] = {
     "zeros": lambda shape: np.full(shape, 0.0, object),
     "array": lambda values: np.array(values, object),
     "columns": _columns,
+    "len": len,
     "scratch": lambda *shape: np.full(shape, apply("empty"), object),
     **products.FUNCTIONS,
 }

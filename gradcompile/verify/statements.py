@@ -123,21 +123,27 @@ class Statements:
 
 
 def entry(index: int) -> str:
-    """Name an entry of the gradient; no Python name can be equal."""
-    return f"gradient[{index}]"
+    """Name a component of the gradient; no name in Python can be equal, nor an element."""
+    return f"component {index}"
 
 
 def _named_adjoints(text: KernelText, components: Mapping[str, int]) -> dict[str, str]:
     adjoints: dict[str, str] = {}
-    taken: set[str] = set()
+    returned = {name: text.gradient[component] for name, component in components.items()}
+    # Those of inputs by their whole names: a value may be called as one, with a line below.
+    taken = {
+        tree.id for name, tree in returned.items()
+        if isinstance(tree, ast.Name) and tree.id == f"{name}_bar"
+    }  # fmt: skip
     for name in text.forward:
         adjoint = f"{name.rstrip('_')}_bar"
         if adjoint in text.reverse and adjoint not in taken:
             adjoints[name] = adjoint
             taken.add(adjoint)
-    for name, component in components.items():
-        tree = text.gradient[component]
-        if isinstance(tree, ast.Name) and tree.id in text.reverse and tree.id not in taken:
+    for name, tree in returned.items():
+        if not isinstance(tree, ast.Name) or tree.id not in text.reverse:
+            continue
+        if tree.id not in taken or tree.id == f"{name}_bar":
             adjoints[name] = tree.id
             taken.add(tree.id)
     return adjoints

@@ -97,7 +97,8 @@ def symbol(name: str) -> Any:
 def symbolic(tree: ast.expr, names: Mapping[str, Any]) -> Any:
     """Read an expression of the text over sympy, where the names stand for these."""
     constants = {"inf": sympy.oo, "nan": sympy.nan}
-    return sympy.sympify(code(tree, SYMBOLS, exact)({**constants, **names}))
+    # A condition that has a name is a number where it is not tested.
+    return sympy.sympify(_as_number(code(tree, SYMBOLS, exact)({**constants, **names})))
 
 
 def derivative(expression: Any, by: Any) -> Any:

@@ -18,10 +18,11 @@ import pytest
 
 import gradcompile as gdc
 from gradcompile import Value, blocks, jit
-from gradcompile.batch import calls
+from gradcompile.batch import threads as batch_threads
 from gradcompile.batch.threads import spread
 from gradcompile.blocks import columns
 from gradcompile.check import check_grad
+from gradcompile.compiler.plans import plan
 from gradcompile.emit import nest_functions
 from gradcompile.ir import nests
 from gradcompile.ir.interpret import interpret
@@ -59,6 +60,25 @@ def combined(rows, how):
     return how(np.stack(rows))
 
 
+def called(kernel, args, kwargs, run):
+    """What a call of a kernel gives if `run(build)` stands for machine code."""
+    call = kernel._arguments.read(args, kwargs)
+    build = kernel._build(call.traced)
+    return plan(build.request, call.structures, "called", run(build))(call.given)
+
+
+def interpreter(build):
+    """The interpreter, with the parameters of the emitted function."""
+    signature = build.request.signature
+
+    def run(*given):
+        outputs = interpret(build.program, signature.inputs(given).tolist())
+        pairs = zip(signature.results, outputs, strict=True)
+        return signature.nest([x if b.shape is None else np.reshape(x, b.shape) for b, x in pairs])
+
+    return run
+
+
 def by_rows(function, arguments, batched, reduce, wrt=None):
     """The value and the gradient: the interpreter for one row after the other."""
     names = wrt or [name for name in arguments if name not in batched]
@@ -67,10 +87,7 @@ def by_rows(function, arguments, batched, reduce, wrt=None):
     found = []
     for i in range(count):
         row = {k: row_of(x, i) if k in batched else x for k, x in arguments.items()}
-        leaves, traced, _ = one.arguments.read((), row)
-        build = one.value_and_grad._build(traced)
-        value, gradient = interpret(build.program, leaves)
-        found.append((value, build.unpack((value, np.array(gradient)))[1]))
+        found.append(called(one.value_and_grad, (), row, interpreter))
     divisor = count if reduce == "mean" else 1
 
     def total(x):
@@ -101,21 +118,35 @@ def assert_near(found, expected, tolerance=1e-12):
 
 def by_text(kernel, *args, **kwargs):
     """What a kernel's text gives under CPython, in watched arrays."""
-    leaves, traced, (matrices,) = kernel._arguments.read(args, kwargs)
-    build = kernel._build(traced)
+    return called(kernel, args, kwargs, watched)
+
+
+def watched(build):
+    """The text under CPython, in watched arrays."""
     names = {}
     exec(compile(build.source, "<batch>", "exec"), names)
     names["empty"] = garbage
     names["scratch"] = lambda *shape: garbage(shape)
     names["columns"] = lambda *given: columns(*given).view(Watched)
     constants = [array.view(Watched) for array in build.target.constants]
-    with np.errstate(all="ignore"):
-        result = names[build.request.function_name](
-            np.array(leaves, np.float64).view(Watched), matrices, *constants
-        )
-    if isinstance(result, tuple):
-        return build.unpack(tuple(map(np.asarray, result)))
-    return build.unpack(np.asarray(result))
+    function, signature = names[build.request.function_name], build.request.signature
+
+    def run(*given):
+        pairs = zip(signature.parameters, given, strict=True)
+        arguments = [
+            np.float64(x)
+            if b.shape is None and not b.is_row
+            else x
+            if b.is_row
+            else x.view(Watched)
+            for b, x in pairs
+        ]
+        with np.errstate(all="ignore"):
+            results = signature.flatten(function(*arguments, *constants))
+            plain = [np.asarray(x) if isinstance(x, np.ndarray) else x for x in results]
+        return signature.nest(plain)
+
+    return run
 
 
 def check(found, function, arguments, batched, reduce, wrt=None):
@@ -551,7 +582,7 @@ def test_other_machine_code_calls_it():
 def test_the_text_as_cpython_runs_it():
     p, x, y = neuron_arguments(250).values()
     value, gradient = loss.value_and_grad(p, x, y)
-    found, slopes = loss.value_and_grad.python(np.array([0.5, -0.25, 0.125]), (x, y[:, None]))
+    found, (slopes,) = loss.value_and_grad.python(np.array([0.5, -0.25, 0.125]), x, y)
     assert found == pytest.approx(value, rel=1e-12)
     assert slopes == pytest.approx([*gradient.p["w"], gradient.p["b"]], rel=1e-12)
 
@@ -562,9 +593,10 @@ def test_data_in_machine_code():
     check(f.value_and_grad(**arguments), captured, arguments, ("x",), "sum", ["p", "x"])
     build = f.value_and_grad._build()
     assert build.target.constants
-    at, rows = np.array([arguments["p"]]), (arguments["x"][:, None],)
+    at, rows = arguments["p"], arguments["x"]
     value = build.machine(at, rows, *build.target.constants)[0]
-    assert f.value_and_grad.dispatcher(at, rows)[0] == value
+    assert f.value_and_grad.njit(at, rows)[0] == value
+    assert f.value_and_grad.dispatcher(np.array([at]), (rows[:, None],))[0] == value
     assert f.value_and_grad.python(at, rows)[0] == pytest.approx(value, rel=1e-12)
 
 
@@ -723,30 +755,34 @@ def test_verify(reduce):
     replace_source(build, corrupted)
     report = f.verify()
     assert not report.ok
-    assert {x.name for x in report.derivatives if x.verdict == "refuted"} == {"p0", "p1"}
+    assert {x.name for x in report.derivatives if x.verdict == "refuted"} == {"p[0]", "p[1]"}
 
 
 @pytest.mark.parametrize(
-    ("reduce", "right", "wrong"),
+    ("p", "reduce", "right", "wrong"),
     [
-        ("mean", "gradient *= 1.0 / count", "pass"),
-        ("mean", "value / count", "value"),
-        ("sum", "+= total1", "= total1"),
-        ("sum", "value += ", "value -= "),
-        (None, "start + i", "i"),
-        (None, "p * x", "x"),
+        ([1.0], "mean", "p_bar *= 1.0 / count", "pass"),
+        (1.0, "mean", "p_bar / count", "p_bar"),
+        (1.0, "mean", "value / count", "value"),
+        ([1.0], "sum", "] += total", "] = total"),
+        (1.0, "sum", "p_bar += total", "p_bar = total"),
+        (1.0, "sum", "value += ", "value -= "),
+        (1.0, None, "start + i", "i"),
+        (1.0, None, "p * x", "x"),
     ],
 )
-def test_a_wrong_reduction_is_found(reduce, right, wrong, monkeypatch):
+def test_a_wrong_reduction_is_found(p, reduce, right, wrong, monkeypatch):
     # Two rows are compared, which are one block: here each is one.
     emitters = ("emit.nest_functions", "emit.nest_arrays")
     for module in ("ir.nests", *emitters, "roll.nests", "roll.dimensions"):
         monkeypatch.setattr(sys.modules[f"gradcompile.{module}"], "BLOCK_ROWS", nests.RowExtent(1))
     monkeypatch.setattr(blocks, "ROWS_PER_CACHE_LINE", 1)
-    f = gdc.compile(
-        lambda p, x: gdc.tanh(p * x), batched="x", reduce=reduce, cache=False, name="product"
-    )
-    f.value_and_grad._arguments.read((1.0, [1.0]), {})
+
+    def product(p, x):
+        return gdc.tanh((p[0] if isinstance(p, list) else p) * x)
+
+    f = gdc.compile(product, batched="x", reduce=reduce, cache=False)
+    f.value_and_grad._arguments.read((p, [1.0]), {})
     build = f.value_and_grad._build()
     assert build.differing() == set()
     wrong = build.source.replace(right, wrong)
@@ -761,13 +797,10 @@ def test_a_wrong_reduction_is_found(reduce, right, wrong, monkeypatch):
 def test_looking_at_it():
     x = np.arange(3.0)
     f = gdc.compile(lambda p, x: gdc.log(1 + p * x), batched="x", cache=False, name="look")
-    assert "def look_value_and_grad(inputs, batches):" in f.source  # before any call: numbers
-    assert f.source.startswith(
-        "# look(p, x): the value and the gradient by p, the mean over the rows of x\n"
-    )
-    assert gdc.compile(lambda p, x: p * x, batched="x", reduce=None, cache=False).source.startswith(
-        "# f(p, x): the value and the gradient by p, for each of the rows of x\n"
-    )
+    assert "def look_value_and_grad(p, x):" in f.source  # before any call: numbers
+    assert "look(p, x): the value and the gradient by p, the mean over the rows of x" in f.source
+    g = gdc.compile(lambda p, x: p * x, batched="x", reduce=None, cache=False)
+    assert "f(p, x): the value and the gradient by p, for each of the rows of x" in g.source
     assert "log1p" in f.explain()
     assert f.draw().nodes == 4
     assert "<span" in f._repr_html_()
@@ -902,10 +935,13 @@ def test_bad_calls():
         loss(p, X)
     with pytest.raises(TypeError, match=r"^neuron\(p, x, y\): too many positional arguments"):
         loss(p, X, Y, 1.0)
+    losses["mean"](p, X, Y)
     flat = loss.value_and_grad.flat
-    with pytest.raises(TypeError, match=r"^neuron: missing arguments: \['y'\]$"):
+    with pytest.raises(
+        TypeError, match=r"^flat: expected the arguments \['x', 'y'\], got \['x'\]$"
+    ):
         flat([1.0, 2.0, 0.0], x=X)
-    with pytest.raises(TypeError, match=r"^flat: unexpected arguments \['z'\]$"):
+    with pytest.raises(TypeError, match=r"^flat: expected .* \['x', 'y'\], got \['x', 'y', 'z'\]$"):
         flat([1.0, 2.0, 0.0], x=X, y=Y, z=1.0)
     with pytest.raises(ValueError, match=r"^flat: expected a vector of shape \(3,\), got \(2,\)$"):
         flat([1.0, 2.0], x=X, y=Y)
@@ -969,7 +1005,7 @@ def test_names_given_twice_and_as_decorator():
 @pytest.mark.parametrize("threads", [1, 2, 3, 7])
 @pytest.mark.parametrize("reduce", REDUCTIONS)
 def test_rows_over_threads(reduce, threads, monkeypatch):
-    monkeypatch.setattr(calls, "MIN_ROWS_OF_A_THREAD", 10)
+    monkeypatch.setattr(batch_threads, "MIN_ROWS_OF_A_THREAD", 10)
     options = {"batched": ("x", "y"), "reduce": reduce, "wrt": EVERY, "name": "neuron"}
     arguments = neuron_arguments(100)
     expected, gradient = losses[reduce].value_and_grad(**arguments)
@@ -1063,3 +1099,32 @@ def test_gradients_that_cancel_in_each_row():
     y = 1.7e15 + np.arange(1000.0)
     f = gdc.compile(lambda b, x, y: b * x - b * y + gdc.sin(b), batched=("x", "y"))
     assert f.grad(0.0, y + 0.25, y).b == pytest.approx(1.25, rel=1e-12)
+
+
+def _in_a_dict(p, x, y):
+    return (gdc.tanh(gdc.dot(p["w"], x) + p["b"]) - y) ** 2
+
+
+def _part_of_a_matrix(p, x, y):
+    return gdc.dot(p.ravel()[1:3], x) ** 2 - y * gdc.sum(p.ravel()[2:5])
+
+
+@pytest.mark.parametrize(
+    ("function", "parameters"),
+    [
+        (_in_a_dict, {"w": [0.5, -0.25], "b": 0.1}),
+        (_part_of_a_matrix, np.arange(6.0).reshape(2, 3)),
+    ],
+)
+def test_gradients_for_each_row_that_are_written_in_parts_sum_up_to_the_total(function, parameters):
+    each = gdc.compile(function, batched=("x", "y"), reduce=None)
+    total = gdc.compile(function, batched=("x", "y"), reduce="sum")
+    for count in (0, 1, 500):
+        rows = np.random.default_rng(count).normal(size=(count, 2))
+        apart = each.grad(parameters, rows, rows[:, 0]).p
+        added = total.grad(parameters, rows, rows[:, 0]).p
+        if isinstance(apart, dict):
+            apart = np.column_stack([*apart["w"], apart["b"]])
+            added = [*added["w"], added["b"]]
+        assert len(apart) == count
+        np.testing.assert_allclose(apart.sum(axis=0), added, rtol=1e-10, atol=1e-10)

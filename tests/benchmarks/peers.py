@@ -137,7 +137,7 @@ def run(cores: int, cache: str, **job: Any) -> Found:
     try:
         done = subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=LIMIT, check=True,
-            preexec_fn=partial(_pin, cores) if hasattr(os, "sched_setaffinity") else None,
+            preexec_fn=partial(pin, cores) if hasattr(os, "sched_setaffinity") else None,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise FailedError(f"not done after {LIMIT} s") from None
@@ -148,7 +148,7 @@ def run(cores: int, cache: str, **job: Any) -> Found:
     return found
 
 
-def _pin(cores: int) -> None:
+def pin(cores: int) -> None:
     """Keep to so many cores: the last ones, as systems like to use the first."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-cores:])
 

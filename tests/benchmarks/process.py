@@ -27,6 +27,7 @@ from tests.benchmarks.timing import Candidate, by_turns, calls_in, ratio
 from tests.benchmarks.works import WORKS, Work, moons, moons_data
 from tests.helpers.blocks import Blocks
 from tests.helpers.engines import Jitter, run_with
+from tests.helpers.flat import python_of
 
 Found = dict[str, Any]
 
@@ -275,7 +276,7 @@ def blocks(count: int, every: int = 50) -> Found:
         kernel = rolled(root, leaves, strict=False)
         x = np.array(program.at)
         expected = interpret(kernel.program, x)
-        found = difference(kernel.python(x), expected)
+        found = difference(python_of(kernel)(x), expected)
         if number % every == 0:
             found = max(found, difference(kernel.flat(x), expected))
         if TOLERANCE < found <= AMPLIFIED * spread(kernel.program, x):
@@ -283,7 +284,7 @@ def blocks(count: int, every: int = 50) -> Found:
         else:
             worst = max(worst, found)
         strict = rolled(root, leaves, strict=True)
-        strictly = max(strictly, difference(strict.python(x), interpret(strict.program, x)))
+        strictly = max(strictly, difference(python_of(strict)(x), interpret(strict.program, x)))
         nodes += len(topological(root))
         inside, all_ = rolled_operations(kernel.program)
         looped[program.regular] += inside

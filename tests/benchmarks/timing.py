@@ -54,11 +54,16 @@ def by_turns(
     turns: int,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
-    """Seconds a call of each candidate, one measurement a turn."""
+    """Seconds a call of each candidate, one measurement a turn.
+
+    Each turn begins with another candidate, so that nobody is always the first one.
+    """
     found: dict[str, list[float]] = {name: [] for name in candidates}
-    for _ in range(turns):
-        for name, candidate in candidates.items():
-            found[name].append(seconds(*candidate, clock))
+    order = list(candidates)
+    for turn in range(turns):
+        first = turn % len(order)
+        for name in [*order[first:], *order[:first]]:
+            found[name].append(seconds(*candidates[name], clock))
     return found
 
 

@@ -10,13 +10,14 @@ import pytest
 
 import gradcompile as gdc
 from gradcompile import Value
-from gradcompile.compiler.programs import interpreted
 from gradcompile.emit.parts import LIMIT, crossing, cut, cut_by_length
-from gradcompile.emit.straight import emit
+from gradcompile.ir.interpret import interpret
+from gradcompile.ir.signature import flat_signature
 from gradcompile.jit import jit
 from gradcompile.ops.syntax import ExpressionError
 from gradcompile.verify.adjoints import verify_source
-from tests.helpers.engines import Subject, flat, same
+from tests.helpers.engines import Subject, same
+from tests.helpers.flat import emit_flat, emit_kernel, flat, of_flat, python_of, signature_of
 from tests.helpers.programs import deadline, merged, random_points, random_recipe
 
 COUNT = 60
@@ -77,7 +78,7 @@ def test_parts_compute_what_one_function_computes(limit):
     for number in range(COUNT):
         rng = random.Random(f"split {number}")
         program = Subject(random_recipe(rng, 12)).gradient
-        whole, split = emit(program, "f"), emit(program, "f", limit=limit)
+        whole, split = emit_flat(program), emit_flat(program, limit=limit)
         assert parts_of(whole) == 0
         for at in random_points(rng):
             with deadline(10):
@@ -95,12 +96,13 @@ def test_machine_code_of_parts_computes_what_that_of_one_function_computes(count
     programs = [Subject(random_recipe(rng, 12)).gradient for _ in range(count)]
     program = merged(programs)
     at = [x for _ in programs for x in random_points(rng, 1, 0)[0]]
-    whole = jit(function_of(emit(program, "f", array="values")), use_cache=False)
+    signature = flat_signature(program)
+    whole = jit(function_of(emit_flat(program)), signature, use_cache=False)
     expected = np.array(results(whole, at)).view("u8")
     for limit in limits:
-        source = emit(program, "f", array="values", limit=limit)
+        source = emit_flat(program, limit=limit)
         assert parts_of(source) > 1
-        found = results(jit(function_of(source), use_cache=False), at)
+        found = results(jit(function_of(source), signature, use_cache=False), at)
         assert np.array_equal(np.array(found).view("u8"), expected)
 
 
@@ -115,7 +117,7 @@ def long_program(limit):
     xs = [Value(1.0, f"x{index}") for index in range(41)]
     root = sum((x.sin() * xs[0] for x in xs[:40]), Value(0.0)) + xs[40]
     function = gdc.compile(root, inputs=xs, name="f", cache=False)
-    return emit(function.value_and_grad.program, "f", limit=limit)
+    return emit_kernel(function.value_and_grad, limit=limit)
 
 
 @pytest.mark.parametrize("limit", [1, 10, 30])
@@ -139,9 +141,11 @@ def test_labels_do_not_collide_with_what_parts_are_called():
     root = sum(inner[1:], inner[0]).tanh()
     function = gdc.compile(root, inputs=leaves, name="f", cache=False)
     at = [x.data for x in leaves]
-    program = function.value_and_grad.program
-    whole, split = (function_of(emit(program, "f", limit=limit)) for limit in (100, 3))
-    assert results(whole, at) == results(split, at)
+    kernel = function.value_and_grad
+    texts = [emit_kernel(kernel, limit=limit) for limit in (100, 3)]
+    assert [parts_of(text) > 1 for text in texts] == [False, True]
+    whole, split = (of_flat(function_of(text), signature_of(kernel)) for text in texts)
+    assert whole(at) == split(at)
 
 
 def test_text_below_the_limit_is_one_function():
@@ -160,8 +164,7 @@ def test_a_kernel_beyond_the_limit_is_split():
     function = gdc.compile(root, inputs=[x], roll=False, cache=False)
     assert parts_of(function.source) > 2
     root.backward()
-    with np.errstate(all="ignore"):
-        value, gradient = function.value_and_grad.python(np.array([0.5]))
+    value, gradient = python_of(function.value_and_grad)([0.5])
     assert value == root.data
     assert gradient[0] == pytest.approx(x.grad, rel=1e-12)
 
@@ -175,6 +178,7 @@ import numpy as np
 import gradcompile as gdc
 from gradcompile.support import files
 from gradcompile.emit.straight import emit
+from gradcompile.ir.signature import flat_signature
 from gradcompile.jit import jit
 
 compiled = []
@@ -185,9 +189,11 @@ def counted(typing, target, function, *rest, **options):
 dispatcher.compiler.compile_extra = counted
 
 f = gdc.compile(lambda x, y: gdc.tanh(x * y) + gdc.exp(x) * y, name="f", cache=False)
-source = emit(f.value_and_grad.program, "f", limit=2)
-run = jit(files.load(source, "f").f)
-value, gradient = run(np.array([0.5, 2.0]))
+kernel = f.value_and_grad
+signature = kernel._build().request.signature
+source = emit(kernel.program, signature, "f", limit=2)
+run = jit(files.load(source, "f").f, signature)
+value, gradient = run(0.5, 2.0)
 print(json.dumps([value, *gradient, [name for name in compiled if name.startswith("f")]]))
 """
 
@@ -206,11 +212,14 @@ def test_other_compiled_code_may_call_it():
     import numba
 
     f = gdc.compile(lambda x, y: gdc.tanh(x * y) + gdc.exp(x) * y, name="f", cache=False)
-    run = jit(function_of(emit(f.value_and_grad.program, "f", limit=2)), use_cache=False)
+    kernel = f.value_and_grad
+    source = emit_kernel(kernel, limit=2)
+    assert parts_of(source) > 1
+    run = jit(function_of(source), signature_of(kernel), use_cache=False)
 
     @numba.njit
     def value(x, y):
-        return run(np.array([x, y]))[0]
+        return run(x, y)[0]
 
     assert value(0.5, 2.0) == f(0.5, 2.0)
 
@@ -219,8 +228,7 @@ def test_other_compiled_code_may_call_it():
 
 
 def split(function):
-    program = gdc.compile(function, cache=False).value_and_grad.program
-    return emit(program, "f", limit=2)
+    return emit_kernel(gdc.compile(function, cache=False).value_and_grad, limit=2)
 
 
 def split_neuron():
@@ -313,12 +321,12 @@ def test_compile_time_is_linear():
         at = np.array([x.data for x in inputs])
         for kernel in (function.value, function.value_and_grad):
             build = kernel._build()
-            python = build.target.function
+            run = of_flat(build.target.function, build.request.signature)
             start = time.process_time()  # what others do on a shared machine does not count
             machine = results(build.dispatcher, at)
             seconds[build.request.mode.name, operations] = time.process_time() - start
             assert np.isfinite(machine).all()
-            assert machine == results(python, at) == flat(interpreted(build.program, at.tolist()))
+            assert machine == run(at) == flat(interpret(build.program, at.tolist()))
     for name in ("value", "value_and_grad"):
         small, large = (seconds[name, operations] / operations for operations in (2_000, 20_000))
         print(f"\n{name}: {1e3 * small:.2f} and {1e3 * large:.2f} ms an operation")

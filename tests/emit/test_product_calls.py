@@ -14,6 +14,7 @@ from gradcompile.jit import register_numba, tiles
 from gradcompile.products import FUNCTIONS
 from tests.batch.test_batch import by_text
 from tests.benchmarks import works
+from tests.helpers.flat import python_of
 
 register_numba()
 
@@ -161,7 +162,7 @@ def test_layers_are_products_forward_and_backward(rng):
     assert source.count("add_product(") == 1  # to a bias from which the target is taken away
     assert source.count("set_product(") == 2  # backward
     assert source.count("add_inner_products(") == 3
-    by_python, of_python = loss.value_and_grad.python(params, (x, y.reshape(-1, 1)))
+    by_python, of_python = python_of(loss.value_and_grad)(params, x, y)
     assert value == pytest.approx(by_python, rel=1e-13)
     np.testing.assert_allclose(gradient.params, of_python, rtol=1e-12, atol=1e-14)
     assert loss.verify().ok

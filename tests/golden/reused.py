@@ -1,18 +1,16 @@
-# reused(x, y): the value and the gradient
 from gradcompile.ieee import cos, exp, sin
-from numpy import array
 
 
-def reused_value_and_grad(inputs):
-    x, y = inputs[0], inputs[1]
-    # forward sweep
+def reused_value_and_grad(x, y):
+    """reused(x, y): the value and the gradient"""
     v1 = x * y
     v2 = exp(v1)
     v3 = sin(v2) / v2
     value = v2 * v2 + v3
-    # reverse sweep
-    v2_bar = cos(v2) / v2 - v3 / v2 + 2.0 * v2  # value, v3
+    # reverse sweep, from value_bar = 1.0
+    v2_bar = cos(v2) / v2 - v3 / v2 + 2.0 * v2  # value = v2 * v2 + v3, v3 = sin(v2) / v2
     v1_bar = v2_bar * v2                        # v2 = exp(v1)
-    x_bar = v1_bar * y                          # v1 = x * y
-    y_bar = v1_bar * x                          # v1 = x * y
-    return value, array([x_bar, y_bar])
+    # v1 = x * y
+    x_bar = v1_bar * y
+    y_bar = v1_bar * x
+    return value, (x_bar, y_bar)

@@ -30,8 +30,10 @@ from gradcompile.autodiff.reverse import reverse
 from gradcompile.emit.straight import emit
 from gradcompile.ir.interpret import interpret
 from gradcompile.ir.program import Const, Program, Var, verify_program
+from gradcompile.ir.signature import Signature, flat_signature
 from gradcompile.ops.op import CONDITIONS
 from gradcompile.passes import dce, run_passes
+from tests.helpers.flat import by_number, flat, of_flat
 from tests.helpers.oracles import BY_DEFINITION, NUMBERS, exact_slope, is_finite_real
 from tests.helpers.programs import (
     INPUTS,
@@ -87,28 +89,19 @@ class Tally:
 # --- engines ---------------------------------------------------------------------------------
 
 
-def flat(results: Any) -> list[float]:
-    """The numbers of a kernel's or the interpreter's result, in order."""
-    parts = results if isinstance(results, list | tuple) else [results]
-    return [float(x) for part in parts for x in np.atleast_1d(part)]
-
-
-def python(program: Program) -> Callable[[Sequence[float]], list[float]]:
+def python(
+    program: Program, signature: Signature | None = None
+) -> Callable[[Sequence[float]], list[float]]:
     """The emitted text of a program as CPython runs it."""
-    function = emitted(program)
-
-    def run(at: Sequence[float]) -> list[float]:
-        # IEEE results; numpy scalars only announce some of them.
-        with np.errstate(all="ignore"):
-            return flat(function(np.array(at, np.float64)))
-
-    return run
+    signature = signature or flat_signature(program)
+    return of_flat(emitted(program, signature), signature)
 
 
-def emitted(program: Program) -> Callable[..., Any]:
-    """The function that the emitted text defines."""
+def emitted(program: Program, signature: Signature | None = None) -> Callable[..., Any]:
+    """The function that the emitted text defines: of flat arrays, if no signature is given."""
     names: dict[str, Any] = {}
-    exec(compile(emit(program, "f"), "<emitted>", "exec"), names)
+    source = emit(program, signature or flat_signature(program), "f")
+    exec(compile(source, "<emitted>", "exec"), names)
     function: Callable[..., Any] = names["f"]
     return function
 
@@ -117,7 +110,8 @@ def machine(programs: Sequence[Program]) -> Callable[[Sequence[Point]], list[lis
     """The machine code of many programs, compiled as one kernel; gives each one's results."""
     from gradcompile.jit import jit
 
-    dispatcher = jit(emitted(merged(programs)), use_cache=False)
+    program = merged(programs)
+    dispatcher = jit(emitted(program), flat_signature(program), use_cache=False)
     sizes = [len(list(program.flat_outputs)) for program in programs]
 
     def run(points: Sequence[Point]) -> list[list[float]]:
@@ -385,6 +379,7 @@ class Subject:
             "emitted": (python(self.program), self.program),
             "emitted, optimised": (python(self.optimised), self.optimised),
             "emitted gradient": (python(self.gradient), self.gradient),
+            "emitted, numbers": (python(*by_number(self.gradient)), self.gradient),
         }
         for at in points:
             for kind, (run, program) in engines.items():

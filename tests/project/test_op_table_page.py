@@ -39,8 +39,10 @@ def test_an_entry_has_everything(entries, op):
     assert "| smooth | " in text
     assert text.count("| derivative | ") == (len(op.partials) if any(op.partials) else 1)
     assert ("| kink" in text) == bool(op.kinks)
-    assert "# forward sweep\ny = " in text
-    assert re.search(r"^return y, array\(\[.*\]\)$", text, re.MULTILINE)
+    assert "```python\ny = " in text
+    adjoints = re.findall(r"^\w+_bar = ", text, re.MULTILINE)
+    assert ("\n# reverse sweep, from y_bar = 1.0\n" in text) == bool(adjoints)
+    assert re.search(r"^return y, \(.*\)$", text, re.MULTILINE)
     # Only what is said in LaTeX, and every group closed.
     for formula in re.findall(r"\$(.*?)\$", text):
         assert not re.search(r"Piecewise|_Floor|_Ceil|_Stopped|\*\*|polygamma|\d\.\d{9}", formula)

@@ -11,7 +11,7 @@ from gradcompile.ir.interpret_nests import run_nests, verify_nests
 from gradcompile.ir.nests import print_nests
 from gradcompile.roll import roll
 from tests.helpers.blocks import Blocks
-from tests.helpers.engines import flat
+from tests.helpers.flat import flat, signature_of
 from tests.roll.test_roll import gradient_of, run
 
 
@@ -25,8 +25,9 @@ def test_nests_are_correct_after_every_pass(seed, strict):
         verify_nests(rolled)
         seen.append((rolled, print_nests(rolled)))
 
-    linear = gradient_of(program, roll=True, strict=strict).program
-    rolled = roll(linear, strict, check=check)
+    kernel = gradient_of(program, roll=True, strict=strict)
+    linear = kernel.program
+    rolled = roll(linear, signature_of(kernel), strict, check=check)
     assert len(seen) >= 6
     assert [print_nests(before) for before, _ in seen] == [text for _, text in seen]
     expected = pytest.approx(flat(interpret(linear, program.at)), rel=1e-9, nan_ok=True)
@@ -76,7 +77,7 @@ def test_what_is_looked_up_in_a_scan_that_counts_down(terms, shows, strict):
     root, inputs = recurrence(terms)
     function = gdc.compile(root, inputs, roll=True, strict=strict, cache=False)
     kernel = function.value_and_grad
-    rolled = verify_nests(roll(kernel.program, strict))
+    rolled = verify_nests(roll(kernel.program, signature_of(kernel), strict))
     lines = print_nests(rolled).splitlines()
     (start,) = (k for k, line in enumerate(lines) if line.endswith("falling:"))
     ends = (k for k, line in enumerate(lines[start + 1 :], start + 1) if not line.startswith(" "))

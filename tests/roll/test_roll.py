@@ -28,7 +28,8 @@ from gradcompile.loops import block
 from gradcompile.roll import roll
 from tests.emit.test_straight import HOSTILE
 from tests.helpers.blocks import Blocks, balanced
-from tests.helpers.engines import flat, near, run_with, same, spread, unsigned_zeros
+from tests.helpers.engines import near, run_with, same, spread, unsigned_zeros
+from tests.helpers.flat import flat, python_of, signature_of
 
 VARIABLE = "GRADCOMPILE_CACHE_DIR"
 
@@ -63,9 +64,11 @@ def run(kernel, at):
     names = {}
     exec(compile(build.source, "<rolled>", "exec"), names)
     names["empty"] = garbage
-    arrays = [np.array(at, np.float64), *build.target.constants]
+    function = names[build.request.function_name]
+    constants = [array.view(Watched) for array in build.target.constants]
+    given = build.request.signature.arguments(np.array(at, np.float64).view(Watched))
     with np.errstate(all="ignore"):
-        return flat(names[build.request.function_name](*[array.view(Watched) for array in arrays]))
+        return flat(function(*given, *constants))
 
 
 def gradient_of(program, **options):
@@ -118,7 +121,7 @@ def check(seed, regular=False):
         strict = kernel_of(program, roll=True, strict=True)
         exact = flat(interpret(strict.program, at))
         assert same(run(strict, at), exact)
-        rolled = verify_nests(roll(strict.program, strict=True))
+        rolled = verify_nests(roll(strict.program, signature_of(strict), strict=True))
         assert same(flat(run_nests(rolled, at)), exact)
 
 
@@ -153,7 +156,7 @@ def test_rolled_is_unrolled_for_many_programs(seed):
 def test_machine_code_is_the_text(seed):
     program = Blocks(seed)
     kernel = gradient_of(program, roll=True)
-    found = flat(kernel._build().run(np.array(program.at)))
+    found = flat(kernel.dispatcher(np.array(program.at)))
     unrolled = gradient_of(program, roll=False).program
     assert unlike(found, unrolled, program.at) == []
 
@@ -520,7 +523,7 @@ def test_depth_has_no_limit(make, length):
     kernel = gdc.compile(root, inputs, roll=True, cache=False).value_and_grad
     assert kernel.source.count("\n") < 60
     at = [x.data for x in flatten(inputs)]
-    found = kernel.python(np.array(at))
+    found = python_of(kernel)(at)
     assert flat(found) == pytest.approx(flat(interpret(kernel.program, at)), rel=1e-9)
 
 

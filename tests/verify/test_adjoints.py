@@ -6,6 +6,7 @@ import functools
 import itertools
 import random
 import re
+from collections import Counter
 
 import mpmath
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 
 import gradcompile as gdc
 from gradcompile import Value
+from gradcompile.emit.reader import REVERSE
 from gradcompile.graph.value import topological
 from gradcompile.ops import table
 from gradcompile.ops.syntax import ExpressionError, parse
@@ -20,6 +22,7 @@ from gradcompile.verify import digits, statements
 from gradcompile.verify.adjoints import verify_source
 from tests.helpers.engines import NotExact
 from tests.helpers.engines import is_smooth as is_smooth_exactly
+from tests.helpers.flat import signature_of
 from tests.helpers.programs import random_recipe
 
 
@@ -212,20 +215,21 @@ def test_unused_arguments_have_a_proved_derivative_of_zero():
 
 def test_an_unused_argument_with_a_slope_is_refuted():
     source = compiled(lambda a, b: b * b).source
-    assert "array([0.0, b_bar])" in source
-    assert not verify_source(source.replace("array([0.0, b_bar])", "array([1.0, b_bar])")).ok
+    assert "(0.0, b_bar)" in source
+    assert verify_source(source).ok
+    assert not verify_source(source.replace("(0.0, b_bar)", "(1.0, b_bar)")).ok
 
 
 def test_arrays_have_a_derivative_for_each_element():
     function = compiled(lambda w, x: gdc.tanh(sum(a * b for a, b in zip(w, x, strict=True))))
     function.value_and_grad([0.1, 0.2], np.array([0.3, 0.4]))
-    assert verdicts(function.verify()) == dict.fromkeys(["w0", "w1", "x0", "x1"], "proved")
+    assert verdicts(function.verify()) == dict.fromkeys(["w[0]", "w[1]", "x[0]", "x[1]"], "proved")
 
 
 def test_long_gradients_are_verified():
     xs = [Value(1.0, f"x{k}") for k in range(25)]
     root = sum((x * x for x in xs), Value(0.0)).sqrt()
-    function = gdc.compile(root, inputs=xs, cache=False)
+    function = gdc.compile(root, inputs=xs, roll=False, cache=False)
     assert "gradient = empty(25)" in function.source
     report = function.verify()
     assert len(report) == 25
@@ -346,7 +350,7 @@ OTHER_FUNCTION = {
 
 def mutants(source):
     """The text with one fault each in the reverse sweep: what it is, and the new text."""
-    first = source.splitlines().index("    # reverse sweep") + 1
+    first = [line.strip().startswith(REVERSE) for line in source.splitlines()].index(True) + 1
     tree = ast.parse(source)
     function = tree.body[-1]
     spots = []
@@ -422,10 +426,12 @@ def faults(node, names):
             yield "other branch", orelse
         case ast.Call(ast.Name(name), arguments) if name in OTHER_FUNCTION:
             yield "function", ast.Call(ast.Name(OTHER_FUNCTION[name]), arguments, [])
-        case ast.List(items) if len(items) > 1:
-            yield "components exchanged", ast.List([items[1], items[0], *items[2:]])
-            yield "component repeated", ast.List([items[0], items[0], *items[2:]])
-            yield "component missing", ast.List([ast.Constant(0.0), *items[1:]])
+        case ast.Tuple([_, ast.Tuple()]):
+            pass  # the value and the gradient
+        case ast.Tuple(items) if len(items) > 1:
+            yield "components exchanged", ast.Tuple([items[1], items[0], *items[2:]])
+            yield "component repeated", ast.Tuple([items[0], items[0], *items[2:]])
+            yield "component missing", ast.Tuple([ast.Constant(0.0), *items[1:]])
 
 
 POINTS = [np.random.default_rng(k).uniform(0.1, 1.9, 8) for k in range(6)]
@@ -441,9 +447,18 @@ def gradients(source):
         try:
             exec(header + body, names)
             (function,) = [f for name, f in names.items() if name.endswith("_value_and_grad")]
-            return [function(at)[1] for at in POINTS]
+            arity = function.__code__.co_argcount
+            return [np.array(function(*at[:arity])[1]) for at in POINTS]
         except (ValueError, TypeError, ArithmeticError, NameError):
             return None
+
+
+def test_a_condition_in_the_place_of_a_number_is_refuted():
+    source = compiled(TEXTS["piecewise"]).source
+    assert "    v1 = x > y\n" in source
+    mutant = source.replace("v4 if v5 > x", "v4 if v1 > x", 1)
+    assert mutant != source
+    assert not verify_source(mutant).ok
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -468,6 +483,18 @@ def corrupted():
         source = gdc.compile(function, name="f", cache=False).source
         found += [(name, source, what, mutant) for what, mutant in mutants(source)]
     return found
+
+
+def drawn(count):
+    """So many of them, each kind as often as any other, as far as there are some."""
+    everything = list(corrupted())
+    random.Random(0).shuffle(everything)
+    seen, order = Counter(), []
+    for fault in everything:
+        kind = fault[2].split(" ")[0]
+        order.append((seen[kind], fault))
+        seen[kind] += 1
+    return [fault for _, fault in sorted(order, key=lambda pair: pair[0])[:count]]
 
 
 def is_refuted(mutant):
@@ -516,17 +543,31 @@ def test_what_does_not_change_the_gradient_is_not_refuted():
 def test_a_fault_in_the_forward_sweep_is_refuted(old, new):
     source = compiled(neuron).source
     assert old in source
-    body = source.index("# forward sweep")
+    body = source.index('"""\n') + 4  # behind the docstring
     mutant = source[:body] + source[body:].replace(old, new, 1).replace(
         "import tanh", "import sin, tanh"
     )
     assert not verify_source(mutant).ok
 
 
-def test_a_fault_in_what_is_unpacked_is_refuted():
+def test_a_fault_in_the_order_of_parameters_is_refuted():
     source = compiled(neuron).source
-    mutant = source.replace("inputs[0], inputs[1]", "inputs[1], inputs[0]", 1)
-    assert not verify_source(mutant, ["x1", "x2", "w1", "w2", "b"], [0, 1, 2, 3, 4]).ok
+    assert "(x1, x2, w1, w2, b):\n" in source
+    mutant = source.replace("(x1, x2, w1, w2, b):\n", "(x2, x1, w1, w2, b):\n", 1)
+    assert verify_source(source).ok
+    assert not verify_source(mutant).ok
+
+
+def test_a_fault_in_what_is_loaded_is_refuted():
+    leaves = [Value(0.5, name) for name in "abcd"]
+    a, b, c, d = leaves
+    f = gdc.compile(gdc.tanh(a * b) + c * d * d, inputs=[leaves], cache=False)
+    source = f.source
+    assert "[0], " in source
+    mutant = source.replace("[0], ", "[1], ", 1)
+    by = signature_of(f.value_and_grad).sources()
+    assert verify_source(source, by).ok
+    assert not verify_source(mutant, by).ok
 
 
 @pytest.mark.parametrize(

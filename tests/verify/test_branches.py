@@ -10,12 +10,11 @@ from gradcompile.verify import statements
 from gradcompile.verify.adjoints import verify_source
 
 TEXT = """
-def f(inputs):
-    x = inputs[0]
+def f(x):
     value = {}
     # reverse sweep
     x_bar = {}
-    return value, array([x_bar])
+    return value, (x_bar,)
 """
 
 WRONG = [
@@ -75,13 +74,12 @@ def test_a_slope_of_all_branches_is_not(expression, slope, monkeypatch):
 
 
 OF_TWO = """
-def f(inputs):
-    x, y = inputs[0], inputs[1]
+def f(x, y):
     value = asin(sin(0.01 * x)) + exp(exp(y)) * log(y)
     # reverse sweep
     x_bar = {}
     y_bar = exp(y) * exp(exp(y)) * log(y) + exp(exp(y)) / y
-    return value, array([x_bar, y_bar])
+    return value, (x_bar, y_bar)
 """
 
 

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from gradcompile.emit.reader import REVERSE
 from gradcompile.ops.syntax import ExpressionError
 from gradcompile.verify import statements
 from gradcompile.verify.adjoints import verify_source
+from tests.helpers.flat import flat
 
 
 def shared(t, y):
@@ -70,20 +72,20 @@ class Text:
     @cached_property
     def first(self) -> int:
         """The line at which the reverse sweep begins."""
-        return next(k for k, line in enumerate(self.lines) if line.strip() == REVERSE) + 1
+        return next(k for k, line in enumerate(self.lines) if line.strip().startswith(REVERSE)) + 1
 
     def results(self, points: np.ndarray) -> np.ndarray:
         """The value and the gradient at every point."""
         function = self._function(self.source)
         with np.errstate(all="ignore"):
-            return np.array([np.append(*reversed(function(at))) for at in points])
+            return np.array([flat(run(function, at)) for at in points])
 
     def adjoints(self, points: np.ndarray) -> list[dict[str, float]]:
         """What each name of the reverse sweep is at every point."""
         kept = self.lines[: -1 if self.lines[-1].lstrip().startswith("return") else None]
         function = self._function("\n".join([*kept, "    return locals()"]))
         with np.errstate(all="ignore"):
-            found = [function(at) for at in points]
+            found = [run(function, at) for at in points]
         return [{n: float(x) for n, x in names.items() if np.ndim(x) == 0} for names in found]
 
     @staticmethod
@@ -92,6 +94,13 @@ class Text:
         names: dict = {name: getattr(ieee, name) for name in ieee.FUNCTIONS}
         exec(source, names)
         return next(x for n, x in names.items() if n.endswith("value_and_grad"))
+
+
+def run(function: Callable, at: np.ndarray) -> Any:
+    """Call the function of a text: its parameters are numbers, or one array of them."""
+    code = function.__code__
+    is_array = code.co_varnames[: code.co_argcount] == ("inputs",)
+    return function(at) if is_array else function(*at)
 
 
 def text_of(name: str) -> Text:
@@ -107,7 +116,8 @@ def text_of(name: str) -> Text:
 
 def faults(text: Text, rng: random.Random) -> Iterator[tuple[str, Text]]:
     """Every single fault, as its kind and the changed text; what is put in is drawn."""
-    known: list[str] = []
+    *_, function = (x for x in ast.parse(text.source).body if isinstance(x, ast.FunctionDef))
+    known = [x.arg for x in function.args.args if x.arg != "inputs"]
     for k, line in enumerate(text.lines):
         if not line.startswith("    ") or line.lstrip().startswith("#"):
             continue
@@ -185,7 +195,7 @@ def _substitutes(
             yield "function", setting(func=ast.Name(OTHERS[name]))
         case ast.IfExp(_, body, orelse):
             yield "condition", setting(body=orelse, orelse=body)
-        case ast.List(items) if len(items) > 1:
+        case ast.Tuple(items) if len(items) > 1:  # the gradient
             a, b = rng.sample(range(len(items)), 2)
             order = list(items)
             order[a], order[b] = order[b], order[a]
@@ -202,7 +212,9 @@ REGIONS = ((-2.0, 2.0), (0.1, 2.0), (-0.9, 0.9), (1.0, 20.0), (-8.0, 8.0), (-40.
 
 def random_points(text: Text, count: int = 60) -> np.ndarray:
     rng = np.random.default_rng(0)
-    arity = text.source.count("inputs[")
+    parameters = text.source.partition("value_and_grad(")[2].partition(")")[0]
+    names = parameters.split(", ")
+    arity = text.source.count("inputs[") if names == ["inputs"] else len(names)
     return np.array([rng.uniform(*REGIONS[k % len(REGIONS)], arity) for k in range(count)])
 
 

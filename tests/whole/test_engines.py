@@ -28,6 +28,7 @@ from tests.helpers.engines import (
     same,
     shrunk,
 )
+from tests.helpers.flat import python_of
 from tests.helpers.programs import INPUTS, Recipe, Step, random_points, random_recipe
 
 SEED = 0
@@ -109,7 +110,7 @@ def test_random_programs_through_the_public_functions(number):
         assert same([function(*at)], flat(interpret(subject.optimised, point)))
         assert same(list(function.grad(*at)), expected[1:])
         with np.errstate(all="ignore"):
-            value, gradient = function.value_and_grad.python(np.array(at))
+            value, gradient = python_of(function.value_and_grad)(at)
         assert same([value, *gradient], expected)
 
 

@@ -17,6 +17,7 @@ from gradcompile import Value
 from gradcompile.emit.straight import emit
 from gradcompile.ir.interpret import interpret
 from gradcompile.ir.program import verify_program
+from gradcompile.ir.signature import flat_signature
 from gradcompile.graph.lower import lower
 from gradcompile.passes import run_passes
 from gradcompile.autodiff.reverse import reverse
@@ -51,10 +52,10 @@ if rest:
     both = verify_program(run_passes(both))
     value, gradient = interpret(both, [x.data, w.data])
     namespace = {{}}
-    exec(compile(emit(both, "chain"), "chain.py", "exec"), namespace)
+    exec(compile(emit(both, flat_signature(both), "chain"), "chain.py", "exec"), namespace)
     import numpy as np
     python = namespace["chain"](np.array([x.data, w.data]))
-    rest = [[value, *gradient], [float(python[0]), *map(float, python[1])]]
+    rest = [[value, *gradient], [float(python[0]), *map(float, python[1][0])]]
     took("rest")
     y.zero_grad()
     assert x.grad == w.grad == 0.0

@@ -1,257 +1,172 @@
-# attention(query, key, value): the value and the gradient
 from gradcompile.ieee import exp
 from numpy import empty
 
 
-def attention_value_and_grad_1(inputs, data, tables, kept, add1, exp1, div1, sub1_bar, div4, div5, add2_bar):
-    sub1 = empty(2)
-    s1 = empty(2)
-    s2 = empty((2, 2))
-    div2 = empty(2)
-    sub2 = empty(6)
-    div3 = empty((2, 2))
-    sub2_bar = empty(6)
-    table1 = tables[0:24].reshape((4, 6))
-    data1 = data[0:4]
-    table2 = tables[24:48].reshape((4, 6))
-    data2 = data[4:8]
-    table3 = tables[48:58]
-    table4 = tables[58:68]
-    table5 = tables[68:78]
-    table6 = tables[78:88]
-    data3 = data[8:10]
-    data4 = data[10:12]
-    data5 = data[12:16].reshape((2, 2))
-    # forward sweep
-    # add1[k, j] = inputs[table1[k, j]] * data1[k] + inputs[table2[k, j]] * data2[k]
-    for k in range(4):
-        for j in range(6):
-            add1[k, j] = (
-                inputs[table1[k, j]] * data1[k]
-                + inputs[table2[k, j]] * data2[k]
-            )
-    # exp1[l] = exp((add1[table3[l], 0] * add1[table4[l], table5[l]] +
-    #     add1[table3[l], table6[l]] * add1[table4[l], 3]) / 1.4142135623730951)
+def attention_value_and_grad(query, key, value, data, tables):
+    """attention(query, key, value): the value and the gradient"""
+    query_bar = empty(4)
+    key_bar = empty(4)
+    value_bar = empty(4)
+    q = empty(16)
+    v1 = empty((4, 2))
+    v2 = empty(10)
+    v3 = empty(2)
+    v4 = empty(2)
+    v6 = empty(2)
+    v7 = empty((2, 2))
+    v8 = empty(2)
+    v9 = empty(6)
+    v10 = empty((2, 2))
+    v4_bar = empty(2)
+    v11 = empty(2)
+    v9_bar = empty(6)
+    v12 = empty(6)
+    v5_bar = empty(3)
+    v1_bar = empty((2, 2))
+    v13 = empty(9)
+    v1_bar_2 = empty(2)
+    q_bar = empty(2)
+    q_bar_2 = empty((2, 2, 2))
+    q_bar_3 = empty((2, 2))
+    table = tables[0:8].reshape((4, 2))
+    query_2 = query.reshape((2, 2))
+    table_2 = tables[8:16].reshape((4, 2))
+    key_2 = key.reshape((2, 2))
+    value_2 = value.reshape((2, 2))
+    data_2 = data[12:16].reshape((2, 2))
+    value_2_bar = value_bar.reshape((2, 2))
+    data_3 = data[16:20].reshape((2, 2))
+    table_3 = tables[89:97].reshape((2, 4))
+    table_4 = tables[97:103].reshape((2, 3))
+    table_5 = tables[103:115].reshape((2, 2, 3))
+    table_6 = tables[115:119].reshape((2, 2))
+    key_2_bar = key_bar.reshape((2, 2))
+    query_2_bar = query_bar.reshape((2, 2))
+    data_4 = data[24:28].reshape((2, 2))
+    for i in range(2):
+        for j in range(4):
+            q[table[j, i]] = query_2[i, 0] * data[j] + query_2[i, 1] * data[j]
+    for i in range(2):
+        for j in range(4):
+            q[table_2[j, i]] = key_2[i, 0] * data[j] + key_2[i, 1] * data[j]
+    for i in range(2):
+        for j in range(4):
+            v1[j, i] = value_2[i, 0] * data[j] + value_2[i, 1] * data[j]
     for l in range(10):
-        exp1[l] = exp((add1[table3[l], 0] * add1[table4[l], table5[l]] + add1[table3[l], table6[l]] * add1[table4[l], 3]) / 1.4142135623730951)
-    # div1[i] = exp1[0] * add1[0, i + 4] / exp1[0]
-    # sub1[i] = div1[i] - data3[i]
-    for i in range(2):
-        div1[i] = exp1[0] * add1[0, i + 4] / exp1[0]
-        sub1[i] = div1[i] - data3[i]
-    add2 = exp1[1] + exp1[2]
-    s1[0] = exp1[3] + exp1[4] + exp1[5]
-    # s1[1] = sum_k(exp1[k + 6])
-    total1 = 0.0
-    for k in range(4):
-        total1 += exp1[k + 6]
-    s1[1] = total1
-    # s2[0, i] = exp1[3] * add1[0, i + 4] + exp1[4] * add1[1, i + 4] + exp1[5] *
-    #     add1[2, i + 4]
-    for i in range(2):
-        s2[0, i] = (
-            exp1[3] * add1[0, i + 4]
-            + exp1[4] * add1[1, i + 4]
-            + exp1[5] * add1[2, i + 4]
+        v2[l] = exp(
+            (q[tables[l]] * q[tables[l]] + q[tables[l]] * q[tables[l]])
+            / 1.4142135623730951
         )
-    # s2[1, i] = sum_k(exp1[k + 6] * add1[k, i + 4])
     for i in range(2):
-        total2 = 0.0
-        for k in range(4):
-            total2 += exp1[k + 6] * add1[k, i + 4]
-        s2[1, i] = total2
-    # div2[i] = (exp1[1] * add1[0, i + 4] + exp1[2] * add1[1, i + 4]) / add2
-    # sub2[i] = div2[i] - data4[i]
+        v3[i] = v2[0] * v1[0, i] / v2[0]
+        v4[i] = v3[i] - data[i]
+    v5 = v2[1] + v2[2]
+    v6[0] = v2[3] + v2[4] + v2[5]
+    # v6[1] = sum_j(v2[j + 6])
+    total = 0.0
+    for j in range(4):
+        total += v2[j + 6]
+    v6[1] = total
     for i in range(2):
-        div2[i] = (exp1[1] * add1[0, i + 4] + exp1[2] * add1[1, i + 4]) / add2
-        sub2[i] = div2[i] - data4[i]
-    # div3[i, n] = s2[i, n] / s1[i]
-    # sub2[2 * i + n + 2] = div3[i, n] - data5[i, n]
+        v7[0, i] = v2[3] * v1[0, i] + v2[4] * v1[1, i] + v2[5] * v1[2, i]
+    # v7[1, i] = sum_j(v2[j + 6] * v1[j, i])
+    for i in range(2):
+        total_2 = 0.0
+        for j in range(4):
+            total_2 += v2[j + 6] * v1[j, i]
+        v7[1, i] = total_2
+    for i in range(2):
+        v8[i] = (v2[1] * v1[0, i] + v2[2] * v1[1, i]) / v5
+        v9[i] = v8[i] - data[i]
     for i in range(2):
         for n in range(2):
-            div3[i, n] = s2[i, n] / s1[i]
-            sub2[2 * i + n + 2] = div3[i, n] - data5[i, n]
-    # kept[0] = sub1[0] * sub1[0] + sub1[1] * sub1[1] + sum_j(sub2[j] * sub2[j])
-    kept[0] = sub1[0] * sub1[0] + sub1[1] * sub1[1]
-    for j in range(6):
-        kept[0] += sub2[j] * sub2[j]
-    # reverse sweep
-    # sub1_bar[i] = sub1[i] * 2.0
-    # div4[i] = sub1_bar[i] / exp1[0]
+            v10[i, n] = v7[i, n] / v6[i]
+            v9[2 * i + n + 2] = v10[i, n] - data_2[i, n]
+    # value = v4[0] * v4[0] + v4[1] * v4[1] + sum_k(v9[k] * v9[k])
+    value = v4[0] * v4[0] + v4[1] * v4[1]
+    for k in range(6):
+        value += v9[k] * v9[k]
+    # reverse sweep, from value_bar = 1.0
     for i in range(2):
-        sub1_bar[i] = sub1[i] * 2.0
-        div4[i] = sub1_bar[i] / exp1[0]
-    # sub2_bar[j] = sub2[j] * 2.0
-    for j in range(6):
-        sub2_bar[j] = sub2[j] * 2.0
-    # div5[2 * i + n + 2] = sub2_bar[2 * i + n + 2] / s1[i]
+        v4_bar[i] = v4[i] * 2.0
+        v11[i] = v4_bar[i] / v2[0]
+    for k in range(6):
+        v9_bar[k] = v9[k] * 2.0
     for i in range(2):
         for n in range(2):
-            div5[2 * i + n + 2] = sub2_bar[2 * i + n + 2] / s1[i]
-    # add2_bar[i + 1] = -(sub2_bar[2 * i + 2] * (div3[i, 0] / s1[i])) - sub2_bar[2 *
-    #     i + 3] * (div3[i, 1] / s1[i])
+            v12[2 * i + n + 2] = v9_bar[2 * i + n + 2] / v6[i]
     for i in range(2):
-        add2_bar[i + 1] = (
-            -(sub2_bar[2 * i + 2] * (div3[i, 0] / s1[i]))
-            - sub2_bar[2 * i + 3] * (div3[i, 1] / s1[i])
+        v5_bar[i + 1] = (
+            -(v9_bar[2 * i + 2] * (v10[i, 0] / v6[i]))
+            - (v9_bar[2 * i + 3] * (v10[i, 1] / v6[i]))
         )
-    # div5[i] = sub2_bar[i] / add2
     for i in range(2):
-        div5[i] = sub2_bar[i] / add2
-    add2_bar[0] = (
-        -(sub2_bar[0] * (div2[0] / add2))
-        - sub2_bar[1] * (div2[1] / add2)
+        v12[i] = v9_bar[i] / v5
+    v5_bar[0] = -(v9_bar[0] * (v8[0] / v5)) - v9_bar[1] * (v8[1] / v5)
+    v2_bar = (
+        v11[0] * v1[0, 0] + v11[1] * v1[0, 1] - (v4_bar[0] * (v3[0] / v2[0]))
+        - (v4_bar[1] * (v3[1] / v2[0]))
     )
-
-
-def attention_value_and_grad_2(data, tables, kept, gradient, add1, exp1, div1, sub1_bar, div4, div5, add2_bar, div6, add1_bar_4, add1_bar_5, add1_bar_6):
-    add1_bar = empty((2, 2))
-    add1_bar_2 = empty(2)
-    table7 = tables[88:97]
-    table8 = tables[97:106]
-    table9 = tables[106:115]
-    table10 = tables[115:118]
-    table11 = tables[118:121]
-    value_bar = gradient[8:12].reshape((2, 2))
-    data6 = data[16:20].reshape((2, 2))
-    data7 = data[20:22]
-    data8 = data[22:24]
-    table12 = tables[121:129].reshape((2, 4))
-    table13 = tables[129:135].reshape((2, 3))
-    table14 = tables[135:147].reshape((2, 2, 3))
-    table15 = tables[147:151].reshape((2, 2))
-    # reverse sweep
-    exp1_bar = (
-        div4[0] * add1[0, 4]
-        + div4[1] * add1[0, 5]
-        - sub1_bar[0] * (div1[0] / exp1[0])
-        - sub1_bar[1] * (div1[1] / exp1[0])
-    )
-    # add1_bar[1, i] = div5[i + 4] * exp1[9]
     for i in range(2):
-        add1_bar[1, i] = div5[i + 4] * exp1[9]
-    # div6[m] = exp1_bar_2 * exp1[m + 1] / 1.4142135623730951
+        v1_bar[1, i] = v12[i + 4] * v2[9]
     for m in range(9):
-        exp1_bar_2 = (
-            div5[table7[m]] * add1[table8[m], 4]
-            + div5[table7[m] + 1] * add1[table8[m], 5]
-            + add2_bar[table9[m]]
+        v2_bar_2 = (
+            v12[tables[m]] * v1[tables[m], 0]
+            + v12[tables[m] + 1] * v1[tables[m], 1] + v5_bar[tables[m]]
         )
-        div6[m] = exp1_bar_2 * exp1[m + 1] / 1.4142135623730951
-    # add1_bar_2[i] = div5[i + 4] * exp1[8] + div5[i + 2] * exp1[5]
+        v13[m] = v2_bar_2 * v2[m + 1] / 1.4142135623730951
     for i in range(2):
-        add1_bar_2[i] = div5[i + 4] * exp1[8] + div5[i + 2] * exp1[5]
-    # add1_bar[0, i] = div5[i] * exp1[table10[0]] + div5[i + 2] * exp1[table10[1]] +
-    #     div5[i + 4] * exp1[table10[2]]
+        v1_bar_2[i] = v12[i + 4] * v2[8] + v12[i + 2] * v2[5]
     for i in range(2):
-        add1_bar[0, i] = (
-            div5[i] * exp1[table10[0]]
-            + div5[i + 2] * exp1[table10[1]]
-            + div5[i + 4] * exp1[table10[2]]
+        v1_bar[0, i] = (
+            v12[i] * v2[tables[0]] + v12[i + 2] * v2[tables[1]]
+            + v12[i + 4] * v2[tables[2]]
         )
-    # value_bar[i, n] = data6[0, n] * add1_bar[0, i] + data6[1, n] * add1_bar[1, i]
-    #     + data7[n] * add1_bar_2[i] + data8[n] * add1_bar_3
     for i in range(2):
-        add1_bar_3 = (
-            div5[i] * exp1[table11[0]]
-            + div5[i + 2] * exp1[table11[1]]
-            + div5[i + 4] * exp1[table11[2]]
-            + div4[i] * exp1[0]
+        v1_bar_3 = (
+            v12[i] * v2[tables[0]] + v12[i + 2] * v2[tables[1]]
+            + v12[i + 4] * v2[tables[2]] + v11[i] * v2[0]
         )
         for n in range(2):
-            value_bar[i, n] = (
-                data6[0, n] * add1_bar[0, i]
-                + data6[1, n] * add1_bar[1, i]
-                + data7[n] * add1_bar_2[i]
-                + data8[n] * add1_bar_3
+            value_2_bar[i, n] = (
+                data_3[0, n] * v1_bar[0, i] + data_3[1, n] * v1_bar[1, i]
+                + data[n] * v1_bar_2[i] + data[n] * v1_bar_3
             )
-    kept[1] = exp1_bar * exp1[0] / 1.4142135623730951
-    # add1_bar_4[i] = kept[1] * add1[0, 2 * i + 1]
+    v14 = v2_bar * v2[0] / 1.4142135623730951
     for i in range(2):
-        add1_bar_4[i] = kept[1] * add1[0, 2 * i + 1]
-    # add1_bar_5[1, 1, i] = div6[8] * add1[3, i]
+        q_bar[i] = v14 * q[2 * i + 1]
     for i in range(2):
-        add1_bar_5[1, 1, i] = div6[8] * add1[3, i]
-    # add1_bar_5[1, 0, i] = sum_k(div6[k + 5] * add1[k, table12[i, k]])
+        q_bar_2[1, 1, i] = v13[8] * q[i + 12]
+    # q_bar_2[1, 0, i] = sum_j(v13[j + 5] * q[table_3[i, j]])
     for i in range(2):
-        total3 = 0.0
-        for k in range(4):
-            total3 += div6[k + 5] * add1[k, table12[i, k]]
-        add1_bar_5[1, 0, i] = total3
-    # add1_bar_5[0, -i + 1, n] = div6[table13[i, 0]] * add1[i, table14[i, n, 0]] +
-    #     div6[table13[i, 1]] * add1[i + 1, table14[i, n, 1]] + div6[table13[i, 2]]
-    #     * add1[i + 2, table14[i, n, 2]]
+        total_3 = 0.0
+        for j in range(4):
+            total_3 += v13[j + 5] * q[table_3[i, j]]
+        q_bar_2[1, 0, i] = total_3
     for i in range(2):
         for n in range(2):
-            add1_bar_5[0, -i + 1, n] = (
-                div6[table13[i, 0]] * add1[i, table14[i, n, 0]]
-                + div6[table13[i, 1]] * add1[i + 1, table14[i, n, 1]]
-                + div6[table13[i, 2]] * add1[i + 2, table14[i, n, 2]]
+            q_bar_2[0, 1 - i, n] = (
+                v13[table_4[i, 0]] * q[table_5[i, n, 0]]
+                + v13[table_4[i, 1]] * q[table_5[i, n, 1]]
+                + v13[table_4[i, 2]] * q[table_5[i, n, 2]]
             )
-    # add1_bar_6[i, n] = div6[6 * i + 1] * add1[2 * i + 1, -(2 * i) + n + 2] +
-    #     div6[4 * i] * add1[2 * i, table15[i, n]]
     for i in range(2):
         for n in range(2):
-            add1_bar_6[i, n] = (
-                div6[6 * i + 1] * add1[2 * i + 1, -(2 * i) + n + 2]
-                + div6[4 * i] * add1[2 * i, table15[i, n]]
-            )
-
-
-def attention_value_and_grad_3(data, tables, kept, gradient, add1, div6, add1_bar_4, add1_bar_5, add1_bar_6):
-    data6 = data[16:20].reshape((2, 2))
-    data7 = data[20:22]
-    data8 = data[22:24]
-    table16 = tables[151:154]
-    key_bar = gradient[4:8].reshape((2, 2))
-    query_bar = gradient[0:4].reshape((2, 2))
-    data9 = data[24:28].reshape((2, 2))
-    data10 = data[28:30]
-    # reverse sweep
-    # key_bar[i, n] = data6[0, n] * add1_bar_5[0, 0, i] + data6[1, n] *
-    #     add1_bar_5[1, 1, i] + data7[n] * add1_bar_6[1, i] + data8[n] * add1_bar_7
+            q_bar_3[i, n] = v13[6 * i + 1] * q[6 * i + n + 6] + v13[4 * i] * q[table_6[i, n]]
     for i in range(2):
-        add1_bar_7 = (
-            div6[table16[0]] * add1[1, i]
-            + div6[table16[1]] * add1[2, i]
-            + div6[table16[2]] * add1[3, i]
-            + kept[1] * add1[0, 2 * i]
+        q_bar_4 = (
+            v13[tables[0]] * q[i + 4] + v13[tables[1]] * q[i + 8]
+            + v13[tables[2]] * q[i + 12] + v14 * q[2 * i]
         )
         for n in range(2):
-            key_bar[i, n] = (
-                data6[0, n] * add1_bar_5[0, 0, i]
-                + data6[1, n] * add1_bar_5[1, 1, i]
-                + data7[n] * add1_bar_6[1, i]
-                + data8[n] * add1_bar_7
+            key_2_bar[i, n] = (
+                data_3[0, n] * q_bar_2[0, 0, i] + data_3[1, n] * q_bar_2[1, 1, i]
+                + data[n] * q_bar_3[1, i] + data[n] * q_bar_4
             )
-    # query_bar[i, n] = data9[0, n] * add1_bar_5[0, 1, i] + data9[1, n] *
-    #     add1_bar_5[1, 0, i] + data10[n] * add1_bar_6[0, i] + data8[n] *
-    #     add1_bar_4[i]
     for i in range(2):
         for n in range(2):
-            query_bar[i, n] = (
-                data9[0, n] * add1_bar_5[0, 1, i]
-                + data9[1, n] * add1_bar_5[1, 0, i]
-                + data10[n] * add1_bar_6[0, i]
-                + data8[n] * add1_bar_4[i]
+            query_2_bar[i, n] = (
+                data_4[0, n] * q_bar_2[0, 1, i] + data_4[1, n] * q_bar_2[1, 0, i]
+                + data[n] * q_bar_3[0, i] + data[n] * q_bar[i]
             )
-
-
-def attention_value_and_grad(inputs, data, tables):
-    gradient = empty(12)
-    add1 = empty((4, 6))
-    exp1 = empty(10)
-    div1 = empty(2)
-    sub1_bar = empty(2)
-    div4 = empty(2)
-    div5 = empty(6)
-    add2_bar = empty(3)
-    div6 = empty(9)
-    add1_bar_4 = empty(2)
-    add1_bar_5 = empty((2, 2, 2))
-    add1_bar_6 = empty((2, 2))
-    kept = empty(2)
-    attention_value_and_grad_1(inputs, data, tables, kept, add1, exp1, div1, sub1_bar, div4, div5, add2_bar)
-    attention_value_and_grad_2(data, tables, kept, gradient, add1, exp1, div1, sub1_bar, div4, div5, add2_bar, div6, add1_bar_4, add1_bar_5, add1_bar_6)
-    attention_value_and_grad_3(data, tables, kept, gradient, add1, div6, add1_bar_4, add1_bar_5, add1_bar_6)
-    return kept[0], gradient
+    return value, (query_bar, key_bar, value_bar)

@@ -1,0 +1,190 @@
+"""Tests, as Python text, of arguments that machine code can take as they are.
+
+Numbers, float64 arrays of a known shape, and lists, tuples and dicts of numbers are plain. A test
+binds the parts of a container to names as it goes, so that nothing is looked up twice. Names in the
+text begin with two underscores, which no argument of a user's does that comes this way.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gradcompile.graph.nested import Structure
+
+MAX_PARTS = 100
+"""So many containers, arrays and single numbers are at most tested one by one."""
+
+ABSENT = object()
+"""Stands for what was not given."""
+
+GLOBALS: Mapping[str, Any] = {
+    "__absent": ABSENT,
+    "__array": np.array,
+    "__dict": dict,
+    "__float": float,
+    "__float64": np.dtype(np.float64),
+    "__floats": frozenset({float, np.float64}),
+    "__len": len,
+    "__list": list,
+    "__make": tuple.__new__,
+    "__map": map,
+    "__ndarray": np.ndarray,
+    "__numpy_float": np.float64,
+    "__tuple": tuple,
+    "__type": type,
+    "__TypeError": TypeError,
+}
+"""What the text of the tests refers to."""
+
+
+Tested = tuple[str, tuple[int, ...] | None]
+"""The expression of a bundle of numbers, and its shape: None for a number, or where rows decide."""
+
+
+def has_float64(array: str) -> str:
+    """Test the type of the entries; that of an array that was pickled is another object."""
+    return f"({array}.dtype is __float64 or {array}.dtype == __float64)"
+
+
+class NotPlainError(Exception):
+    """The arguments are not tested by text: they are of a kind or a number that is too much."""
+
+
+@dataclass
+class PlainTests:
+    """The tests of the arguments of one kernel, as they are written.
+
+    Attributes:
+        conditions: what must hold, in order; some bind names.
+        globals: what the text refers to.
+        parts: how many containers, arrays and single numbers were tested.
+        has_arrays: is there an array among them? Then it is machine code that looks at its kind.
+        has_rows: is the number of rows known by a name?
+    """
+
+    conditions: list[str] = field(default_factory=list)
+    globals: dict[str, Any] = field(default_factory=lambda: dict(GLOBALS))
+    parts: int = 0
+    has_arrays: bool = False
+    has_rows: bool = False
+
+    def argument(self, structure: Structure, given: str) -> Iterator[Tested]:
+        """Test an argument; yield each bundle that its numbers travel in.
+
+        Raises:
+            NotPlainError: it has too many parts.
+        """
+        if structure.kind == "leaf":
+            self._count()
+            self.conditions.append(
+                f"(__type({given}) is __float or __type({given}) is __numpy_float)"
+            )
+            yield given, None
+        elif structure.kind == "array":
+            self._count()
+            self._array(structure, given)
+            yield given, tuple(structure.keys)
+        elif not structure.holds_arrays:
+            yield from self._numbers(structure, given)
+        else:
+            for part, item in self._items(structure, given):
+                yield from self.argument(part, self.bound(item))
+
+    def rows(self, row: Structure, given: str) -> Iterator[Tested]:
+        """Test an argument of rows of data; yield each array of it.
+
+        The number of rows is bound to a name by the first array, and is not zero.
+        """
+        if row.kind is dict:
+            for part, item in self._items(row, given):
+                yield from self.rows(part, self.bound(item))
+            return
+        self._count()
+        self.has_arrays = True
+        self.conditions.append(f"__type({given}) is __ndarray")
+        if not self.has_rows:
+            self.conditions.append(f"(__n := __len({given}))")
+        if row.keys:
+            extents = "".join(f", {extent}" for extent in row.keys)
+            self.conditions.append(f"{given}.shape == (__n{extents})")
+        elif self.has_rows:
+            self.conditions.append(f"__len({given}) == __n")
+        self.has_rows = True
+        yield given, None
+
+    def _array(self, structure: Structure, given: str) -> None:
+        self.has_arrays = True
+        self.conditions += [
+            f"__type({given}) is __ndarray",
+            f"{given}.shape == {tuple(structure.keys)}",
+        ]
+
+    def guarded(self, lines: Sequence[str]) -> Iterator[str]:
+        """Yield the lines of a call, which is refused by machine code if an array does not fit."""
+        if not self.has_arrays:
+            yield from (f"    {line}" for line in lines)
+            return
+        yield "    try:"
+        yield from (f"        {line}" for line in lines)
+        yield "    except __TypeError:"
+        yield "        pass"
+
+    def _numbers(self, structure: Structure, given: str) -> Iterator[Tested]:
+        """Test a container of numbers: together they are one array."""
+        leaves = list(self._leaves(structure, given))
+        if not structure.size:
+            return
+        whole = given
+        if not structure.is_vector:
+            whole = self.bound(f"[{', '.join(leaves)}]")
+        self.conditions.append(f"__floats.issuperset(__map(__type, {whole}))")
+        yield f"__array({whole}, __float64)", (structure.size,)
+
+    def _leaves(self, structure: Structure, given: str) -> Iterator[str]:
+        """Test the containers of a tree of numbers; yield its leaves, whole lists starred."""
+        if structure.kind == "leaf":
+            self._count()
+            yield given
+        elif structure.is_vector:
+            self._container(structure, given)
+            yield f"*{given}"
+        else:
+            for part, item in self._items(structure, given):
+                yield from self._leaves(part, item if part.kind == "leaf" else self.bound(item))
+
+    def _items(self, structure: Structure, given: str) -> Iterator[tuple[Structure, str]]:
+        self._container(structure, given)
+        for index, part in enumerate(structure.parts):
+            if structure.kind is dict:
+                key = self.refer(structure.keys[index])
+                yield part, f"{given}.get({key}, __absent)"
+            else:
+                yield part, f"{given}[{index}]"
+
+    def _container(self, structure: Structure, given: str) -> None:
+        self._count()
+        known = {list: "__list", tuple: "__tuple", dict: "__dict"}
+        kind = known.get(structure.kind) or self.refer(structure.kind)
+        self.conditions += [
+            f"__type({given}) is {kind}",
+            f"__len({given}) == {len(structure.parts)}",
+        ]
+
+    def bound(self, expression: str) -> str:
+        """Bind an expression to a name, by a condition that always holds."""
+        name = f"__{len(self.conditions)}"
+        self.conditions.append(f"({name} := {expression}) is not __absent")
+        return name
+
+    def refer(self, thing: Any) -> str:
+        """Give a thing of the user's, such as a key, a name in the text."""
+        name = f"__user{len(self.globals)}"
+        self.globals[name] = thing
+        return name
+
+    def _count(self) -> None:
+        self.parts += 1
+        if self.parts > MAX_PARTS:
+            raise NotPlainError

@@ -1,0 +1,96 @@
+"""Plans: how a kernel is called with arguments of one structure, and what the user gets."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Any
+
+import numpy as np
+
+from gradcompile.compiler.calls import Call, Called, General, written_call, written_unpack
+from gradcompile.compiler.request import Request
+from gradcompile.compiler.results import gradient_type
+from gradcompile.compiler.unpacking import Returned
+from gradcompile.graph.nested import Structure
+from gradcompile.ir.signature import Bundle
+from gradcompile.support.arrays import AnyArray
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a kernel is called with arguments of one structure.
+
+    Attributes:
+        called: the arguments, and what the user gets.
+        run: machine code, of the groups of the arguments.
+        unpack: puts what it returns into the user's form.
+    """
+
+    called: Called
+    run: Callable[..., Any]
+    unpack: Callable[[Any], Any]
+
+    def __call__(self, given: Mapping[str, Sequence[Any]]) -> Any:
+        """Call machine code with what each argument is made of; give the user's form."""
+        return self.unpack(self.run(*self.arguments(given)))
+
+    def arguments(self, given: Mapping[str, Sequence[Any]]) -> list[Any]:
+        """List the bundles that machine code takes, of what each argument is made of."""
+        made = chain.from_iterable([given[name] for name in self.called.signature.parameters])
+        return arrange(self.called.returned.signature.parameters, made)
+
+    def written(self, machine: Callable[..., Any], general: General) -> Call | None:
+        """Write the call that takes these arguments without a detour; None if there is none.
+
+        Args:
+            machine: takes what `run` does, and refuses arrays of another kind with a TypeError.
+            general: takes any other call.
+        """
+        return written_call(self.called, machine, general)
+
+
+def flat_inputs(request: Request, given: Mapping[str, Sequence[Any]]) -> AnyArray:
+    """Join what each argument is made of to the flat inputs of the program."""
+    made = chain.from_iterable([given[name] for name in request.parameters.parameters])
+    return request.signature.inputs(arrange(request.signature.parameters, made))
+
+
+def arrange(groups: Sequence[Bundle], made: Iterable[Any]) -> list[Any]:
+    """List one thing a bundle of what the arguments are made of, one after the other."""
+    supply = iter(made)
+    return [_group(group, supply) for group in groups]
+
+
+def _group(group: Bundle, supply: Iterable[Any]) -> Any:
+    if group.is_merged:
+        return np.array(list(islice(supply, group.size)), np.float64)
+    (made,) = islice(supply, 1)
+    # An array stands where a list was named, or the other way round.
+    other = group.shape is not None and not group.is_row and made.shape != group.shape
+    return made.reshape(group.shape) if other else made
+
+
+def plan(
+    request: Request,
+    structures: Mapping[str, Structure],
+    name: str,
+    run: Callable[..., Any],
+) -> Plan:
+    """Make the plan of a kernel for arguments of these structures.
+
+    Args:
+        request: what was built.
+        structures: of the arguments as they are given.
+        name: of the kernel, for messages.
+        run: machine code, of the groups of the arguments.
+    """
+    mode = request.mode
+    fields = [structures[field] for field in request.wrt] if mode.differentiates else None
+    returned = Returned(
+        request.signature,
+        request.traced.result if mode.keeps_value else None,
+        fields,
+        gradient_type(request.wrt) if mode.differentiates else None,
+    )
+    called = Called(name, request.parameters, structures, request.options.batched, returned)
+    return Plan(called, run, written_unpack(returned))

@@ -1,0 +1,133 @@
+"""What a straight-line function returns: numbers by name, and arrays that are listed or filled."""
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from gradcompile.emit.statements import Statement
+from gradcompile.emit.trees import call, element, float_tree, integer
+from gradcompile.ir.program import Const, Operand, Program, Var
+from gradcompile.ir.signature import Bundle, Signature
+
+MAX_LISTED = 16
+"""The longest array that is returned as a list of names; a longer one is filled as it is made."""
+
+
+@dataclass(frozen=True)
+class ReturnedGroup:
+    """One group of what is returned.
+
+    Attributes:
+        group: its name and its shape.
+        operands: what it holds.
+        is_filled: is it an array that is filled as its elements are made?
+    """
+
+    group: Bundle
+    operands: tuple[Operand, ...]
+    is_filled: bool
+
+    @property
+    def is_zero(self) -> bool:
+        """Is it an array of zeros alone?"""
+        return all(x == Const(0.0) for x in self.operands)
+
+    def element(self, number: int) -> ast.Subscript:
+        """Write one of its elements."""
+        return element(self.group.name, *self.group.element(number))
+
+
+@dataclass(frozen=True)
+class ReturnedGroups:
+    """All that is returned.
+
+    Attributes:
+        all: each group, in order.
+        entries: for each computed value that is put into an array where it is made, the element;
+            the first one, if it is put into several.
+        made: these elements, by the name of the array and the number in it.
+    """
+
+    all: tuple[ReturnedGroup, ...]
+    entries: dict[Var, ast.Subscript]
+    made: set[tuple[str, int]]
+
+    @property
+    def filled(self) -> list[ReturnedGroup]:
+        """The arrays that are filled."""
+        return [result for result in self.all if result.is_filled]
+
+
+def results_of(program: Program, signature: Signature) -> ReturnedGroups:
+    """Decide how each group of results is returned."""
+    found = []
+    for group, output in zip(signature.results, program.outputs, strict=True):
+        operands = output if isinstance(output, tuple) else (output,)
+        is_gradient = signature.gradient is not None and group in signature.gradient
+        by_element = is_gradient and not group.labels
+        filled = group.shape is not None and (by_element or group.size > MAX_LISTED)
+        found.append(ReturnedGroup(group, operands, filled))
+    computed = {instruction.result for instruction in program.instructions}
+    entries: dict[Var, ast.Subscript] = {}
+    made = set()
+    for result in found:
+        for number, operand in enumerate(result.operands if result.is_filled else ()):
+            if isinstance(operand, Var) and operand in computed and operand not in entries:
+                entries[operand] = result.element(number)
+                made.add((result.group.name, number))
+    return ReturnedGroups(tuple(found), entries, made)
+
+
+def fills(results: ReturnedGroups, trees: Mapping[Operand, ast.expr]) -> Iterator[Statement]:
+    """Fill the elements of arrays that no statement of a sweep fills.
+
+    Args:
+        results: all that is returned.
+        trees: what each of them is in the text.
+    """
+    for result in results.filled:
+        if not result.is_zero:
+            pairs = enumerate(result.operands)
+            rest = [(k, x) for k, x in pairs if (result.group.name, k) not in results.made]
+            yield from _filled(result, rest, trees)
+
+
+def _filled(
+    result: ReturnedGroup, rest: Sequence[tuple[int, Operand]], trees: Mapping[Operand, ast.expr]
+) -> Iterator[Statement]:
+    """Fill elements one by one, but a stretch of zeros of a vector at once."""
+    is_vector = len(result.group.shape or ()) == 1
+    zeros = [number for number, operand in rest if operand == Const(0.0)]
+    runs = groupby(enumerate(zeros), key=lambda pair: pair[1] - pair[0])
+    stretches = [[number for _, number in run] for _, run in runs] if is_vector else []
+    starts = {stretch[0]: len(stretch) for stretch in stretches if len(stretch) > 1}
+    covered = {k for start, count in starts.items() for k in range(start, start + count)}
+    for number, operand in rest:
+        if number in starts:
+            bounds = ast.Slice(integer(number), integer(number + starts[number]))
+            part = ast.Subscript(ast.Name(result.group.name), bounds)
+            yield Statement("", float_tree(0.0), entries=(part,))
+        elif number not in covered:
+            yield Statement("", trees[operand], entries=(result.element(number),))
+
+
+def returned_tree(
+    signature: Signature, results: ReturnedGroups, trees: Mapping[Operand, ast.expr]
+) -> ast.expr:
+    """Write what is returned: the value, and the gradient as a tuple."""
+
+    def tree(result: ReturnedGroup) -> ast.expr:
+        if result.is_filled:
+            return ast.Name(result.group.name)
+        if result.group.shape is None:
+            return trees[result.operands[0]]
+        return call("array", ast.List([trees[operand] for operand in result.operands]))
+
+    made = [tree(result) for result in results.all]
+    count = len(signature.value)
+    value, gradient = made[:count], made[count:]
+    single = value[0] if len(value) == 1 else ast.Tuple(value)
+    if signature.gradient is None:
+        return single
+    return ast.Tuple([single, ast.Tuple(gradient)]) if value else ast.Tuple(gradient)

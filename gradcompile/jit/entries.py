@@ -1,0 +1,122 @@
+"""Numba functions around a kernel: without the constants it takes last, and on flat arrays.
+
+Each is a few lines of text, since numba must know how many arguments there are:
+
+    def neuron_value_and_grad_flat(inputs):
+        if inputs.size != 7:
+            raise ValueError("expected an array of 7 numbers")
+        value, (g0, g1) = kernel(inputs[0:6].reshape((2, 3)), inputs[6])
+        gradient = empty(7)
+        gradient[0:6] = g0.reshape(6)
+        gradient[6] = g1
+        return value, gradient
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradcompile.ir.signature import Bundle, Signature
+from gradcompile.support.arrays import AnyArray
+
+
+def without_constants(
+    kernel: Any, name: str, signature: Signature, constants: Sequence[AnyArray]
+) -> Callable[..., Any]:
+    """Write the function of a kernel's parameters alone, as Python."""
+    parameters = ", ".join(group.name for group in signature.parameters)
+    bound = {f"_constant{k}": array for k, array in enumerate(constants)}
+    given = ", ".join([*(group.name for group in signature.parameters), *bound])
+    text = f"def {name}({parameters}):\n    return _kernel({given})\n"
+    return _made(text, name, {"_kernel": kernel, **bound})
+
+
+def on_flat_arrays(kernel: Any, name: str, signature: Signature) -> Callable[..., Any]:
+    """Write the function of the flat inputs, and of matrices of rows where there are any."""
+    return _made("\n".join(_flat_lines(name, signature)), name, {"kernel": kernel})
+
+
+def _made(text: str, name: str, names: dict[str, Any]) -> Callable[..., Any]:
+    known = {"empty": np.empty, "ascontiguousarray": np.ascontiguousarray}
+    scope = {**known, **names}
+    exec(compile(text, f"<{name}>", "exec"), scope)  # our own text
+    function: Callable[..., Any] = scope[name]
+    return function
+
+
+def _flat_lines(name: str, signature: Signature) -> Iterator[str]:
+    given = [group for group in signature.parameters if not group.is_row]
+    size = sum(group.size for group in given)
+    has_rows = len(given) < len(signature.parameters)
+    yield f"def {name}(inputs{', batches' if has_rows else ''}):"
+    yield f"    if inputs.size != {size}:"
+    yield f'        raise ValueError("expected an array of {size} numbers")'
+    call = f"kernel({', '.join(_arguments(signature))})"
+    if signature.gradient is None:
+        yield f"    value = {call}"
+        yield from _joined("values", "value", signature.value)
+        return
+    gradient = [f"g{k}" for k in range(len(signature.gradient))]
+    pattern = f"({''.join(f'{g}, ' for g in gradient)})"
+    yield f"    value, {pattern} = {call}" if signature.value else f"    {pattern} = {call}"
+    rows = _rows(gradient, signature.gradient)
+    shape = sum(group.size for group in signature.gradient)
+    yield f"    gradient = empty(({rows}, {shape}))" if rows else f"    gradient = empty({shape})"
+    yield from _filled("gradient", gradient, signature.gradient)
+    yield "    return value, gradient" if signature.value else "    return gradient"
+
+
+def _arguments(signature: Signature) -> Iterator[str]:
+    rows = 0
+    for group in signature.parameters:
+        if group.is_row:
+            matrix = f"batches[{rows}]"
+            rows += 1
+            if group.shape is None:
+                yield f"{matrix}[:, 0]"
+            elif len(group.shape) == 1:
+                yield matrix
+            else:
+                extents = ", ".join(map(str, group.shape))
+                yield f"ascontiguousarray({matrix}).reshape((-1, {extents}))"
+        elif group.shape is None:
+            yield f"inputs[{group.start}]"
+        else:
+            part = f"inputs[{group.start}:{group.stop}]"
+            yield part if len(group.shape) == 1 else f"{part}.reshape({group.shape})"
+
+
+def _joined(array: str, name: str, groups: Sequence[Bundle]) -> Iterator[str]:
+    """The value as one number or one array."""
+    if len(groups) == 1 and (groups[0].shape is None or len(groups[0].shape) == 1):
+        yield f"    return {name}"
+        return
+    names = [name] if len(groups) == 1 else [f"{name}[{k}]" for k in range(len(groups))]
+    size = sum(group.size for group in groups)
+    rows = _rows(names, groups)
+    yield f"    {array} = empty(({rows}, {size}))" if rows else f"    {array} = empty({size})"
+    yield from _filled(array, names, groups)
+    yield f"    return {array}"
+
+
+def _rows(names: Sequence[str], bundles: Sequence[Bundle]) -> str:
+    """How many rows there are, by the first result that is by row; "" if none is."""
+    pairs = zip(names, bundles, strict=True)
+    return next((f"len({name})" for name, bundle in pairs if bundle.is_row), "")
+
+
+def _filled(array: str, names: Sequence[str], groups: Sequence[Bundle]) -> Iterator[str]:
+    """The lines that put groups side by side."""
+    start = 0
+    for name, group in zip(names, groups, strict=True):
+        stop = start + group.size
+        rows = ":, " if group.is_row else ""
+        if group.shape is None:
+            yield f"    {array}[{rows}{start}] = {name}"
+        elif len(group.shape) == 1:
+            yield f"    {array}[{rows}{start}:{stop}] = {name}"
+        else:
+            shape = f"(-1, {group.size})" if rows else f"{group.size}"
+            yield f"    {array}[{rows}{start}:{stop}] = ascontiguousarray({name}).reshape({shape})"
+        start = stop
