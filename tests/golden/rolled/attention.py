@@ -30,36 +30,53 @@ def attention_value_and_grad(query, key, value, data, tables):
     q_bar_3 = empty((2, 2))
     table = tables[0:8].reshape((4, 2))
     query_2 = query.reshape((2, 2))
+    data_2 = data[0:4]
+    data_3 = data[4:8]
     table_2 = tables[8:16].reshape((4, 2))
     key_2 = key.reshape((2, 2))
-    value_2 = value.reshape((2, 2))
-    data_2 = data[12:16].reshape((2, 2))
-    value_2_bar = value_bar.reshape((2, 2))
-    data_3 = data[16:20].reshape((2, 2))
-    table_3 = tables[89:97].reshape((2, 4))
-    table_4 = tables[97:103].reshape((2, 3))
-    table_5 = tables[103:115].reshape((2, 2, 3))
-    table_6 = tables[115:119].reshape((2, 2))
+    value_3 = value.reshape((2, 2))
+    table_3 = tables[16:26]
+    table_4 = tables[26:36]
+    table_5 = tables[36:46]
+    table_6 = tables[46:56]
+    data_4 = data[8:10]
+    data_5 = data[10:12]
+    data_6 = data[12:16].reshape((2, 2))
+    table_7 = tables[56:65]
+    table_8 = tables[65:74]
+    table_9 = tables[74:83]
+    table_10 = tables[83:86]
+    table_11 = tables[86:89]
+    value_3_bar = value_bar.reshape((2, 2))
+    data_7 = data[16:20].reshape((2, 2))
+    data_8 = data[20:22]
+    data_9 = data[22:24]
+    table_12 = tables[89:97].reshape((2, 4))
+    table_13 = tables[97:103].reshape((2, 3))
+    table_14 = tables[103:115].reshape((2, 2, 3))
+    table_15 = tables[115:119].reshape((2, 2))
+    table_16 = tables[119:122]
     key_2_bar = key_bar.reshape((2, 2))
     query_2_bar = query_bar.reshape((2, 2))
-    data_4 = data[24:28].reshape((2, 2))
+    data_10 = data[24:28].reshape((2, 2))
+    data_11 = data[28:30]
     for i in range(2):
         for j in range(4):
-            q[table[j, i]] = query_2[i, 0] * data[j] + query_2[i, 1] * data[j]
+            q[table[j, i]] = query_2[i, 0] * data_2[j] + query_2[i, 1] * data_3[j]
     for i in range(2):
         for j in range(4):
-            q[table_2[j, i]] = key_2[i, 0] * data[j] + key_2[i, 1] * data[j]
+            q[table_2[j, i]] = key_2[i, 0] * data_2[j] + key_2[i, 1] * data_3[j]
     for i in range(2):
         for j in range(4):
-            v1[j, i] = value_2[i, 0] * data[j] + value_2[i, 1] * data[j]
+            v1[j, i] = value_3[i, 0] * data_2[j] + value_3[i, 1] * data_3[j]
     for l in range(10):
         v2[l] = exp(
-            (q[tables[l]] * q[tables[l]] + q[tables[l]] * q[tables[l]])
+            (q[table_3[l]] * q[table_4[l]] + q[table_5[l]] * q[table_6[l]])
             / 1.4142135623730951
         )
     for i in range(2):
         v3[i] = v2[0] * v1[0, i] / v2[0]
-        v4[i] = v3[i] - data[i]
+        v4[i] = v3[i] - data_4[i]
     v5 = v2[1] + v2[2]
     v6[0] = v2[3] + v2[4] + v2[5]
     # v6[1] = sum_j(v2[j + 6])
@@ -77,15 +94,15 @@ def attention_value_and_grad(query, key, value, data, tables):
         v7[1, i] = total_2
     for i in range(2):
         v8[i] = (v2[1] * v1[0, i] + v2[2] * v1[1, i]) / v5
-        v9[i] = v8[i] - data[i]
+        v9[i] = v8[i] - data_5[i]
     for i in range(2):
         for n in range(2):
             v10[i, n] = v7[i, n] / v6[i]
-            v9[2 * i + n + 2] = v10[i, n] - data_2[i, n]
-    # value = v4[0] * v4[0] + v4[1] * v4[1] + sum_k(v9[k] * v9[k])
-    value = v4[0] * v4[0] + v4[1] * v4[1]
+            v9[2 * i + n + 2] = v10[i, n] - data_6[i, n]
+    # value_2 = v4[0] * v4[0] + v4[1] * v4[1] + sum_k(v9[k] * v9[k])
+    value_2 = v4[0] * v4[0] + v4[1] * v4[1]
     for k in range(6):
-        value += v9[k] * v9[k]
+        value_2 += v9[k] * v9[k]
     # reverse sweep, from value_bar = 1.0
     for i in range(2):
         v4_bar[i] = v4[i] * 2.0
@@ -111,62 +128,62 @@ def attention_value_and_grad(query, key, value, data, tables):
         v1_bar[1, i] = v12[i + 4] * v2[9]
     for m in range(9):
         v2_bar_2 = (
-            v12[tables[m]] * v1[tables[m], 0]
-            + v12[tables[m] + 1] * v1[tables[m], 1] + v5_bar[tables[m]]
+            v12[table_7[m]] * v1[table_8[m], 0]
+            + v12[table_7[m] + 1] * v1[table_8[m], 1] + v5_bar[table_9[m]]
         )
         v13[m] = v2_bar_2 * v2[m + 1] / 1.4142135623730951
     for i in range(2):
         v1_bar_2[i] = v12[i + 4] * v2[8] + v12[i + 2] * v2[5]
     for i in range(2):
         v1_bar[0, i] = (
-            v12[i] * v2[tables[0]] + v12[i + 2] * v2[tables[1]]
-            + v12[i + 4] * v2[tables[2]]
+            v12[i] * v2[table_10[0]] + v12[i + 2] * v2[table_10[1]]
+            + v12[i + 4] * v2[table_10[2]]
         )
     for i in range(2):
         v1_bar_3 = (
-            v12[i] * v2[tables[0]] + v12[i + 2] * v2[tables[1]]
-            + v12[i + 4] * v2[tables[2]] + v11[i] * v2[0]
+            v12[i] * v2[table_11[0]] + v12[i + 2] * v2[table_11[1]]
+            + v12[i + 4] * v2[table_11[2]] + v11[i] * v2[0]
         )
         for n in range(2):
-            value_2_bar[i, n] = (
-                data_3[0, n] * v1_bar[0, i] + data_3[1, n] * v1_bar[1, i]
-                + data[n] * v1_bar_2[i] + data[n] * v1_bar_3
+            value_3_bar[i, n] = (
+                data_7[0, n] * v1_bar[0, i] + data_7[1, n] * v1_bar[1, i]
+                + data_8[n] * v1_bar_2[i] + data_9[n] * v1_bar_3
             )
     v14 = v2_bar * v2[0] / 1.4142135623730951
     for i in range(2):
         q_bar[i] = v14 * q[2 * i + 1]
     for i in range(2):
         q_bar_2[1, 1, i] = v13[8] * q[i + 12]
-    # q_bar_2[1, 0, i] = sum_j(v13[j + 5] * q[table_3[i, j]])
+    # q_bar_2[1, 0, i] = sum_j(v13[j + 5] * q[table_12[i, j]])
     for i in range(2):
         total_3 = 0.0
         for j in range(4):
-            total_3 += v13[j + 5] * q[table_3[i, j]]
+            total_3 += v13[j + 5] * q[table_12[i, j]]
         q_bar_2[1, 0, i] = total_3
     for i in range(2):
         for n in range(2):
             q_bar_2[0, 1 - i, n] = (
-                v13[table_4[i, 0]] * q[table_5[i, n, 0]]
-                + v13[table_4[i, 1]] * q[table_5[i, n, 1]]
-                + v13[table_4[i, 2]] * q[table_5[i, n, 2]]
+                v13[table_13[i, 0]] * q[table_14[i, n, 0]]
+                + v13[table_13[i, 1]] * q[table_14[i, n, 1]]
+                + v13[table_13[i, 2]] * q[table_14[i, n, 2]]
             )
     for i in range(2):
         for n in range(2):
-            q_bar_3[i, n] = v13[6 * i + 1] * q[6 * i + n + 6] + v13[4 * i] * q[table_6[i, n]]
+            q_bar_3[i, n] = v13[6 * i + 1] * q[6 * i + n + 6] + v13[4 * i] * q[table_15[i, n]]
     for i in range(2):
         q_bar_4 = (
-            v13[tables[0]] * q[i + 4] + v13[tables[1]] * q[i + 8]
-            + v13[tables[2]] * q[i + 12] + v14 * q[2 * i]
+            v13[table_16[0]] * q[i + 4] + v13[table_16[1]] * q[i + 8]
+            + v13[table_16[2]] * q[i + 12] + v14 * q[2 * i]
         )
         for n in range(2):
             key_2_bar[i, n] = (
-                data_3[0, n] * q_bar_2[0, 0, i] + data_3[1, n] * q_bar_2[1, 1, i]
-                + data[n] * q_bar_3[1, i] + data[n] * q_bar_4
+                data_7[0, n] * q_bar_2[0, 0, i] + data_7[1, n] * q_bar_2[1, 1, i]
+                + data_8[n] * q_bar_3[1, i] + data_9[n] * q_bar_4
             )
     for i in range(2):
         for n in range(2):
             query_2_bar[i, n] = (
-                data_4[0, n] * q_bar_2[0, 1, i] + data_4[1, n] * q_bar_2[1, 0, i]
-                + data[n] * q_bar_3[0, i] + data[n] * q_bar[i]
+                data_10[0, n] * q_bar_2[0, 1, i] + data_10[1, n] * q_bar_2[1, 0, i]
+                + data_11[n] * q_bar_3[0, i] + data_9[n] * q_bar[i]
             )
-    return value, (query_bar, key_bar, value_bar)
+    return value_2, (query_bar, key_bar, value_bar)

@@ -13,8 +13,9 @@ def mlp_value_and_grad(w1, b1, w2, data):
     v1_bar = empty((5, 4))
     w1_2 = w1.reshape((4, 3))
     data_2 = data[0:15].reshape((5, 3))
+    data_3 = data[15:20]
     w1_2_bar = w1_bar.reshape((4, 3))
-    # v2[j] = sum_i(w2[i] * h[j, i]) - data[j]
+    # v2[j] = sum_i(w2[i] * h[j, i]) - data_3[j]
     for j in range(5):
         for i in range(4):
             v1 = (
@@ -22,7 +23,7 @@ def mlp_value_and_grad(w1, b1, w2, data):
                 + w1_2[i, 2] * data_2[j, 2] + b1[i]
             )
             h[j, i] = tanh(v1)
-        total = -data[j]
+        total = -data_3[j]
         for i in range(4):
             total += w2[i] * h[j, i]
         v2[j] = total
