@@ -74,19 +74,27 @@ COLUMNS = {1: columns_of_numbers, 2: columns_of_vectors, 3: columns_of_arrays}
 """What `columns` does, by the dimensions of the array; three stand for more."""
 
 
-def scratch(rows: int, width: int) -> FloatArray:
-    """Memory for what is computed of a block of rows: nothing is in it yet.
+def scratch(*shape: int) -> FloatArray:
+    """Make an array for what does not leave the function: nothing is in it yet.
+
+    It begins with a line of the cache. In machine code it lies on the stack, unless it is large.
 
     Args:
-        rows: how many arrays there shall be, one for each number that is computed of a row.
-        width: how many rows of data a block has. If it is a multiple of `ROWS_PER_CACHE_LINE`,
-            every array begins with a line of the cache.
+        shape: its extents.
 
     Example:
-        >>> block = scratch(3, 16)
-        >>> block.shape, block[1].ctypes.data % 64
+        >>> h = scratch(3, 16)
+        >>> h.shape, h.ctypes.data % 64
         ((3, 16), 0)
     """
-    numbers = empty(rows * width + ROWS_PER_CACHE_LINE - 1)
+    return on_heap(shape)
+
+
+def on_heap(shape: tuple[int, ...]) -> FloatArray:
+    """Make an array of which nothing is in yet, from the start of a line of the cache."""
+    size = 1
+    for extent in shape:
+        size *= extent
+    numbers = empty(size + ROWS_PER_CACHE_LINE - 1)
     first = -(numbers.ctypes.data // 8) % ROWS_PER_CACHE_LINE
-    return numbers[first : first + rows * width].reshape((rows, width))
+    return numbers[first : first + size].reshape(shape)

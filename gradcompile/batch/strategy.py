@@ -50,4 +50,4 @@ def loops_over_rows(request: Request, stages: Stages) -> Rows:
     """The strategy of a batched kernel: there is but this."""
     with stages("capture"):
         captured, _ = capture(request.traced.lowered)
-    return Rows(request, captured, structure_key(request, captured, stages, request.options.strict))
+    return Rows(request, captured, structure_key(request, captured, stages))

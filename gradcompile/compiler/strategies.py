@@ -13,12 +13,13 @@ from gradcompile.compiler import code as structure
 from gradcompile.compiler.code import EmittedCode
 from gradcompile.compiler.programs import derive
 from gradcompile.compiler.request import Request
+from gradcompile.emit.nest_arrays import MAX_SCRATCH
 from gradcompile.emit.nests import emit_nests
 from gradcompile.emit.straight import emit
-from gradcompile.ir.nests import Rolled, temporaries
+from gradcompile.ir.nests import Rolled, assignments, temporaries
+from gradcompile.ir.nests import loops as loops_in
 from gradcompile.ir.packed import PackedProgram
 from gradcompile.ir.program import Program
-from gradcompile.ops.op import Op
 from gradcompile.passes.capture import capture
 from gradcompile.roll import is_regular, roll
 from gradcompile.support.collector import collector_paused
@@ -27,13 +28,6 @@ from gradcompile.verify.loops import unlike
 
 MIN_ROLLED = 16
 """A program of fewer instructions is not looked through for loops."""
-
-ALLOCATION, CALL, OPERATION = 50.0, 10.0, 0.5
-"""About how many nanoseconds it takes to make an array, to call a function such as exp, and to add
-or to multiply. They only decide whether a small program is better off with loops."""
-
-MAX_SLOWER = 0.05
-"""The most of its time that a small program may lose by the arrays that loops need."""
 
 MAX_STRAIGHT = 400
 """A program of at most so many instructions before differentiation stays straight-line."""
@@ -93,13 +87,12 @@ class Loops:
     request: Request
     lowered: PackedProgram
     key: str | None
-    strict: bool
     loops: ClassVar[bool] = True
 
     def rolled(self, program: Program) -> Rolled:
         """The program after all passes, as loop nests."""
         request = self.request
-        return roll(program, request.signature, self.strict, list(request.labels()))
+        return roll(program, request.signature, request.options.strict, list(request.labels()))
 
     def emit(self, program: Program, stages: Stages) -> EmittedCode:
         """The text of the program after all passes, nest by nest."""
@@ -127,9 +120,8 @@ def choose(request: Request, stages: Stages) -> Straight | Loops:
         return Straight(request)
     with stages("capture"):
         captured, kinds = capture(lowered)
-    strict = request.options.strict or small  # a small program keeps its bits
-    key = structure_key(request, captured, stages, strict)
-    loops = Loops(request, captured, key, strict)
+    key = structure_key(request, captured, stages)
+    loops = Loops(request, captured, key)
     if small:
         return _shorter(Straight(request), loops, stages)
     if wanted != "auto" or (key and structure.load(key, request.function_name)):
@@ -139,33 +131,39 @@ def choose(request: Request, stages: Stages) -> Straight | Loops:
 
 
 def _shorter(straight: Straight, loops: Loops, stages: Stages) -> Straight | Loops:
-    """Loops for a small program, if their text is half as long and calls are not slower."""
+    """Loops for a small program, if half as many statements say the same, as fast."""
     request = loops.request
     program = derive(request, loops.lowered, stages)
     with stages("roll"):
         rolled = loops.rolled(program)
-    work = sum(CALL if _calls(x.op) else OPERATION for x in program.instructions)
-    if len(temporaries(rolled)) * ALLOCATION > MAX_SLOWER * work:
+    if len(rolled.tables) or sum(array.size for array in temporaries(rolled)) > MAX_SCRATCH:
         return straight
     with stages("emit"):
-        by_loops = emit_nests(rolled, request.function_name)
-        by_hand = emit(program, request.signature.of_one_row(len(program.data)), "f")
-    return loops if 2 * by_loops.count("\n") <= by_hand.count("\n") else straight
+        text = emit(program, request.signature.of_one_row(len(program.data)), "f")
+    steps = [step for nest in rolled.nests for step in nest.steps]
+    statements = sum(1 for _ in loops_in(steps)) + sum(1 for _ in assignments(steps))
+    return loops if 2 * statements <= _computing(text) else straight
 
 
-def _calls(op: Op) -> bool:
-    return any(isinstance(node, ast.Call) for node in ast.walk(op.template))
+def _computing(source: str) -> int:
+    """Count the statements of straight text that do not only make an array."""
+    return sum(map(_computes, ast.walk(ast.parse(source))))
 
 
-def structure_key(
-    request: Request, captured: PackedProgram, stages: Stages, strict: bool
-) -> str | None:
+def _computes(node: ast.AST) -> bool:
+    match node:
+        case ast.Assign(value=ast.Call(ast.Name("empty" | "zeros"))):
+            return False
+    return isinstance(node, ast.Assign)
+
+
+def structure_key(request: Request, captured: PackedProgram, stages: Stages) -> str | None:
     """Make the digest of the structure that the text is kept under; None if it is not kept."""
     if not request.options.cache:
         return None
     with stages("key"):
         settings = (
-            request.mode.name, request.slots, request.summary, strict,
+            request.mode.name, request.slots, request.summary, request.options.strict,
             request.options.reduce, captured.given, request.signature,
         )  # fmt: skip
         return structure.key(captured, repr(settings))

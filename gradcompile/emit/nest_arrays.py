@@ -21,6 +21,9 @@ from gradcompile.ir.nests import BLOCK_ROWS, Array, Nest, Rolled, RowExtent
 from gradcompile.ir.signature import Bundle, Signature
 from gradcompile.loops.memory import arranged
 
+MAX_SCRATCH = 4096
+"""How many numbers, 32 KiB, a function keeps in scratch memory: on its stack, in machine code."""
+
 
 def views(arrays: Iterable[Array], names: NestNames, rolled: Rolled) -> list[Line]:
     """Name the parts of arrays that are given or returned."""
@@ -158,15 +161,20 @@ def memory(arrays: Sequence[Array], names: NestNames, nests: Sequence[Nest]) -> 
     starts, size = arranged([array for array in own if array.has_rows], nests)
     lines = []
     if starts:
-        scratch = call("scratch", integer(size), integer(BLOCK_ROWS))
-        lines.append(Line(assign(SCRATCH, scratch)))
+        lines.append(_scratch(SCRATCH, size, BLOCK_ROWS))
     for array, start in starts.items():
         part = _part(replace(array, start=start), ast.Name(SCRATCH))
         lines.append(Line(assign(names.arrays[array], part)))
-    for array in own:
-        if not array.has_rows:
-            lines.append(_allocation(array, names, "empty", integer(BLOCK_ROWS)))
+    lasting = [array for array in own if not array.has_rows]
+    if sum(array.size for array in lasting) <= MAX_SCRATCH:
+        lines += [_scratch(names.arrays[array], *array.shape) for array in lasting]
+    else:
+        lines += [_allocation(array, names, "empty", integer(BLOCK_ROWS)) for array in lasting]
     return lines
+
+
+def _scratch(name: str, *extents: int) -> Line:
+    return Line(assign(name, call("scratch", *map(integer, extents))))
 
 
 def results(rolled: Rolled, names: NestNames) -> list[Line]:

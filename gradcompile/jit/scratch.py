@@ -6,6 +6,7 @@ asks for it, so it needs neither.
 """
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 from llvmlite import ir
@@ -25,7 +26,7 @@ CACHE_LINE_BYTES = 8 * blocks.ROWS_PER_CACHE_LINE
 def register_scratch() -> None:
     """Tell numba what `blocks.scratch` means."""
     infer_global(blocks.scratch)(_Scratch)
-    lower_builtin(blocks.scratch, types.IntegerLiteral, types.IntegerLiteral)(_scratch)
+    lower_builtin(blocks.scratch, types.VarArg(types.IntegerLiteral))(_scratch)
 
 
 class _Scratch(AbstractTemplate):
@@ -33,24 +34,28 @@ class _Scratch(AbstractTemplate):
 
     def generic(self, args: Any, kws: Any) -> Any:
         """Infer the type of a call."""
-        return signature(types.Array(types.float64, 2, "C"), *args)
+        return signature(types.Array(types.float64, len(args), "C"), *args)
 
 
 def _scratch(context: Any, builder: Any, sig: Any, args: Sequence[Any]) -> Any:
-    """Lower a call of `scratch` with two sizes that the text says."""
-    rows, width = (size.literal_value for size in sig.args)
-    if 8 * rows * width > MAX_BYTES_ON_STACK:
-        return context.compile_internal(builder, blocks.scratch, sig, args)
-    double, word = ir.DoubleType(), ir.IntType(64)
+    """Lower a call of `scratch` with sizes that the text says."""
+    shape = [size.literal_value for size in sig.args]
+    size, word = prod(shape), ir.IntType(64)
+    if 8 * size > MAX_BYTES_ON_STACK:
+        tuple_type = types.UniTuple(types.intp, len(shape))
+        extents = context.make_tuple(builder, tuple_type, [word(extent) for extent in shape])
+        own = signature(sig.return_type, tuple_type)
+        return context.compile_internal(builder, blocks.on_heap, own, [extents])
+    double = ir.DoubleType()
     with builder.goto_entry_block():
-        memory = builder.alloca(ir.ArrayType(double, rows * width))
+        memory = builder.alloca(ir.ArrayType(double, size))
         memory.align = CACHE_LINE_BYTES
     array = context.make_array(sig.return_type)(context, builder)
     populate_array(
         array,
         data=builder.bitcast(memory, double.as_pointer()),
-        shape=[word(rows), word(width)],
-        strides=[word(8 * width), word(8)],
+        shape=[word(extent) for extent in shape],
+        strides=[word(8 * prod(shape[axis + 1 :])) for axis in range(len(shape))],
         itemsize=word(8),
         meminfo=None,  # nobody owns it
     )
