@@ -8,35 +8,28 @@ numba compiles the emitted function itself.
     scratch.py       scratch memory on the stack
     rare_calls.py    LLVM text for a rare call inside vector code
     wide_vectors.py  numba's compiler, but for the widest vectors
+    parts.py         functions that another one calls, as numba is given them
     entries.py       functions around a kernel: without its constants, and on flat arrays
     cache.py         machine code kept on disk, with a checksum
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from threading import RLock
-from types import FunctionType
 from typing import Any
 
 import numba
 from numba import types
 from numba.core.compiler import Compiler
-from numba.core.datamodel.models import PointerModel
-from numba.core.registry import CPUDispatcher
-from numba.core.typeconv.castgraph import Conversion
-from numba.extending import lower_cast, register_model
 
 from gradcompile.ir.signature import Bundle, Signature
 from gradcompile.jit.cache import KernelCache, keeping
 from gradcompile.jit.entries import on_flat_arrays, without_constants
 from gradcompile.jit.flags import REASSOCIATION, SETTINGS
 from gradcompile.jit.meanings import INTERNAL, register
+from gradcompile.jit.parts import VECTOR, Part, loop_part, register_entries, with_parts
 from gradcompile.jit.wide_vectors import WidestVectors
 from gradcompile.support.arrays import AnyArray
-
-VECTOR = types.Array(types.float64, 1, "C")
-"""One contiguous float64 array."""
 
 MATRIX = types.Array(types.float64, 2, "A", readonly=True)
 """A matrix of rows may be a view of any kind, and is only read."""
@@ -51,8 +44,7 @@ def register_numba() -> None:
         if not _registered:
             _registered.append(True)
             register()
-            register_model(Entries)(PointerModel)
-            lower_cast(types.Array, Entries)(_entries_of)
+            register_entries()
 
 
 def jit(
@@ -82,10 +74,10 @@ def jit(
     has_rows = any(group.is_row for group in signature.parameters)
     if has_rows:
         settings["nogil"] = True  # rows may be spread over threads
-    part = _loop_part if loops else Part
-    with_parts = _with_parts(function, lambda f: part(f, targetoptions={**INTERNAL, **settings}))
+    part = loop_part if loops else Part
+    whole = with_parts(function, lambda f: part(f, targetoptions={**INTERNAL, **settings}))
     pipeline = WidestVectors if loops else Compiler
-    dispatcher = numba.njit(with_parts, pipeline_class=pipeline, **settings)
+    dispatcher = numba.njit(whole, pipeline_class=pipeline, **settings)
     path = Path(function.__code__.co_filename)
     keeps = use_cache and path.is_file()
     if keeps:
@@ -129,55 +121,6 @@ def typed_entry(dispatcher: Any) -> Any:
     typed.add_overload(compiled)
     typed.disable_compile()
     return typed
-
-
-class Entries(types.CPointer):
-    """The entries of an array, as the parts of a split text are given them.
-
-    A part does nothing with its arrays but read and write entries, thousands of them, and numba
-    compiles that three times as fast through a pointer.
-    """
-
-    def can_convert_from(self, typingctx: Any, other: Any) -> Conversion | None:
-        """An array may be passed where its entries are asked for."""
-        return Conversion.safe if other == VECTOR else None
-
-
-ENTRIES = Entries(numba.float64)
-
-
-def _entries_of(context: Any, builder: Any, array: Any, _: Any, value: Any) -> Any:
-    """Cast an array to its entries, in LLVM IR."""
-    return context.make_array(array)(context, builder, value).data
-
-
-_loop_part = partial(CPUDispatcher, pipeline_class=WidestVectors)
-"""The dispatcher of a part that is made of loops: it makes matrices of its arrays."""
-
-
-class Part(CPUDispatcher):
-    """The dispatcher of a part: compiled when the function that calls it is."""
-
-    def get_call_template(self, args: Any, kws: Any) -> Any:
-        """What a call with arrays means: a call with their entries."""
-        return super().get_call_template([ENTRIES if x == VECTOR else x for x in args], kws)
-
-
-def _with_parts(
-    function: Callable[..., Any], dispatcher: Callable[[Callable[..., Any]], Any]
-) -> Callable[..., Any]:
-    """Return the function as numba is to see it: the parts that it calls are dispatchers.
-
-    They go into a copy of its globals, so that under CPython it goes on calling plain functions.
-    """
-    parts = {
-        name: dispatcher(_with_parts(part, dispatcher))
-        for name in function.__code__.co_names
-        if isinstance(part := function.__globals__.get(name), FunctionType)
-        and part.__code__.co_filename == function.__code__.co_filename
-    }
-    names = {**function.__globals__, **parts}
-    return FunctionType(function.__code__, names, function.__name__) if parts else function
 
 
 def bind(dispatcher: Any, name: str, signature: Signature, constants: Sequence[AnyArray]) -> Any:
