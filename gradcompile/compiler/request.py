@@ -8,6 +8,7 @@ from functools import cached_property
 from gradcompile.compiler.options import VALUE, Mode, Options
 from gradcompile.compiler.signature import signature_of
 from gradcompile.emit.layout import emitted_names
+from gradcompile.emit.parts import KEPT
 from gradcompile.graph.nested import paths
 from gradcompile.graph.trace import Traced
 from gradcompile.ir.signature import Signature
@@ -48,10 +49,11 @@ class Request:
     @property
     def summary(self) -> str:
         """The comment on the first line of the emitted module."""
-        arguments = ", ".join(self.traced.arguments)
+        traced = self.traced.arguments
+        arguments = ", ".join(name for name in self.parameters.parameters if name in traced)
         call = f"{self._name}({arguments})" if len(arguments) < 60 else f"{self._name}(...)"
         summary = f"{call}: {self.mode.says}"
-        if self.mode.differentiates and len(self.wrt) < len(self.traced.arguments):
+        if self.mode.differentiates and len(self.wrt) < len(traced):
             summary += f" by {', '.join(self.wrt)}"
         if self.options.batched:
             reduce = self.options.reduce
@@ -71,7 +73,7 @@ class Request:
             keeps_value=self.mode.keeps_value,
             batched=options.batched,
             by_row=bool(options.batched) and options.reduce is None,
-            reserved=emitted_names() | {self.function_name},
+            reserved=emitted_names() | {KEPT, self.function_name},
             labels=list(self._own_labels()),
         )
 

@@ -36,8 +36,8 @@ def views(arrays: Iterable[Array], names: NestNames, rolled: Rolled) -> list[Lin
             if parameter_of(array, signature) is None:
                 lines += _of_inputs(array, name, signature)
         elif array.space in (DATA, TABLES):
-            if name != array.space:
-                lines.append(Line(assign(name, _part(array, ast.Name(array.space)))))
+            if name != names.own[array.space]:
+                lines.append(Line(assign(name, _part(array, ast.Name(names.own[array.space])))))
         elif array.space.startswith("output"):
             whole = next(x for x in names.results if x.space == array.space)
             if array is not whole:
@@ -88,7 +88,8 @@ def row_blocks(arrays: Iterable[Array], names: NestNames, rolled: Rolled) -> lis
         ]  # fmt: skip
         if not group.is_row or not own:
             continue
-        block = call("columns", *map(ast.Name, (group.name, START, BLOCK_SIZE)))
+        given = (group.name, names.own[START], names.own[BLOCK_SIZE])
+        block = call("columns", *map(ast.Name, given))
         local = [replace(x, start=x.start - start) for x in own]
         if len(own) == 1 and _height(own[0]) == group.size:
             lines.append(Line(assign(names.arrays[own[0]], _block_part(local[0], block, group))))
@@ -161,9 +162,9 @@ def memory(arrays: Sequence[Array], names: NestNames, nests: Sequence[Nest]) -> 
     starts, size = arranged([array for array in own if array.has_rows], nests)
     lines = []
     if starts:
-        lines.append(_scratch(SCRATCH, size, BLOCK_ROWS))
+        lines.append(_scratch(names.own[SCRATCH], size, BLOCK_ROWS))
     for array, start in starts.items():
-        part = _part(replace(array, start=start), ast.Name(SCRATCH))
+        part = _part(replace(array, start=start), ast.Name(names.own[SCRATCH]))
         lines.append(Line(assign(names.arrays[array], part)))
     lasting = [array for array in own if not array.has_rows]
     if sum(array.size for array in lasting) <= MAX_SCRATCH:
@@ -182,7 +183,7 @@ def results(rolled: Rolled, names: NestNames) -> list[Line]:
     lines = []
     for array in names.results:
         function = "zeros" if rolled.rows and not array.has_rows else "empty"
-        lines.append(_allocation(array, names, function, ast.Name(TOTAL_ROWS)))
+        lines.append(_allocation(array, names, function, ast.Name(names.own[TOTAL_ROWS])))
     return lines
 
 

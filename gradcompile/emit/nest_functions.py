@@ -107,7 +107,7 @@ def _in_parts(code: NestCode, parts: Sequence[Sequence[_Written]]) -> list[Funct
     allocations = memory(shared, names, code.nests)
     if kept:
         function = "zeros" if rolled.rows else "empty"
-        allocations.append(Line(assign(KEPT, call(function, integer(len(kept))))))
+        allocations.append(Line(assign(names.own[KEPT], call(function, integer(len(kept))))))
     return [*functions, _main(code, allocations, (), calls)]
 
 
@@ -132,24 +132,25 @@ def _titled(part: Iterable[_Written]) -> list[Item]:
 # --- what functions take, make and return --------------------------------------------------------
 
 
-def _arguments(rolled: Rolled) -> tuple[str, ...]:
+def _arguments(code: NestCode) -> tuple[str, ...]:
     """List what the function takes."""
+    rolled = code.rolled
     assert rolled.signature is not None
     constants = {DATA: bool(rolled.data), TABLES: bool(len(rolled.tables))}
     given = [group.name for group in rolled.signature.parameters]
-    return (*given, *(name for name, is_given in constants.items() if is_given))
+    return (*given, *(code.names.own[name] for name, is_given in constants.items() if is_given))
 
 
 def _available(code: NestCode, shared: Iterable[Array]) -> list[str]:
     """List what a part may take."""
     rolled, names = code.rolled, code.names
-    rows = [BLOCK_SIZE, START, WIDTH] if rolled.rows else []
+    rows = [names.own[name] for name in (BLOCK_SIZE, START, WIDTH)] if rolled.rows else []
     of_rows = [names.arrays[array] for array in names.used if array.space == "rows"]
     return [
-        *_arguments(rolled),
+        *_arguments(code),
         *rows,
         *of_rows,
-        KEPT,
+        names.own[KEPT],
         *(names.arrays[array] for array in (*names.results, *shared)),
     ]
 
@@ -172,7 +173,7 @@ def _main(
     else:
         items = [*made, *views(arrays, names, rolled), *body]
     returned = Line(ast.Return(_returned(code)))
-    return Function(code.function, _arguments(rolled), (*items, returned), summary=code.summary)
+    return Function(code.function, _arguments(code), (*items, returned), summary=code.summary)
 
 
 def _returned(code: NestCode) -> ast.expr:
@@ -206,7 +207,7 @@ def _blocks(
     rolled, names = code.rolled, code.names
     assert rolled.signature is not None
     first = next(group.name for group in rolled.signature.parameters if group.is_row)
-    yield Line(assign(TOTAL_ROWS, call("len", ast.Name(first))))
+    yield Line(assign(names.own[TOTAL_ROWS], call("len", ast.Name(first))))
     for output in rolled.outputs:
         if isinstance(output, Place) and output.array not in names.kept:
             yield Line(assign(names.arrays[output.array], float_tree(0.0)))
@@ -215,34 +216,40 @@ def _blocks(
     used = [array for array in names.used if array.space == "rows"]
     of_rows = row_blocks(used, names, rolled)
     block = (*_block_of_rows(code, used, of_rows, list(body)),)
-    starts = call("range", integer(0), ast.Name(TOTAL_ROWS), integer(BLOCK_ROWS))
-    yield For(START, starts, block)
+    starts = call("range", integer(0), _total_rows(names), integer(BLOCK_ROWS))
+    yield For(names.own[START], starts, block)
     if code.mean:
-        yield from (_mean(names.arrays[array], rolled.strict) for array in names.results)
+        yield from (_mean(array, names, rolled.strict) for array in names.results)
 
 
 def _block_of_rows(
     code: NestCode, used: Sequence[Array], of_rows: Iterable[Item], body: list[Item]
 ) -> Iterator[Item]:
-    left = ast.BinOp(ast.Name(TOTAL_ROWS), ast.Sub(), ast.Name(START))
-    yield Line(assign(BLOCK_SIZE, call("min", integer(BLOCK_ROWS), left)))
+    names = code.names
+    left = ast.BinOp(_total_rows(names), ast.Sub(), ast.Name(names.own[START]))
+    yield Line(assign(names.own[BLOCK_SIZE], call("min", integer(BLOCK_ROWS), left)))
     yield from of_rows
-    if WIDTH in names_of(body):
-        rows = ast.Attribute(ast.Name(code.names.arrays[used[0]]), "shape")
-        yield Line(assign(WIDTH, ast.Subscript(rows, integer(len(used[0].shape) - 1))))
+    if names.own[WIDTH] in names_of(body):
+        rows = ast.Attribute(ast.Name(names.arrays[used[0]]), "shape")
+        yield Line(assign(names.own[WIDTH], ast.Subscript(rows, integer(len(used[0].shape) - 1))))
     yield from body
 
 
-def _mean(array: str, strict: bool) -> Line:
+def _mean(array: Array, names: NestNames, strict: bool) -> Line:
     """Divide a total by the number of rows; where it need not be exact, by one division."""
+    total, count = ast.Name(names.arrays[array]), _total_rows(names)
     if strict:
-        return Line(ast.AugAssign(ast.Name(array), ast.Div(), ast.Name(TOTAL_ROWS)))
-    scale = ast.BinOp(float_tree(1.0), ast.Div(), ast.Name(TOTAL_ROWS))
-    return Line(ast.AugAssign(ast.Name(array), ast.Mult(), scale))
+        return Line(ast.AugAssign(total, ast.Div(), count))
+    scale = ast.BinOp(float_tree(1.0), ast.Div(), count)
+    return Line(ast.AugAssign(total, ast.Mult(), scale))
+
+
+def _total_rows(names: NestNames) -> ast.Name:
+    return ast.Name(names.own[TOTAL_ROWS])
 
 
 def _output(code: NestCode, output: Place | Const | Array) -> ast.expr:
     if isinstance(output, Array):
         return ast.Name(code.names.arrays[output])
     tree = expression_tree(output, code.names, frozenset())
-    return ast.BinOp(tree, ast.Div(), ast.Name(TOTAL_ROWS)) if code.mean else tree
+    return ast.BinOp(tree, ast.Div(), _total_rows(code.names)) if code.mean else tree

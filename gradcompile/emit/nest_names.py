@@ -54,8 +54,8 @@ UNNAMED = "v"
 LETTERS = "ijklmnpqrtuvwxyz"
 """What indices are called."""
 
-_OF_ALL = {DATA, TABLES, KEPT}
-_OF_BATCHES = {BLOCK_SIZE, WIDTH, START, TOTAL_ROWS, SCRATCH}
+_OF_ALL = (DATA, TABLES, KEPT)
+_OF_BATCHES = (BLOCK_SIZE, WIDTH, START, TOTAL_ROWS, SCRATCH)
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,7 @@ class NestNames:
     Attributes:
         arrays: the name of each array.
         letters: the name of each index.
+        own: what is called `data`, `n` and so on, unless a parameter has that name.
         used: the arrays that nests read or write, in the order of their first use.
         results: the arrays that are returned.
         fresh: gives a name that nothing else has.
@@ -73,6 +74,7 @@ class NestNames:
 
     arrays: Mapping[Array, str]
     letters: Mapping[Index, str]
+    own: Mapping[str, str]
     used: tuple[Array, ...]
     results: tuple[Array, ...]
     fresh: Callable[[str], str]
@@ -88,9 +90,11 @@ def name_nests(rolled: Rolled, function: str) -> NestNames:
     """
     signature = rolled.signature
     assert signature is not None
-    own = {group.name for group in (*signature.parameters, *signature.results)}
-    namer = Names(emitted_names() | own | _OF_ALL | (_OF_BATCHES if rolled.rows else set()))
+    namer = Names(emitted_names())
+    namer.taken |= {group.name for group in (*signature.parameters, *signature.results)}
     namer.fresh(function)
+    own = {name: namer.fresh(name) for name in _OF_ALL}
+    own |= {name: namer.fresh(name) if rolled.rows else name for name in _OF_BATCHES}
     names: dict[Array, str] = {}
     for group, output in zip(signature.results, rolled.outputs, strict=True):
         if isinstance(output, Array) or (isinstance(output, Place) and not output.array.space):
@@ -100,8 +104,8 @@ def name_nests(rolled: Rolled, function: str) -> NestNames:
     used = tuple(x for x in dict.fromkeys(arrays_in(rolled.nests)) if x is not COUNT)
     parameters = {array: parameter_of(array, signature) for array in used}
     names |= {array: whole.name for array, whole in parameters.items() if whole is not None}
-    names |= _other_arrays(rolled, used, names, namer)
-    return NestNames(names, _letters(rolled, namer.taken), used, results, namer.fresh)
+    names |= _other_arrays(rolled, used, names, namer, own)
+    return NestNames(names, _letters(rolled, namer.taken), own, used, results, namer.fresh)
 
 
 def parameter_of(array: Array, signature: Signature) -> Bundle | None:
@@ -137,7 +141,11 @@ def arrays_in(nests: Iterable[Nest]) -> Iterator[Array]:
 
 
 def _other_arrays(
-    rolled: Rolled, used: Sequence[Array], known: Mapping[Array, str], namer: Names
+    rolled: Rolled,
+    used: Sequence[Array],
+    known: Mapping[Array, str],
+    namer: Names,
+    own: Mapping[str, str],
 ) -> dict[Array, str]:
     """Name the arrays that have no name yet."""
     names = dict(known)
@@ -154,7 +162,7 @@ def _other_arrays(
         if primal in names:
             names[array] = namer.fresh(f"{names[primal]}{ADJOINT}")
         elif array.space in (DATA, TABLES) and _is_whole(array, rolled):
-            names[array] = array.space
+            names[array] = own[array.space]
         elif label == UNNAMED:
             names[array] = namer.numbered(label)
         elif label in namer.taken:

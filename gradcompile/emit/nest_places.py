@@ -32,15 +32,16 @@ def place_tree(place: Place, names: NestNames) -> ast.expr:
     """Write an element of an array, or a number."""
     array = place.array
     if array is COUNT:
-        return ast.Name(BLOCK_SIZE)
+        return ast.Name(names.own[BLOCK_SIZE])
     if array in names.kept:
-        return element(KEPT, names.kept[array])
+        return element(names.own[KEPT], names.kept[array])
     name = ast.Name(names.arrays[array])
     if not place.subscripts:
         return name
     subscripts = [subscript_tree(subscript, names) for subscript in place.subscripts]
     if array.has_rows and array.space.startswith("output"):
-        subscripts[-1] = ast.BinOp(ast.Name(START), ast.Add(), subscripts[-1])
+        start = ast.Name(names.own[START])
+        subscripts[-1] = ast.BinOp(start, ast.Add(), subscripts[-1])
     return ast.Subscript(name, subscripts[0] if len(subscripts) == 1 else ast.Tuple(subscripts))
 
 

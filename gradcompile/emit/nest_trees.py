@@ -123,7 +123,7 @@ def _rounds(loop: Loop, names: NestNames) -> ast.expr:
         after = ast.BinOp(start, ast.Add(), integer(BLOCK_ROUNDS))
         return call("range", start, call("min", after, integer(extent)))
     if index.is_row:
-        return call("range", ast.Name(WIDTH if _keeps_all(loop) else BLOCK_SIZE))
+        return call("range", ast.Name(names.own[WIDTH if _keeps_all(loop) else BLOCK_SIZE]))
     if index.step > 1:
         return call("range", integer(0), integer(extent), integer(index.step))
     if index.falls:

@@ -79,7 +79,8 @@ def _added(loop: Loop) -> Product:
 def _call(product: Product, names: NestNames) -> ast.Call | None:
     function, matrices = product
     arrays = [place.array for place, _ in matrices]
-    rows = WIDTH if arrays[0].has_rows and not any(map(is_exact, arrays)) else BLOCK_SIZE
+    kept = arrays[0].has_rows and not any(map(is_exact, arrays))
+    rows = names.own[WIDTH if kept else BLOCK_SIZE]
     trees = [_matrix(*matrix, rows, names) for matrix in matrices]
     arguments = [tree for tree in trees if tree is not None]
     return call(function, *arguments) if len(arguments) == len(trees) else None
@@ -96,7 +97,7 @@ def _matrix(place: Place, dimensions: list[Index], rows: str, names: NestNames) 
             parts.append(subscript_tree(subscript, names))
             whole = False
         elif subscript.terms == ((index, 1),) and subscript.table is None:
-            bounds = _slice(place.array, subscript.offset, index, extent, rows)
+            bounds = _slice(place.array, subscript.offset, index, extent, rows, names)
             axes.append(index)
             parts.append(bounds)
             whole = whole and bounds.upper is None
@@ -110,15 +111,17 @@ def _matrix(place: Place, dimensions: list[Index], rows: str, names: NestNames) 
     return ast.Attribute(part, "T") if axes == dimensions[::-1] else None
 
 
-def _slice(array: Array, start: int, index: Index, extent: int, rows: str) -> ast.Slice:
+def _slice(
+    array: Array, start: int, index: Index, extent: int, rows: str, names: NestNames
+) -> ast.Slice:
     """Write what a loop goes through along one dimension."""
     if index.is_row:
         if is_exact(array):
-            first = ast.Name(START)
-            return ast.Slice(first, ast.BinOp(first, ast.Add(), ast.Name(BLOCK_SIZE)))
+            first, count = ast.Name(names.own[START]), ast.Name(names.own[BLOCK_SIZE])
+            return ast.Slice(first, ast.BinOp(first, ast.Add(), count))
         return (
             ast.Slice()
-            if (array.space, rows) == ("rows", WIDTH)
+            if (array.space, rows) == ("rows", names.own[WIDTH])
             else ast.Slice(None, ast.Name(rows))
         )
     if (start, index.extent) == (0, extent):

@@ -18,6 +18,7 @@ import numpy as np
 
 from gradcompile.ir.program import Program
 from gradcompile.support.arrays import AnyArray
+from gradcompile.support.names import Names
 
 ADJOINT = "_bar"
 """What the name of an adjoint ends with."""
@@ -104,7 +105,8 @@ class Signature:
             return tuple(replace(group, is_row=False) for group in groups)
 
         start = max((group.stop for group in self.parameters), default=0)
-        captured = (Bundle("data", (data,), start),) if data else ()
+        name = Names(frozenset(group.name for group in self.parameters)).fresh("data")
+        captured = (Bundle(name, (data,), start),) if data else ()
         gradient = None if self.gradient is None else alone(self.gradient)
         return Signature((*alone(self.parameters), *captured), alone(self.value), gradient)
 

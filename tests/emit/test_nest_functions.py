@@ -66,8 +66,7 @@ CASES = {
 def test_a_batch_reads_as_the_golden_text(case, request):
     function, arguments = CASES[case]
     kernel = function.value_and_grad
-    _, traced, _ = kernel._arguments.read(arguments, {})
-    source = kernel._build(traced).source
+    source = kernel._build(kernel._arguments.read(arguments, {}).traced).source
     path = GOLDEN / f"{case}.py"
     if request.config.getoption("--update-golden"):
         path.write_text(source, encoding="utf-8")

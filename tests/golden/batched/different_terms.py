@@ -1,68 +1,60 @@
-# total(weights, row): the value and the gradient by weights, the sum over the rows of row
 from gradcompile.blocks import columns, scratch
 from gradcompile.vector import cos, exp, sin, tanh
 from numpy import zeros
 
 
-def total_value_and_grad(inputs, batches):
-    count = batches[0].shape[0]
+def total_value_and_grad(weights, row):
+    """total(weights, row): the value and the gradient by weights, the sum over the
+    rows of row
+    """
+    count = len(row)
     value = 0.0
-    gradient = zeros(4)
+    weights_bar = zeros(4)
     block = scratch(4, 240)
-    sin1 = block[0]
-    cos1 = block[1]
-    tanh1 = block[2]
-    exp1 = block[3]
-    weights = inputs[0:4]
-    weights_bar = gradient[0:4]
+    terms = block[0]
+    terms_2 = block[1]
+    terms_3 = block[2]
+    terms_4 = block[3]
     for start in range(0, count, 240):
         n = min(240, count - start)
-        rows = columns(batches, start, n)
-        width = rows.shape[1]
-        row = rows[0:4]
-        # forward sweep
-        # sin1[i] = sin(row[0, i] * row[1, i])
+        row_rows = columns(row, start, n)
+        width = row_rows.shape[1]
         for i in range(width):
-            sin1[i] = sin(row[0, i] * row[1, i])
-        # cos1[i] = cos(row[1, i] * row[2, i])
+            terms[i] = sin(row_rows[0, i] * row_rows[1, i])
         for i in range(width):
-            cos1[i] = cos(row[1, i] * row[2, i])
-        # tanh1[i] = tanh(row[2, i] * row[3, i])
+            terms_2[i] = cos(row_rows[1, i] * row_rows[2, i])
         for i in range(width):
-            tanh1[i] = tanh(row[2, i] * row[3, i])
-        # exp1[i] = exp(row[3, i] * row[0, i])
+            terms_3[i] = tanh(row_rows[2, i] * row_rows[3, i])
         for i in range(width):
-            exp1[i] = exp(row[3, i] * row[0, i])
-        # value = sum_i(weights[0] * sin1[i] + weights[1] * cos1[i] + weights[2] *
-        #     tanh1[i] + weights[3] * exp1[i])
-        total1 = 0.0
+            terms_4[i] = exp(row_rows[3, i] * row_rows[0, i])
+        # value = sum_i(weights[0] * terms[i] + weights[1] * terms_2[i] + weights[2]
+        #     * terms_3[i] + weights[3] * terms_4[i])
+        total = 0.0
         for i in range(n):
-            total1 += (
-                weights[0] * sin1[i]
-                + weights[1] * cos1[i]
-                + weights[2] * tanh1[i]
-                + weights[3] * exp1[i]
+            total += (
+                weights[0] * terms[i] + weights[1] * terms_2[i]
+                + weights[2] * terms_3[i] + weights[3] * terms_4[i]
             )
-        value += total1
-        # reverse sweep
-        # weights_bar[3] = sum_i(exp1[i])
-        total2 = 0.0
+        value += total
+        # reverse sweep, from value_bar = 1.0
+        # weights_bar[3] = sum_i(terms_4[i])
+        total_2 = 0.0
         for i in range(n):
-            total2 += exp1[i]
-        weights_bar[3] += total2
-        # weights_bar[2] = sum_i(tanh1[i])
-        total3 = 0.0
+            total_2 += terms_4[i]
+        weights_bar[3] += total_2
+        # weights_bar[2] = sum_i(terms_3[i])
+        total_3 = 0.0
         for i in range(n):
-            total3 += tanh1[i]
-        weights_bar[2] += total3
-        # weights_bar[1] = sum_i(cos1[i])
-        total4 = 0.0
+            total_3 += terms_3[i]
+        weights_bar[2] += total_3
+        # weights_bar[1] = sum_i(terms_2[i])
+        total_4 = 0.0
         for i in range(n):
-            total4 += cos1[i]
-        weights_bar[1] += total4
-        # weights_bar[0] = sum_i(sin1[i])
-        total5 = 0.0
+            total_4 += terms_2[i]
+        weights_bar[1] += total_4
+        # weights_bar[0] = sum_i(terms[i])
+        total_5 = 0.0
         for i in range(n):
-            total5 += sin1[i]
-        weights_bar[0] += total5
-    return value, gradient
+            total_5 += terms[i]
+        weights_bar[0] += total_5
+    return value, (weights_bar,)

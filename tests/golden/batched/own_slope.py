@@ -1,34 +1,31 @@
-# growth(rate, row): the value and the gradient by rate, the sum over the rows of row
 from gradcompile.blocks import columns, scratch
 from gradcompile.vector import exp
-from numpy import zeros
 
 
-def growth_value_and_grad(inputs, batches):
-    count = batches[0].shape[0]
+def growth_value_and_grad(rate, row):
+    """growth(rate, row): the value and the gradient by rate, the sum over the rows of
+    row
+    """
+    count = len(row)
     value = 0.0
-    gradient = zeros(1)
+    rate_bar = 0.0
     block = scratch(1, 240)
-    exp1 = block[0]
-    rate = inputs[0]
+    v1 = block[0]
     for start in range(0, count, 240):
         n = min(240, count - start)
-        rows = columns(batches, start, n)
-        width = rows.shape[1]
-        row = rows[0]
-        # forward sweep
-        # exp1[i] = exp(rate * row[i])
+        row_rows = columns(row, start, n)[0]
+        width = row_rows.shape[0]
         for i in range(width):
-            exp1[i] = exp(rate * row[i])
-        # reverse sweep
-        # gradient[0] = sum_i(row[i] * exp1[i])
-        total1 = 0.0
+            v1[i] = exp(rate * row_rows[i])
+        # reverse sweep, from value_bar = 1.0
+        # rate_bar = sum_i(row_rows[i] * v1[i])
+        total = 0.0
         for i in range(n):
-            total1 += row[i] * exp1[i]
-        gradient[0] += total1
-        # value = sum_i(exp1[i])
-        total2 = 0.0
+            total += row_rows[i] * v1[i]
+        rate_bar += total
+        # value = sum_i(v1[i])
+        total_2 = 0.0
         for i in range(n):
-            total2 += exp1[i]
-        value += total2
-    return value, gradient
+            total_2 += v1[i]
+        value += total_2
+    return value, (rate_bar,)

@@ -1,59 +1,47 @@
-# slope(weights, row): the value and the gradient, the sum over the rows of row
 from gradcompile.blocks import columns, scratch
 from gradcompile.vector import cos, sin
 from numpy import empty, zeros
 
 
-def slope_value_and_grad(inputs, batches):
-    count = batches[0].shape[0]
+def slope_value_and_grad(weights, row):
+    """slope(weights, row): the value and the gradient, the sum over the rows of row"""
+    count = len(row)
     value = 0.0
-    gradient = zeros(3)
-    gradient_2 = empty((3, count))
+    weights_bar = zeros(3)
+    row_bar = empty((3, count))
     block = scratch(3, 240)
-    s = block[0]
-    mul = block[1]
-    s_bar = block[2]
-    weights = inputs[0:3]
-    row_bar = gradient_2[0:3]
-    weights_bar = gradient[0:3]
-    row_bar1 = gradient_2[1:3]
-    weights1 = inputs[1:3]
+    v1 = block[0]
+    v2 = block[1]
+    v1_bar = block[2]
+    row_bar_2 = row_bar[1:3]
+    weights_2 = weights[1:3]
     for start in range(0, count, 240):
         n = min(240, count - start)
-        rows = columns(batches, start, n)
-        width = rows.shape[1]
-        row = rows[0:3]
-        # forward sweep
-        # s[i] = weights[0] * row[0, i] + weights[1] * row[1, i] + weights[2] * row[2,
-        #     i]
-        # mul[i] = row[0, i] * s[i]
+        row_rows = columns(row, start, n)
+        width = row_rows.shape[1]
         for i in range(width):
-            s[i] = (
-                weights[0] * row[0, i]
-                + weights[1] * row[1, i]
-                + weights[2] * row[2, i]
+            v1[i] = (
+                weights[0] * row_rows[0, i] + weights[1] * row_rows[1, i]
+                + weights[2] * row_rows[2, i]
             )
-            mul[i] = row[0, i] * s[i]
-        # value = sum_i(sin(mul[i]))
-        total1 = 0.0
+            v2[i] = row_rows[0, i] * v1[i]
+        # value = sum_i(sin(v2[i]))
+        total = 0.0
         for i in range(n):
-            total1 += sin(mul[i])
-        value += total1
-        # reverse sweep
-        # s_bar[i] = row[0, i] * mul_bar
-        # row_bar[0, start + i] = mul_bar * s[i] + weights[0] * s_bar[i]
+            total += sin(v2[i])
+        value += total
+        # reverse sweep, from value_bar = 1.0
         for i in range(n):
-            mul_bar = cos(mul[i])
-            s_bar[i] = row[0, i] * mul_bar
-            row_bar[0, start + i] = mul_bar * s[i] + weights[0] * s_bar[i]
-        # weights_bar[j] = sum_i(row[j, i] * s_bar[i])
+            v2_bar = cos(v2[i])
+            v1_bar[i] = row_rows[0, i] * v2_bar
+            row_bar[0, start + i] = v2_bar * v1[i] + weights[0] * v1_bar[i]
+        # weights_bar[j] = sum_i(row_rows[j, i] * v1_bar[i])
         for j in range(3):
-            total2 = 0.0
+            total_2 = 0.0
             for i in range(n):
-                total2 += row[j, i] * s_bar[i]
-            weights_bar[j] += total2
-        # row_bar1[k, start + i] = weights1[k] * s_bar[i]
+                total_2 += row_rows[j, i] * v1_bar[i]
+            weights_bar[j] += total_2
         for k in range(2):
             for i in range(n):
-                row_bar1[k, start + i] = weights1[k] * s_bar[i]
-    return value, gradient, gradient_2
+                row_bar_2[k, start + i] = weights_2[k] * v1_bar[i]
+    return value, (weights_bar, row_bar.T)
