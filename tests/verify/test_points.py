@@ -4,13 +4,11 @@ from gradcompile.emit.reader import read_kernel
 from gradcompile.verify.points import _near_constants
 
 TEXT = """
-def f(inputs):
-    a = inputs[0]
-    # forward sweep
+def f(a):
     value = a * 0.5 + (3.0 if a > 20.0 else 1e9) + 1e-7 + 2.0
-    # reverse sweep
+    # reverse sweep, from value_bar = 1.0
     a_bar = 1.0 * 0.5
-    return value, array([a_bar])
+    return value, (a_bar,)
 """
 
 

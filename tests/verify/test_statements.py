@@ -4,34 +4,34 @@ from gradcompile.emit.reader import read_kernel
 from gradcompile.verify.statements import Statements
 
 TEXT = """
-def f(inputs):
-    a = inputs[0]
-    b = inputs[1]
-    # forward sweep
-    s = a * b if a > b else b
+def f(a, x):
+    x_bar = empty(1)
+    s = a * x[0] if a > x[0] else x[0]
     value = sin(s) + s * s
-    # reverse sweep
+    # reverse sweep, from value_bar = 1.0
     s_bar = cos(s) + 2.0 * s  # value = sin(s) + s * s
-    a_bar = s_bar * (b if a > b else 0.0)  # s = a * b if a > b else b
-    return value, array([a_bar, s_bar * (a if a > b else 1.0)])
+    # s = a * x[0] if a > x[0] else x[0]
+    a_bar = s_bar * (x[0] if a > x[0] else 0.0)
+    x_bar[0] = s_bar * (a if a > x[0] else 1.0)
+    return value, (a_bar, x_bar)
 """
 
 
 def statements():
-    return Statements.of(read_kernel(TEXT), {"a": 0, "b": 1})
+    return Statements.of(read_kernel(TEXT), {"a": 0, "x[0]": 1})
 
 
 def test_adjoints_are_where_the_text_says_them():
     found = statements()
     assert found.claim("s") == "s_bar"
-    assert found.claim("b") == "gradient[1]"
+    assert found.claim("x[0]") == "x_bar[0]"
     assert found.claim("value") is None
     assert found.users["s"] == ["value"]
     assert found.users["a"] == ["s"]
 
 
 def test_what_decides_are_conditions_of_those_who_read_it_and_of_its_own_adjoint():
-    decide, adjoints = statements().deciding("b")
-    assert decide == ["s", "gradient[1]"]
-    assert adjoints == ["s_bar", "gradient[1]"]
+    decide, adjoints = statements().deciding("x[0]")
+    assert decide == ["s", "x_bar[0]"]
+    assert adjoints == ["s_bar", "x_bar[0]"]
     assert statements().deciding("s")[0] == []
