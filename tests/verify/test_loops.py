@@ -4,24 +4,26 @@ from dataclasses import replace
 
 import pytest
 
+from gradcompile.ir.signature import Bundle, Signature
 from gradcompile.verify.loops import unlike_by_rows
 from tests.helpers.lowering import program_of
 
 PROGRAM = replace(program_of(lambda a, b: a * b, "a", "b"), rows=1)
 """Of an input and a row of one number."""
 
-STRAIGHT = "def f(inputs):\n    a, b = inputs\n    return a * b, b\n"
+STRAIGHT = "def f(a, b):\n    return a * b, (b,)\n"
+
+SIGNATURE = Signature(
+    (Bundle("a", None, 0), Bundle("b", None, 1, is_row=True)),
+    (Bundle("value", None, 0),),
+    (Bundle("a_bar", None, 0),),
+)
 
 
 def by_rows(product, row, *, mean):
     """The results that a text for two rows computes otherwise than STRAIGHT."""
-    text = (
-        "def f(inputs, rows):\n    (a,) = inputs\n    b0, b1 = rows[0][:, 0]\n"
-        f"    return [{product}], [{row}]\n"
-    )
-    return unlike_by_rows(
-        PROGRAM, "f", STRAIGHT, text, lambda data: (), widths=[1], sizes=[1, 1], mean=mean
-    )
+    text = f"def f(a, b):\n    b0, b1 = b\n    return [{product}], ([{row}],)\n"
+    return unlike_by_rows(PROGRAM, SIGNATURE, "f", STRAIGHT, text, lambda data: (), mean=mean)
 
 
 @pytest.mark.parametrize(
