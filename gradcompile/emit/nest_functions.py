@@ -172,7 +172,7 @@ def _main(
         items = [*_blocks(code, made, arrays, body)]
     else:
         items = [*made, *views(arrays, names, rolled), *body]
-    returned = Line(ast.Return(_returned(code)))
+    returned = Line(ast.Return(_returned(code)), may_break=True)
     return Function(code.function, _arguments(code), (*items, returned), summary=code.summary)
 
 

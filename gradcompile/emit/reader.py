@@ -140,6 +140,7 @@ def read_kernel(source: str) -> KernelText:
             case _:
                 raise ExpressionError(f"unexpected statement `{ast.unparse(statement)}`")
     _add_copies(text)
+    _require_numbers(text)
     return text
 
 
@@ -155,6 +156,39 @@ def _add_copies(text: KernelText) -> None:
     }
     text.forward = {**copies, **text.forward}
     text.loaded = {name: x for name, x in text.loaded.items() if name not in copies}
+
+
+def _require_numbers(text: KernelText) -> None:
+    """Raise an error if a condition, True or False, is computed with."""
+    statements = {**text.forward, **text.reverse}
+    is_truth = (ast.Compare, ast.BoolOp)
+    conditions = {
+        name for name, tree in statements.items()
+        if isinstance(tree, is_truth)
+        or (isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not))
+    }  # fmt: skip
+    for tree in (*statements.values(), text.value, *text.gradient.values()):
+        for name in _computed_with(tree):
+            if name in conditions:
+                raise ExpressionError(f"{name} is a condition in `{ast.unparse(tree)}`, no number")
+
+
+def _computed_with(tree: ast.AST) -> Iterator[str]:
+    """The names whose values matter in an expression, and not only whether they are true."""
+    tested: list[ast.expr] = []
+    match tree:
+        case ast.Name(name):
+            yield name
+        case ast.IfExp(test):
+            tested = [test]
+        case ast.BoolOp(_, tested) | ast.Call(ast.Name("bool"), tested):
+            pass
+        case ast.UnaryOp(ast.Not(), operand):
+            tested = [operand]
+    bare = [x for x in tested if isinstance(x, ast.Name)]
+    for part in ast.iter_child_nodes(tree):
+        if part not in bare:
+            yield from _computed_with(part)
 
 
 def _in_order(

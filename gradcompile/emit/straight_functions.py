@@ -102,7 +102,7 @@ def _in_parts(
 
 def _main(code: StraightCode, body: Iterable[Item]) -> Function:
     """Make the function itself: its signature, and what it returns."""
-    returned = Line(ast.Return(code.results))
+    returned = Line(ast.Return(code.results), may_break=True)
     return Function(code.function, code.parameters, (*body, returned), summary=code.summary)
 
 

@@ -43,6 +43,9 @@ def statement_lines(start: str, text: str, tree: ast.expr) -> tuple[str, ...]:
     """
     if len(start) + len(text) <= MAX_WIDTH:
         return (start + text,)
+    if isinstance(tree, ast.Tuple):
+        first, *rest = _tuple(tree, MAX_WIDTH - 4)
+        return (start + first, *rest)
     lines = _broken(tree, MAX_WIDTH - 4)
     if len(lines) == 1:
         return (start + text,)
@@ -68,6 +71,8 @@ def _broken(tree: ast.expr, room: int) -> list[str]:
     if len(text) <= room:
         return [text]
     match tree:
+        case ast.Call(ast.Name(function), [ast.List(items)]):
+            return [f"{function}([", *_indented(_listed(items, room - 4)), "])"]
         case ast.Call(ast.Name(function), [argument]):
             return [f"{function}(", *_indented(_broken(argument, room - 4)), ")"]
         case ast.BinOp():
@@ -79,6 +84,24 @@ def _broken(tree: ast.expr, room: int) -> list[str]:
                 *_prefixed("else ", _broken(orelse, room - 5)),
             ]
     return [text]
+
+
+def _tuple(tree: ast.Tuple, room: int) -> list[str]:
+    """The lines of a tuple; if it ends with another one, that is broken instead."""
+    *before, last = tree.elts
+    if before and isinstance(last, ast.Tuple):
+        first, *rest = _tuple(last, room)
+        return ["".join(f"{expression_text(x)}, " for x in before) + first, *rest]
+    lines = _listed(tree.elts, room)
+    return ["(", *_indented(lines[:-1]), f"    {lines[-1]}{',' if not before else ''}", ")"]
+
+
+def _listed(items: list[ast.expr], room: int) -> list[str]:
+    """Items with commas between them, as many on a line as fit."""
+    pieces = [_broken(item, room - 1) for item in items]
+    for lines in pieces[:-1]:
+        lines[-1] += ","
+    return _filled([line for lines in pieces for line in lines], room)
 
 
 def _chain(tree: ast.BinOp, room: int) -> Iterator[list[str]]:

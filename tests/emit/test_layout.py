@@ -176,3 +176,44 @@ def test_an_array_called_width_is_not_the_width_of_rows(monkeypatch):
     assert "_2(" in source
     assert "width[" in source
     assert "shape" not in source
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (
+            f"return value, ({', '.join(f'alpha_{k}_bar' for k in range(7))})",
+            [
+                "return value, (",
+                "    alpha_0_bar, alpha_1_bar, alpha_2_bar, alpha_3_bar, alpha_4_bar,",
+                "    alpha_5_bar, alpha_6_bar",
+                ")",
+            ],
+        ),
+        (
+            f"return ({', '.join(f'alpha_{k}_bar' for k in range(6))})",
+            [
+                "return (",
+                "    alpha_0_bar, alpha_1_bar, alpha_2_bar, alpha_3_bar, alpha_4_bar,",
+                "    alpha_5_bar",
+                ")",
+            ],
+        ),
+        (
+            f"return value, (array([{', '.join(f'alpha_{k}_bar' for k in range(6))}]),)",
+            [
+                "return value, (",
+                "    array([",
+                "        alpha_0_bar, alpha_1_bar, alpha_2_bar, alpha_3_bar, alpha_4_bar,",
+                "        alpha_5_bar",
+                "    ]),",
+                ")",
+            ],
+        ),
+    ],
+)
+def test_what_is_returned_is_broken_after_commas(code, expected):
+    written = line(code, may_break=True).code
+    assert list(written) == expected
+    assert ast.dump(ast.parse(code)) == ast.dump(ast.parse("\n".join(written)))
+    assert max(map(len, written)) <= MAX_WIDTH

@@ -453,12 +453,15 @@ def gradients(source):
             return None
 
 
-def test_a_condition_in_the_place_of_a_number_is_refuted():
+@pytest.mark.parametrize(
+    ("old", "new"), [("v4 if v5 > x", "v4 if v1 > x"), ("if v1 else", "if -v1 else")]
+)
+def test_a_condition_in_the_place_of_a_number_is_refused(old, new):
     source = compiled(TEXTS["piecewise"]).source
     assert "    v1 = x > y\n" in source
-    mutant = source.replace("v4 if v5 > x", "v4 if v1 > x", 1)
-    assert mutant != source
-    assert not verify_source(mutant).ok
+    assert old in source
+    with pytest.raises(ExpressionError, match="v1 is a condition in "):
+        verify_source(source.replace(old, new, 1))
 
 
 @pytest.mark.parametrize("name", TEXTS)
