@@ -97,9 +97,10 @@ def name_nests(rolled: Rolled, function: str) -> NestNames:
     own |= {name: namer.fresh(name) if rolled.rows else name for name in _OF_BATCHES}
     names: dict[Array, str] = {}
     for group, output in zip(signature.results, rolled.outputs, strict=True):
-        if isinstance(output, Array) or (isinstance(output, Place) and not output.array.space):
-            array = output if isinstance(output, Array) else output.array
-            names.setdefault(array, group.name)
+        if isinstance(output, Array):
+            names.setdefault(output, group.name)
+        elif isinstance(output, Place) and not (output.array.space or output.array.shape):
+            names.setdefault(output.array, group.name)
     results = tuple(x for x in rolled.outputs if isinstance(x, Array))
     used = tuple(x for x in dict.fromkeys(arrays_in(rolled.nests)) if x is not COUNT)
     parameters = {array: parameter_of(array, signature) for array in used}

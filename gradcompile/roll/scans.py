@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from gradcompile.roll.groups import Group, merge
+from gradcompile.roll.groups import Group, Shape, merge
 from gradcompile.support.arrays import IntArray
 
 MIN_ROUNDS = 4
@@ -23,7 +23,7 @@ def find_scans(groups: Sequence[Group]) -> list[Group]:
     """The groups, those of each scan merged: one group for each place in the body."""
     kinds: dict[object, int] = {}
     keys = np.array(
-        [kinds.setdefault((g.shape, len(g.members)), len(kinds)) for g in groups], np.int64
+        [kinds.setdefault((_step(g), len(g.members)), len(kinds)) for g in groups], np.int64
     )
     merged: list[Group] = []
     start = 0
@@ -35,6 +35,11 @@ def find_scans(groups: Sequence[Group]) -> list[Group]:
             merged.append(merge(found, rounds=rounds, scan=number))
     merged.extend(groups[start:])
     return merged
+
+
+def _step(group: Group) -> Shape:
+    """What is alike in each round; the last one of a recurrence may be what is returned."""
+    return group.shape if group.reverse else group.shape._replace(output=-1)
 
 
 def _repeats(keys: IntArray) -> Iterator[tuple[int, int, int]]:
