@@ -42,6 +42,20 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ[VARIABLE] = _folders[-1]
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[Any]:
+    # What is collected stays until the end: the garbage collector need not look at it, now or
+    # during the tests.
+    gc.disable()
+    try:
+        result = yield
+    finally:
+        gc.enable()
+    gc.collect()
+    gc.freeze()
+    return result
+
+
 def pytest_unconfigure() -> None:
     while _folders:
         shutil.rmtree(_folders.pop(), ignore_errors=True)

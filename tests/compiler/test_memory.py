@@ -21,6 +21,10 @@ def own_caches(monkeypatch):
     """Caches of the test's own, so small that a few functions fill them."""
     monkeypatch.setattr(machine_code, "_kept", Recent(1))
     monkeypatch.setattr(code, "_known", Recent(1))
+    gc.collect()
+    gc.freeze()  # the tests collect often, and what other tests have left is not theirs
+    yield
+    gc.unfreeze()
 
 
 def straight(k, **options):
