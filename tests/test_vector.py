@@ -334,6 +334,7 @@ for function in (vector.exp, vector.sin):
 """
 
 
+@pytest.mark.slow
 def test_a_later_process_does_not_compile_them_again(run_python, tmp_path):
     def run(number):
         printed = run_python(PROCESS.format(number=number), GRADCOMPILE_CACHE_DIR=str(tmp_path))
@@ -346,6 +347,7 @@ def test_a_later_process_does_not_compile_them_again(run_python, tmp_path):
     assert run(1.0)[1:] == ["0 1", "0 1", "1 0"], "another kernel loads the functions"
 
 
+@pytest.mark.slow
 def test_without_a_cache_nothing_is_written(run_python, tmp_path):
     code = PROCESS.format(number=0.0).replace("loops=True", "loops=True, use_cache=False")
     code = code.replace('load(text, "f")', 'load(text, "f", False)')
@@ -358,8 +360,10 @@ def test_without_a_cache_nothing_is_written(run_python, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "function"),
-    [("EXP", "_exp_tail"), ("ERF", "_erf_tail"), ("ERFC", "_log_erfc")],
-)
+    [("ERF", "_erf_tail"),
+     pytest.param("EXP", "_exp_tail", marks=pytest.mark.slow),
+     pytest.param("ERFC", "_log_erfc", marks=pytest.mark.slow)],
+)  # fmt: skip
 def test_coefficients_are_those_of_remez(name, function):
     tree = ast.parse(textwrap.dedent(inspect.getsource(getattr(vector, function))))
     written = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)}

@@ -678,6 +678,7 @@ print(json.dumps((np.sum(value), sum(stats.cache_hits.values()))))
 """
 
 
+@pytest.mark.slow
 def test_the_next_process_loads_it(run_python, tmp_path):
     code = PROCESS
     first, second = (
@@ -1068,6 +1069,7 @@ print(os.waitpid(child, 0)[1])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_threads_after_a_fork(run_python):
     # A forked process has no threads but its own; waiting for others would last for ever.

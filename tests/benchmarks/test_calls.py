@@ -39,11 +39,13 @@ def test_calls_that_disagree_are_not_measured():
         run(race, turns=1)
 
 
-def test_every_bar_is_about_a_call_that_is_measured():
-    for name in ("neuron", "arrays", "lecture"):
-        times = run(RACES[name], turns=3)
-        assert {bar.ours for bar in times.bars} <= set(times.seconds)
-        assert all(len(taken) == 3 and min(taken) > 0 for taken in times.seconds.values())
+@pytest.mark.parametrize(
+    "name", ["neuron", *(pytest.param(x, marks=pytest.mark.slow) for x in ("arrays", "lecture"))]
+)
+def test_every_bar_is_about_a_call_that_is_measured(name):
+    times = run(RACES[name], turns=3)
+    assert {bar.ours for bar in times.bars} <= set(times.seconds)
+    assert all(len(taken) == 3 and min(taken) > 0 for taken in times.seconds.values())
 
 
 @pytest.mark.slow

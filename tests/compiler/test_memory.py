@@ -75,8 +75,13 @@ def lines():
     return {name for name in linecache.cache if name.startswith("<gradcompile")}
 
 
-@pytest.mark.parametrize("cache", [True, False])
-@pytest.mark.parametrize("make", ARGUMENTS)
+@pytest.mark.parametrize(
+    ("make", "cache"),
+    [(straight, True), (rolled, False), (batched, True),
+     pytest.param(straight, False, marks=pytest.mark.slow),
+     pytest.param(rolled, True, marks=pytest.mark.slow),
+     pytest.param(batched, False, marks=pytest.mark.slow)],
+)  # fmt: skip
 def test_what_is_dropped_is_freed(make, cache):
     before, known_lines = modules(), lines()
     functions = [used(make, k, cache=cache) for k in range(2)]
@@ -106,10 +111,14 @@ def test_a_dispatcher_alone_is_complete():
     assert value == again == pytest.approx(np.tanh(2.0) + 3.5)
 
 
-def test_a_dispatcher_can_be_pickled(run_python, tmp_path):
+def test_a_dispatcher_can_be_pickled():
     dispatcher = used(straight, 8).value_and_grad.dispatcher
-    content = serialize.dumps(dispatcher)
-    assert pickle.loads(content) is dispatcher
+    assert pickle.loads(serialize.dumps(dispatcher)) is dispatcher
+
+
+@pytest.mark.slow
+def test_another_process_can_load_a_pickled_dispatcher(run_python, tmp_path):
+    content = serialize.dumps(used(straight, 8).value_and_grad.dispatcher)
     (tmp_path / "dispatcher").write_bytes(content)
     printed = run_python(
         "import pickle, numpy\nfrom pathlib import Path\n"

@@ -129,5 +129,6 @@ print(len(values), max(values) - min(values) < 1e-12)
 """
 
 
+@pytest.mark.slow
 def test_the_first_calls_of_a_process(run_python):
     assert run_python(FIRST_CALLS) == "6 True\n"

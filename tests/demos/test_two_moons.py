@@ -22,14 +22,29 @@ def moons():
     return two_moons.points()
 
 
-@pytest.fixture(scope="module")
-def kernel(moons):
+def compiled(X, y):
     """Compiled once: the demo, whose loss has the same structure, has the code from here."""
     model = two_moons.network()
-    loss = two_moons.loss(model, *moons)
-    assert len(topological(loss)) == 65_818
+    loss = two_moons.loss(model, X, y)
     function = gdc.compile(loss, inputs={"params": model.parameters()}, name="loss")
-    return function.value_and_grad
+    return loss, function.value_and_grad
+
+
+@pytest.fixture(scope="module")
+def kernel(moons):
+    loss, kernel = compiled(*moons)
+    assert len(topological(loss)) == 65_818
+    return kernel
+
+
+@pytest.fixture(scope="module")
+def few_moons():
+    """The kernel of fewer points and neurons, and these as those of the demo."""
+    points = two_moons.points(10)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(two_moons, "LAYERS", (4, 1))
+        patch.setattr(two_moons, "points", lambda: points)
+        yield compiled(*points)[1]
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +85,7 @@ def test_scores_are_those_of_the_model(moons):
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
 
 
+@pytest.mark.slow
 def test_the_losses_of_the_lecture(training):
     assert len(training.losses) == 100
     assert training.losses[0] == pytest.approx(0.8958441028683222, rel=1e-12)
@@ -78,6 +94,7 @@ def test_the_losses_of_the_lecture(training):
     assert training.losses[99] == pytest.approx(0.010978370135492717, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_the_accuracies_of_the_lecture(training, moons):
     X, y = moons
     right = [two_moons.accuracy(two_moons.scores(p, X), y) for p in training.params]
@@ -86,9 +103,18 @@ def test_the_accuracies_of_the_lecture(training, moons):
     assert right[-2:] == [1.0, 1.0]
 
 
+@pytest.mark.slow
 def test_a_step_with_values_is_a_step_in_machine_code(kernel, moons):
+    same_step(kernel, *moons)
+
+
+def test_a_step_of_a_few_points_is_a_step_in_machine_code(few_moons):
+    same_step(few_moons, *two_moons.points())
+
+
+def same_step(kernel, X, y):
     start = two_moons.network().flat
-    value, slopes = two_moons.eager(two_moons.network(), *moons)(start)
+    value, slopes = two_moons.eager(two_moons.network(), X, y)(start)
     expected, gradient = kernel.flat(start)
     assert value == pytest.approx(expected, rel=1e-12)
     np.testing.assert_allclose(slopes, gradient, rtol=1e-12, atol=1e-14)
@@ -138,15 +164,41 @@ def test_what_cannot_be_saved_is_told_before_the_work(tmp_path, monkeypatch):
 # --- the demo ----------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def demo(capsys, tmp_path, monkeypatch):
+    """What the demo prints, timed in haste."""
+
+    def demo():
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(telling, "TIMING_ROUNDS", 1)
+        monkeypatch.setattr(telling, "ROUND_SECONDS", 1e-5)
+        code = main(["demo", "moons"])
+        out, err = capsys.readouterr()
+        assert (code, err) == (0, "")
+        assert max(len(line) for line in out.splitlines() if str(tmp_path) not in line) <= 80
+        return out
+
+    return demo
+
+
+@pytest.mark.usefixtures("few_moons")
+def test_demo_of_a_few_points(demo):
+    out = demo()
+    for text in (
+        "10 points, 17 parameters, ",
+        "hinges = [(1 - margin).relu() for margin in margins]",
+        "eager Values",
+        "µs",
+        "All 100 steps",
+        "moons.png" if plot.available() else "pip install",
+    ):
+        assert text in out
+
+
+@pytest.mark.slow
 @pytest.mark.usefixtures("training")
-def test_demo_moons(capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(telling, "TIMING_ROUNDS", 1)
-    monkeypatch.setattr(telling, "ROUND_SECONDS", 1e-5)
-    code = main(["demo", "moons"])
-    out, err = capsys.readouterr()
-    assert (code, err) == (0, "")
-    assert max(len(line) for line in out.splitlines() if str(tmp_path) not in line) <= 80
+def test_demo_moons(demo, tmp_path):
+    out = demo()
     for text in (
         "100 points, 337 parameters, 65,818 nodes",
         "hinges = [(1 - margin).relu() for margin in margins]",

@@ -208,6 +208,7 @@ print(json.dumps([value, *gradient, [name for name in compiled if name.startswit
 """
 
 
+@pytest.mark.slow
 def test_the_next_process_compiles_no_part(run_python, tmp_path):
     first, second = (run_python(PROCESS, GRADCOMPILE_CACHE_DIR=str(tmp_path)) for _ in range(2))
     *numbers, compiled = json.loads(first)

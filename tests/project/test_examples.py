@@ -22,7 +22,7 @@ def imported(path):
                 yield module.split(".")[0]
 
 
-SLOW = {"moons_in_machine_code.py"}
+SLOW = {"lecture_mlp.py", "moons_in_machine_code.py"}
 """Examples that compile for long, of what others and the demos compile as well."""
 
 

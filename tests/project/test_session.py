@@ -1,6 +1,6 @@
 """The bounds of a whole run: a skip without leave fails it, and so does a process too large."""
 
-import subprocess
+import os
 import sys
 
 import pytest
@@ -37,18 +37,18 @@ MISSING = "could not import 'no_such_package': No module named 'no_such_package'
 
 
 @pytest.fixture
-def run(tmp_path):
-    """Run some tests with options; the exit status and what was printed."""
+def run(tmp_path, capsys, monkeypatch):
+    """Run some tests with options, in this process; the exit status and what was printed."""
 
     def run(*options, collector=False):
         (tmp_path / "conftest.py").write_text(PLUGIN)
         (tmp_path / "test_some.py").write_text(f"COLLECTOR = {collector}\n{TESTS}")
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tmp_path,
-             *options, tmp_path],
-            cwd=ROOT, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        return done.returncode, done.stdout
+        alone = ("-s", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:xdist")
+        where = ("-c", os.devnull, "--import-mode=importlib", "--rootdir", str(tmp_path))
+        for module in ("conftest", "test_some"):  # of the test before this one
+            monkeypatch.delitem(sys.modules, module, raising=False)
+        status = pytest.main(["-q", *alone, *where, *options, str(tmp_path)])
+        return status, capsys.readouterr().out
 
     return run
 
@@ -56,14 +56,14 @@ def run(tmp_path):
 def test_a_skip_without_leave_fails_the_run(run, tmp_path):
     allowed = tmp_path / "allowed.txt"
     allowed.write_text("# a comment\n\nthis one may\n")
-    status, printed = run("-c", "/dev/null", "--allowed-skips", str(allowed))
+    status, printed = run("--allowed-skips", str(allowed))
     assert status == 1
     assert printed.count("skipped without leave") == 1
     assert f"test_two: {MISSING}" in printed
 
 
 def test_too_much_memory_fails_the_run(run):
-    status, printed = run("-c", "/dev/null", "--most-memory", "0.001")
+    status, printed = run("--most-memory", "0.001")
     assert status == 1
     assert "too much memory" in printed
 
@@ -71,12 +71,12 @@ def test_too_much_memory_fails_the_run(run):
 def test_a_run_within_its_bounds_passes(run, tmp_path):
     allowed = tmp_path / "allowed.txt"
     allowed.write_text(f"this one may\n{MISSING}\n")
-    bounds = ("--allowed-skips", str(allowed), "--most-memory", "2")
-    assert run("-c", "/dev/null", *bounds)[0] == 0
+    bounds = ("--allowed-skips", str(allowed), "--most-memory", "64")
+    assert run(*bounds)[0] == 0
 
 
 def test_a_test_that_leaves_the_collector_off_fails(run):
-    status, printed = run("-c", "/dev/null", collector=True)
+    status, printed = run(collector=True)
     assert status == 1
     assert "has left the garbage collector off" in printed
 

@@ -56,7 +56,14 @@ def run(copy, *arguments):
     return done.stdout
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def cases():
+    """The pages, of which the others than one are for those who have time."""
+    for page in PAGES:
+        marks = [pytest.mark.slow] if page.stem != "add-a-pass" else []
+        yield pytest.param(page, marks=marks, id=page.stem)
+
+
+@pytest.mark.parametrize("page", cases())
 def test_a_walk_through_does_what_it_says(page, copy):
     blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
     done = {"edit": 0, "shown": 0, "tests": 0}

@@ -358,6 +358,7 @@ def test_a_constant_of_the_formula_is_structure(folder):
     assert loss(2.0).source != loss(3.0).source
 
 
+@pytest.mark.slow
 def test_another_process_shares_them_too(folder, run_python):
     code = "import json\nfrom tests.roll.test_roll import compiled, mlp, result, used\n" + (
         "f = compiled(mlp, 6, {0})\nresult(f, mlp, 6, {0})\nprint(json.dumps(used(f)))"
@@ -392,6 +393,12 @@ def test_a_structure_under_another_name_is_not_trusted(folder):
 # --- Ctrl-C ----------------------------------------------------------------------------------
 
 
+def squashed():
+    """What is compiled in little time."""
+    xs = leaves(random.Random(0), 6)
+    return sum((x * x).tanh() for x in xs), {"x": xs}
+
+
 @pytest.mark.parametrize(
     "place",
     ["gradcompile.compiler.strategies.roll", "gradcompile.compiler.strategies.emit_nests",
@@ -404,15 +411,15 @@ def test_an_interrupt_leaves_no_broken_entry(folder, monkeypatch, place):
 
     # A name of its own: a module that another test has loaded has machine code elsewhere.
     name = f"interrupted_at_{place.rpartition('.')[2]}"
-    function = compiled(rnn, name=name)
+    function = compiled(squashed, name=name)
     with monkeypatch.context() as patch:
         patch.setattr(place, interrupt)
         with pytest.raises(KeyboardInterrupt):
-            result(function, rnn)
+            result(function, squashed)
     assert gc.isenabled()
     assert {path.suffix for path in folder.iterdir()} <= {".structure", ".py", ".machine"}
-    result(function, rnn)
-    result(compiled(rnn, name=name), rnn)
+    result(function, squashed)
+    result(compiled(squashed, name=name), squashed)
 
 
 @pytest.mark.slow
@@ -546,6 +553,7 @@ def test_a_gradient_by_some_arguments_bears_their_names():
     assert "w_bar" not in source
 
 
+@pytest.mark.slow
 def test_groups_of_ten_thousand_members_read_what_they_should():
     weights = [Value(0.1 * k - 0.3) for k in range(8)]
     rows = [math.sin(k) for k in range(1300)]

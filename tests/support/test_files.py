@@ -207,6 +207,7 @@ def test_an_unusable_directory_costs_one_warning(build, term, tmp_path, make):
     assert build(folder, term + 0.5).warnings == []
 
 
+@pytest.mark.slow
 def test_an_unusable_directory_in_a_new_process(process, tmp_path):
     assert process(blocked_by_a_file(tmp_path), all_kernels=True)["warnings"] == ["CacheWarning"]
 
@@ -222,6 +223,7 @@ def test_code_that_others_could_have_written_is_not_run(build, term, tmp_path):
     assert not found.file.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [0, 4096])
 def test_a_full_disk(process, tmp_path, size):
     # No file can grow beyond `size`: nothing at all fits, or the source but no machine code.
@@ -378,6 +380,7 @@ def test_machine_code_of_another_function_is_rebuilt(build, term, tmp_path):
     assert build(folder, term + 0.5, name="other").misses == 1
 
 
+@pytest.mark.slow
 def test_machine_code_of_another_gradcompile_is_rebuilt(run_python, tmp_path):
     # Emitted text calls functions of the package, and the machine code has them inside.
     code = "import gradcompile as gdc; print(gdc.compile(lambda x: gdc.sign(x) + 1.0)(-3.0))"
@@ -401,6 +404,7 @@ def test_damaged_source_is_rebuilt(build, term, tmp_path, damage):
     assert sound.file.read_bytes() == content
 
 
+@pytest.mark.slow
 def test_damaged_source_in_a_new_process(process, tmp_path):
     folder = tmp_path / "cache"
     process(folder)
@@ -434,6 +438,7 @@ def test_the_directory_disappears(build, term, tmp_path):
 # --- several processes ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_processes_at_once(new_process, tmp_path):
     folder = tmp_path / "cache"
     code = PROCESS.format(all=False)
