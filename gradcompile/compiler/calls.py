@@ -12,8 +12,9 @@ that the user knows. Anything else goes the general way, which converts it or ex
             return __v0, __make(__Gradient, (__g0.tolist(), __g1))
         return __general((w, b), __rest, __others)
 
-Where there are arrays, a `try` is around the test and the call: machine code refuses arrays of
-another kind than it was made for, and looks at that faster than Python can.
+Where there are arrays, the type of their entries is tested, and a `try` is around the test and the
+call: machine code refuses arrays that lie otherwise than it was made for, and looks at that faster
+than Python can.
 
 No text of the user's is in it but the names of arguments.
 """

@@ -110,8 +110,9 @@ def entry(dispatcher: Any) -> Any:
 def typed_entry(dispatcher: Any) -> Any:
     """Return the machine code that `jit` made, as what looks at the types of its arguments.
 
-    numba does so in its own C code, faster than Python can ask an array for its dtype. What the
-    machine code cannot take as it is, is a TypeError: never is anything compiled for it.
+    numba does so in its own C code, faster than Python can. What the machine code cannot take as it
+    is, is a TypeError: never is anything compiled for it. The order of the bytes numba does not
+    always look at: the caller has to.
     """
     (compiled,) = dispatcher.overloads.values()
     typed = numba.njit(dispatcher.py_func)
