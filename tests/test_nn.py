@@ -347,15 +347,16 @@ def test_compiled_as_a_function_of_the_parameters(every_engine, kind):
         net = model.with_parameters(params)
         return sum((net(x) - y) ** 2 for x, y in zip(xs, ys, strict=True))
 
-    eager = sum((model(x) - y) ** 2 for x, y in zip(XS, YS, strict=True))
+    xs, ys = XS[:2], YS[:2]
+    eager = sum((model(x) - y) ** 2 for x, y in zip(xs, ys, strict=True))
     eager.backward()
     slopes = [p.grad for p in model.parameters()]
-    value, grads = loss.value_and_grad(kind(model.flat.tolist()), XS, YS)
+    value, grads = loss.value_and_grad(kind(model.flat.tolist()), xs, ys)
     assert value == close(eager.data)
     found, _ = flatten(grads.params)
     assert found == close(slopes)
     if kind is list:
-        flat = [*model.flat, *np.ravel(XS), *YS]
+        flat = [*model.flat, *np.ravel(xs), *ys]
         for engine, (value, gradient) in every_engine(loss, flat).items():
             assert value == close(eager.data), engine
             assert gradient == close(slopes), engine
@@ -376,7 +377,7 @@ def test_compiled_with_its_parameters_as_constants(kind):
 
 def test_compiled_from_the_graph():
     model = lecture()
-    loss = sum((model(x) - y) ** 2 for x, y in zip(XS, YS, strict=True))
+    loss = sum((model(x) - y) ** 2 for x, y in zip(XS[:2], YS[:2], strict=True))
     loss.backward()
     f = gdc.compile(loss, inputs={"params": model.parameters()})
     value, grads = f.value_and_grad(model.flat.tolist())

@@ -586,6 +586,16 @@ SPECIAL = [
     2.0, 3.0, -3.0,
 ]  # fmt: skip
 
+# All pairs of these, and each of all with itself, within a second; the slow tests have all pairs.
+FEW = [math.nan, math.inf, -math.inf, 0.0, -0.0, 5e-324, -1e300, 709.9, 0.5, -1.0, 2.0]
+PAIRS = [*itertools.product(FEW, FEW), *((x, x) for x in SPECIAL)]
+
+each_pair = pytest.mark.parametrize(
+    "pairs",
+    [PAIRS, pytest.param([*itertools.product(SPECIAL, SPECIAL)], marks=pytest.mark.slow)],
+    ids=["few", "all"],
+)
+
 # The orders of polygamma are counts, and a loop: its rows here are those of a few orders.
 ROWS = [op for op in TABLE.values() if op.name != "polygamma"]
 
@@ -643,12 +653,13 @@ def all_values():
     )
 
 
-def test_special_values_are_those_of_ieee_in_every_engine(all_values):
+@each_pair
+def test_special_values_are_those_of_ieee_in_every_engine(all_values, pairs):
     all_values(1.0, 2.0)
     kernel = all_values.value
     run = of_flat(kernel.python, signature_of(kernel))
     names = [op.name for op in ROWS] + [f"polygamma {n}" for n in range(4)]
-    for a, b in itertools.product(SPECIAL, SPECIAL):
+    for a, b in pairs:
         called = all_values(a, b)
         (interpreted,) = interpret(kernel.program, (a, b))
         eager = [op(*operands_of(op, a, b)) for op in ROWS] + polygammas(a)
@@ -689,10 +700,11 @@ def eager_slopes(op, operands):
     return [v.grad for v in values]
 
 
-def test_special_slopes_are_the_same_in_every_engine(every_engine, all_slopes):
+@each_pair
+def test_special_slopes_are_the_same_in_every_engine(every_engine, all_slopes, pairs):
     rows, f = all_slopes
     at = [(op, k) for op in rows for k in range(op.arity)]
-    for a, b in itertools.product(SPECIAL, SPECIAL):
+    for a, b in pairs:
         point = [x for op in rows for x in operands_of(op, a, b)]
         _, grads = f.value_and_grad(point)
         found = {engine: slopes for engine, (_, slopes) in every_engine(f, point).items()}
@@ -727,9 +739,10 @@ def compositions():
     ]
 
 
-def test_special_inputs_of_whole_functions(every_engine, compositions):
+@each_pair
+def test_special_inputs_of_whole_functions(every_engine, compositions, pairs):
     for f in compositions:
-        for x, y in itertools.product(SPECIAL, SPECIAL):
+        for x, y in pairs:
             value, grads = f.value_and_grad(x, y)
             assert same(f(x, y), value)
             found = every_engine(f, (x, y))

@@ -127,7 +127,8 @@ def test_arrays_of_any_kind(kind, place):
 @pytest.mark.parametrize("count", [0, 1, 2, 241])
 def test_any_number_of_rows(reduce, count):
     x, y = np.resize(X, (count, 2)), np.resize(Y, count)
-    for kernel in (lines[reduce].value, lines[reduce].grad, lines[reduce].value_and_grad):
+    f = lines[reduce]
+    for kernel in (f.value, f.grad, f.value_and_grad) if f is loss else (f.value_and_grad,):
         assert_same(kernel, P, x, y)
 
 
@@ -226,8 +227,17 @@ def mixed(x, w, a, y, b):
     return (a * (w[0, 0] * x[0, 1] - w[1, 1] * x[1, 0]) + b - y) ** 2
 
 
-@pytest.mark.parametrize("wrt", [None, ["b", "w"], ["x", "a"], ["y", "x", "w"]])
-@pytest.mark.parametrize("reduce", REDUCTIONS)
+ORDERS = [None, ["b", "w"], ["x", "a"], ["y", "x", "w"]]
+FAST_ORDERS = [("mean", ORDERS[0]), ("sum", ORDERS[1]), (None, ORDERS[3])]
+
+
+@pytest.mark.parametrize(
+    ("reduce", "wrt"),
+    [
+        pytest.param(*case, marks=[] if case in FAST_ORDERS else pytest.mark.slow)
+        for case in itertools.product(REDUCTIONS, ORDERS)
+    ],
+)
 def test_arguments_in_any_order(reduce, wrt, only_fast):
     f = gdc.compile(mixed, batched=("x", "y"), reduce=reduce, wrt=wrt)
     rng = np.random.default_rng(1)
@@ -324,7 +334,7 @@ def square(x):
     return x * x if np.ndim(x) == 0 else gdc.dot(x, x)
 
 
-@pytest.mark.parametrize("roll", [False, True])
+@pytest.mark.parametrize("roll", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_kinds_of_numbers_in_turns(roll):
     f = gdc.compile(square, roll=roll)
     given = [
@@ -565,7 +575,9 @@ def test_numbers_of_numpy_stay_in_the_fast_way_inside_of_lists(only_fast):
     assert f([np.float64(0.5), 2.0], 1.0) == expected
 
 
-@pytest.mark.parametrize("count", [1, 3, MAX_WRITTEN, MAX_WRITTEN + 3])
+@pytest.mark.parametrize(
+    "count", [1, MAX_WRITTEN + 1, *(pytest.param(n, marks=pytest.mark.slow) for n in (3, 8, 11))]
+)
 def test_structures_in_turns(count):
     f = gdc.compile(of_list, roll=False)
     for _ in range(3):
@@ -720,7 +732,7 @@ def test_other_machine_code_can_call_what_a_dropped_kernel_had_as_well():
 def test_dispatchers_refuse_arrays_of_another_length():
     f = gdc.compile(of_arrays)
     f((np.arange(3.0), {"y": np.ones(3)}), 2.0)
-    for kernel in (f.value, f.grad, f.value_and_grad):
+    for kernel in (f.value, f.value_and_grad):
         kernel.dispatcher(np.ones(7))
         for count in (0, 6, 8):
             with pytest.raises(ValueError, match=r"^expected an array of 7 numbers$"):
@@ -757,9 +769,10 @@ def test_out_with_rows():
     assert value == loss(P, X, Y)
     assert out.tolist() == loss.grad(P, X, Y).p.tolist()
     by_row = np.empty((len(X), 3))
-    lines[None].grad(P, X, Y)
-    assert lines[None].grad.flat(P, x=X, y=Y, out=by_row) is by_row
-    assert by_row.tolist() == lines[None].grad.flat(P, x=X, y=Y).tolist()
+    kernel = lines[None].value_and_grad
+    kernel(P, X, Y)
+    assert kernel.flat(P, x=X, y=Y, out=by_row)[1] is by_row
+    assert by_row.tolist() == kernel.flat(P, x=X, y=Y)[1].tolist()
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def assert_comes_back(program):
     assert str(again) == str(program)
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(recipe=recipes())
 def test_any_program_comes_back(recipe):
     program = recipe.program()
