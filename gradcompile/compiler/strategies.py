@@ -141,8 +141,9 @@ def _shorter(straight: Straight, loops: Loops, stages: Stages) -> Straight | Loo
     with stages("emit"):
         text = emit(program, request.signature.of_one_row(len(program.data)), "f")
     steps = [step for nest in rolled.nests for step in nest.steps]
-    statements = sum(1 for _ in loops_in(steps)) + sum(1 for _ in assignments(steps))
-    return loops if 2 * statements <= _computing(text) else straight
+    count = len(list(loops_in(steps)))
+    fewer = 2 * (count + len(list(assignments(steps)))) <= _computing(text)
+    return loops if count and fewer else straight
 
 
 def _computing(source: str) -> int:

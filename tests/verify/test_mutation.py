@@ -107,7 +107,7 @@ def text_of(name: str) -> Text:
     function = FUNCTIONS[name]
     if name == "long":
         x = [Value(1.0, f"x{k}") for k in range(18)]
-        return Text(name, gdc.compile(function(*x), inputs=x, cache=False).source)
+        return Text(name, gdc.compile(function(*x), inputs=x, cache=False, roll=False).source)
     return Text(name, gdc.compile(function, cache=False).source)
 
 

@@ -1,3 +1,4 @@
+from gradcompile.blocks import scratch
 from gradcompile.ieee import tanh
 from numpy import empty
 
@@ -7,10 +8,10 @@ def mlp_value_and_grad(w1, b1, w2, data):
     w1_bar = empty(12)
     b1_bar = empty(4)
     w2_bar = empty(4)
-    h = empty((5, 4))
-    v2 = empty(5)
-    v2_bar = empty(5)
-    v1_bar = empty((5, 4))
+    h = scratch(5, 4)
+    v2 = scratch(5)
+    v2_bar = scratch(5)
+    v1_bar = scratch(5, 4)
     w1_2 = w1.reshape((4, 3))
     data_2 = data[0:15].reshape((5, 3))
     data_3 = data[15:20]

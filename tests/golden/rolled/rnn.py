@@ -1,3 +1,4 @@
+from gradcompile.blocks import scratch
 from gradcompile.ieee import tanh
 from numpy import empty
 
@@ -7,10 +8,10 @@ def rnn_value_and_grad(w, u, out, data):
     w_bar = empty(9)
     u_bar = empty(6)
     out_bar = empty(3)
-    v1 = empty(3)
-    h = empty((6, 3))
-    v2 = empty(3)
-    v4 = empty((6, 3))
+    v1 = scratch(3)
+    h = scratch(6, 3)
+    v2 = scratch(3)
+    v4 = scratch(6, 3)
     w_3 = w.reshape((3, 3))
     data_2 = data[0:3]
     u_2 = u.reshape((3, 2))
