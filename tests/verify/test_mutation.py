@@ -118,13 +118,11 @@ def faults(text: Text, rng: random.Random) -> Iterator[tuple[str, Text]]:
     """Every single fault, as its kind and the changed text; what is put in is drawn."""
     *_, function = (x for x in ast.parse(text.source).body if isinstance(x, ast.FunctionDef))
     known = [x.arg for x in function.args.args if x.arg != "inputs"]
-    for k, line in enumerate(text.lines):
-        if not line.startswith("    ") or line.lstrip().startswith("#"):
-            continue
-        (statement,) = ast.parse(line.strip()).body
+    for statement in function.body:
+        k, end = statement.lineno - 1, statement.end_lineno
         if k >= text.first:
             for kind, changed in changes(statement, known, rng):
-                lines = [*text.lines[:k], f"    {ast.unparse(changed)}", *text.lines[k + 1 :]]
+                lines = [*text.lines[:k], f"    {ast.unparse(changed)}", *text.lines[end:]]
                 yield kind, Text(text.name, "\n".join(lines) + "\n")
         names = (n for n in ast.walk(statement) if isinstance(n, ast.Name))
         known += [n.id for n in names if isinstance(n.ctx, ast.Store) and n.id != "gradient"]
