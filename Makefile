@@ -13,6 +13,9 @@ PIP      := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 .PHONY: help demo fast test test-all pythons lint docs peers bench-calls bench-rolling bench-peers clean
 .NOTPARALLEL:
 
+# Many tests start a process, and each would compile all sources again.
+unexport PYTHONDONTWRITEBYTECODE
+
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 

@@ -5,6 +5,7 @@ them.
 """
 
 import ast
+import functools
 import inspect
 import itertools
 import math
@@ -223,13 +224,14 @@ FLAT = Signature((Bundle("inputs", (1,), 0),), (Bundle("results", (1,), 0),))
 """What the loops take and return; the length of an array is no part of its type."""
 
 
-def kernel(name, tail="", strict=False, use_cache=False):
+@functools.cache
+def kernel(name, tail="", strict=False):
     """A loop over a function as emitted code has it, compiled as rolled code is."""
     count = 2 if name == "pow" else 1
     arguments = ", ".join(["inputs[i]", "inputs[results.size + i]"][:count])
     text = LOOP.format(name=name, count=count, arguments=arguments, tail=tail)
-    function = files.load(text, f"vector_{name}", use_cache).f
-    return machine.jit(function, FLAT, loops=True, strict=strict, use_cache=use_cache)
+    function = files.load(text, f"vector_{name}", use_cache=False).f
+    return machine.jit(function, FLAT, loops=True, strict=strict, use_cache=False)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -73,11 +73,12 @@ def test_second_derivatives_by_reverse_mode_twice(op):
 
 @pytest.mark.parametrize("op", ROWS)
 def test_eager_gradient_equals_the_partials(op):
+    program = gradient(op)
     for point in oracles.samples(op, 5):
         values = [Value(x) for x in point]
         op(*values).backward()
         found = [x.grad for x in values]
-        assert found == flat(interpret(gradient(op), point))
+        assert found == flat(interpret(program, point))
 
 
 BUILTINS = {"abs", "bool", "max"}
@@ -237,12 +238,13 @@ def test_special_operands_as_constants_in_emitted_python(op):
 
 @pytest.mark.parametrize("op", ROWS)
 def test_special_operands_have_a_slope_that_never_raises(op):
-    run = python(gradient(op))
+    program = gradient(op)
+    run = python(program)
     for point in special_points(op):
         values = [Value(x) for x in point]
         with deadline(5):
             op(*values).backward()
-            expected = flat(interpret(gradient(op), point))
+            expected = flat(interpret(program, point))
             assert same(run(point), expected), point
         # A gate stops what its slope of zero makes of inf; the adjoint here is 1, so it is equal.
         found = [x.grad + 0.0 for x in values]

@@ -56,14 +56,13 @@ def run(copy, *arguments):
     return done.stdout
 
 
-def cases():
-    """The pages, of which the others than one are for those who have time."""
-    for page in PAGES:
-        marks = [pytest.mark.slow] if page.stem != "add-a-pass" else []
-        yield pytest.param(page, marks=marks, id=page.stem)
+def case(page):
+    """A page; one of them is for the fast tests."""
+    marks = [] if page.stem == "add-a-pass" else [pytest.mark.slow]
+    return pytest.param(page, marks=marks, id=page.stem)
 
 
-@pytest.mark.parametrize("page", cases())
+@pytest.mark.parametrize("page", [case(page) for page in PAGES])
 def test_a_walk_through_does_what_it_says(page, copy):
     blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
     done = {"edit": 0, "shown": 0, "tests": 0}
