@@ -45,7 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[Any]:
     # What is collected stays until the end: the garbage collector need not look at it, now or
-    # during the tests.
+    # during the tests, which compilers fill with small objects that live for long.
     gc.disable()
     try:
         result = yield
@@ -53,6 +53,7 @@ def pytest_collection() -> Iterator[Any]:
         gc.enable()
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000)
     return result
 
 

@@ -21,7 +21,7 @@ from tests.helpers.engines import Subject, same
 from tests.helpers.flat import emit_flat, emit_kernel, flat, of_flat, python_of, signature_of
 from tests.helpers.programs import deadline, merged, random_points, random_recipe
 
-COUNT = 60
+COUNT = 25
 
 
 def function_of(source):

@@ -31,7 +31,10 @@ SHAPES = [
 """Rows of `c`, terms of a sum, and the length of a row: full tiles, and what is left over."""
 
 
-@pytest.fixture(scope="module", params=[2, 4, 8])
+SLOW_WIDTHS = [pytest.param(width, marks=pytest.mark.slow) for width in (2, 8)]
+
+
+@pytest.fixture(scope="module", params=[4, *SLOW_WIDTHS])
 def compiled(request):
     """The functions in machine code, by name, for vectors of so many numbers."""
     before = tiles.LANES, tiles.VECTOR
