@@ -533,7 +533,7 @@ def test_labels_in_notebooks(labelled):
 @pytest.mark.parametrize("name", LABELS, ids=range(len(LABELS)))
 def test_names_of_functions(name):
     f = gdc.compile(lambda x: 3.0 * x, name=name or None)
-    assert f.value_and_grad(2.0) == (6.0, (3.0,))
+    assert f.value_and_grad.python(2.0) == (6.0, (3.0,))
     check = f.source + "gradient = 0\n"
     tree = ast.parse(check)
     (function,) = [n for n in tree.body if isinstance(n, ast.FunctionDef)]

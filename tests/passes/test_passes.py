@@ -269,7 +269,7 @@ NUMBERS = (
 
 
 def sample_points(rule):
-    few = NUMBERS if len(rule.variables) < 3 else NUMBERS[:12]
+    few = NUMBERS[: {1: 21, 2: 21, 3: 12}.get(len(rule.variables), 7)]
     choices = [(0.0, 1.0, -2.0) if name in CONDITIONS else few for name in rule.variables]
     return list(itertools.product(*choices))
 

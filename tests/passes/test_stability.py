@@ -180,7 +180,7 @@ def running(program):
     return lambda *at: interpret(program, at)[0]
 
 
-@pytest.mark.parametrize("arity", [2, 3, 4])
+@pytest.mark.parametrize("arity", [2, 3, pytest.param(4, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", LOGARITHMS)
 def test_a_logarithm_of_exps_of_any_length_is_proved(name, arity):
     function, _ = LOGARITHMS[name]
@@ -199,7 +199,7 @@ def test_a_logarithm_of_exps_of_any_length_is_proved(name, arity):
         assert is_zero(sympy.diff(before, x) - sympy.diff(after, x))
 
 
-@pytest.mark.parametrize("arity", [2, 3, 5])
+@pytest.mark.parametrize("arity", [2, 3, pytest.param(5, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", LOGARITHMS)
 def test_a_logarithm_of_exps_of_any_length_gains_digits(name, arity):
     function, exact = LOGARITHMS[name]

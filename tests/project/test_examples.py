@@ -22,8 +22,8 @@ def imported(path):
                 yield module.split(".")[0]
 
 
-SLOW = {"lecture_mlp.py", "moons_in_machine_code.py"}
-"""Examples that compile for long, of what others and the demos compile as well."""
+SLOW = {"lecture_mlp.py", "moons_in_machine_code.py", "neuron.py"}
+"""Examples that compile for long what the README and the demos compile as well."""
 
 
 def case(path):

@@ -152,7 +152,7 @@ def test_rolled_is_unrolled_for_many_programs(seed):
 # --- machine code ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", [3, 24])
+@pytest.mark.parametrize("seed", [3, pytest.param(24, marks=pytest.mark.slow)])
 def test_machine_code_is_the_text(seed):
     program = Blocks(seed)
     kernel = gradient_of(program, roll=True)

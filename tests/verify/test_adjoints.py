@@ -49,18 +49,22 @@ def verdicts(report):
 # --- right ones ------------------------------------------------------------------------------
 
 
-def test_the_neuron_of_the_lecture_is_proved():
-    report = compiled(neuron).verify()
+@pytest.fixture(scope="module")
+def report_of_neuron():
+    return compiled(neuron).verify()
+
+
+def test_the_neuron_of_the_lecture_is_proved(report_of_neuron):
+    report = report_of_neuron
     assert report.ok
     assert verdicts(report) == dict.fromkeys(["x1", "x2", "w1", "w2", "b"], "proved")
 
 
-def test_a_report_prints_one_line_a_derivative():
-    report = compiled(neuron).verify()
-    assert str(report).splitlines() == [
+def test_a_report_prints_one_line_a_derivative(report_of_neuron):
+    assert str(report_of_neuron).splitlines() == [
         f"d/d{name}: proved" for name in ("x1", "x2", "w1", "w2", "b")
     ]
-    assert len(report) == 5
+    assert len(report_of_neuron) == 5
 
 
 def test_a_refuted_derivative_prints_the_point_and_both_numbers():
@@ -349,7 +353,7 @@ OTHER_FUNCTION = {
 
 
 def mutants(source):
-    """The text with one fault each in the reverse sweep: what it is, and the new text."""
+    """The single faults of the reverse sweep: what each is, and what makes the new text."""
     first = [line.strip().startswith(REVERSE) for line in source.splitlines()].index(True) + 1
     tree = ast.parse(source)
     function = tree.body[-1]
@@ -362,27 +366,27 @@ def mutants(source):
     names = sorted(read - helpers)
     for number, spot in enumerate(spots):
         for what, replacement in faults(spot, names):
-            changed = copy.deepcopy(tree)
-            target = [
-                node
-                for statement in changed.body[-1].body
-                if statement.lineno > first
-                for node in expressions(statement)
-            ][number]
-            Replace(target, replacement).visit(changed)
-            yield f"{what} in `{ast.unparse(spot)}`", with_marker(changed)
+            make = functools.partial(mutant_of, tree, first, number, replacement)
+            yield f"{what} in `{ast.unparse(spot)}`", make
+
+
+def mutant_of(tree, first, number, replacement):
+    """The text with another expression in the place of the one of a number."""
+    changed = copy.deepcopy(tree)
+    target = [
+        node
+        for statement in changed.body[-1].body
+        if statement.lineno > first
+        for node in expressions(statement)
+    ][number]
+    Replace(target, replacement).visit(changed)
+    return with_marker(changed)
 
 
 def expressions(statement):
-    return [
-        node
-        for node in ast.walk(statement.value)
-        if isinstance(node, ast.expr) and not is_function_name(statement, node)
-    ]
-
-
-def is_function_name(statement, node):
-    return any(isinstance(call, ast.Call) and call.func is node for call in ast.walk(statement))
+    nodes = list(ast.walk(statement.value))
+    called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+    return [node for node in nodes if isinstance(node, ast.expr) and id(node) not in called]
 
 
 def with_marker(tree):
@@ -484,7 +488,7 @@ def corrupted():
     found = []
     for name, function in TEXTS.items():
         source = gdc.compile(function, name="f", cache=False).source
-        found += [(name, source, what, mutant) for what, mutant in mutants(source)]
+        found += [(name, source, what, make) for what, make in mutants(source)]
     return found
 
 
@@ -512,7 +516,8 @@ def is_refuted(mutant):
 )
 def test_every_single_fault_that_changes_the_gradient_is_refuted(count):
     tried, missed, kinds = 0, [], set()
-    for name, source, what, mutant in drawn(count):
+    for name, source, what, make in drawn(count):
+        mutant = make()
         if changes_the_result(source, mutant):
             tried += 1
             kinds.add(what.split(" ")[0])
@@ -527,7 +532,8 @@ def test_every_single_fault_that_changes_the_gradient_is_refuted(count):
 def test_what_does_not_change_the_gradient_is_not_refuted():
     exchanged = [found for found in corrupted() if found[2].startswith("operands exchanged")]
     random.Random(0).shuffle(exchanged)
-    equal = (found for found in exchanged if not changes_the_result(found[1], found[3]))
+    made = ((name, source, what, make()) for name, source, what, make in exchanged)
+    equal = (found for found in made if not changes_the_result(found[1], found[3]))
     first = list(itertools.islice(equal, 4))
     assert len(first) == 4
     wrongly = [f"{name}: {what}\n{mutant}" for name, _, what, mutant in first if is_refuted(mutant)]
@@ -538,9 +544,9 @@ def test_what_does_not_change_the_gradient_is_not_refuted():
     ("old", "new"),
     [
         ("tanh(", "sin("),
-        ("x1 * w1 + x2", "x1 * w1 - x2"),
-        ("+ b", "+ x1"),
         ("+ b", "+ 2.0 * b"),
+        pytest.param("x1 * w1 + x2", "x1 * w1 - x2", marks=pytest.mark.slow),
+        pytest.param("+ b", "+ x1", marks=pytest.mark.slow),
     ],
 )
 def test_a_fault_in_the_forward_sweep_is_refuted(old, new):
@@ -557,7 +563,6 @@ def test_a_fault_in_the_order_of_parameters_is_refuted():
     source = compiled(neuron).source
     assert "(x1, x2, w1, w2, b):\n" in source
     mutant = source.replace("(x1, x2, w1, w2, b):\n", "(x2, x1, w1, w2, b):\n", 1)
-    assert verify_source(source).ok
     assert not verify_source(mutant).ok
 
 

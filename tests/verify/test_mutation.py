@@ -402,7 +402,7 @@ def refutes_one_fault(text: Text, rng: random.Random) -> bool:
 
 
 def test_a_fault_in_a_program_of_hundreds_of_statements_is_found():
-    text = large(250)
+    text = large(200)
     assert verify_source(text.source).ok
     assert refutes_one_fault(text, random.Random(0))
 
