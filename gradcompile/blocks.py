@@ -74,6 +74,26 @@ COLUMNS = {1: columns_of_numbers, 2: columns_of_vectors, 3: columns_of_arrays}
 """What `columns` does, by the dimensions of the array; three stand for more."""
 
 
+def divide(totals: FloatArray, count: int) -> None:
+    """Divide all numbers of an array by a number of rows, by one division and products with it.
+
+    Args:
+        totals: the array, in which the results are.
+        count: by what to divide.
+
+    Example:
+        >>> import numpy as np
+        >>> totals = np.array([1.0, 6.0])
+        >>> divide(totals, 2)
+        >>> totals
+        array([0.5, 3. ])
+    """
+    factor = 1.0 / count
+    flat = totals.reshape(totals.size)
+    for i in range(flat.size):
+        flat[i] *= factor
+
+
 def scratch(*shape: int) -> FloatArray:
     """Make an array for what does not leave the function: nothing is in it yet.
 

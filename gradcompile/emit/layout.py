@@ -31,7 +31,7 @@ INPUTS = "inputs"
 HELPERS = {
     "array": "numpy", "empty": "numpy", "zeros": "numpy", "float64": "numpy",
     "inf": "math", "nan": "math", "columns": "gradcompile.blocks",
-    "scratch": "gradcompile.blocks",
+    "divide": "gradcompile.blocks", "scratch": "gradcompile.blocks",
     **dict.fromkeys(products.FUNCTIONS, "gradcompile.products"),
 }  # fmt: skip
 """What emitted code imports from elsewhere than `gradcompile.ieee`."""

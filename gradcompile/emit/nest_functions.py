@@ -240,8 +240,7 @@ def _mean(array: Array, names: NestNames, strict: bool) -> Line:
     total, count = ast.Name(names.arrays[array]), _total_rows(names)
     if strict:
         return Line(ast.AugAssign(total, ast.Div(), count))
-    scale = ast.BinOp(float_tree(1.0), ast.Div(), count)
-    return Line(ast.AugAssign(total, ast.Mult(), scale))
+    return Line(ast.Expr(call("divide", total, count)))
 
 
 def _total_rows(names: NestNames) -> ast.Name:

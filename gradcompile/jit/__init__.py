@@ -7,7 +7,9 @@ numba compiles the emitted function itself.
     tiles.py         machine code for products of matrices, tile by tile
     scratch.py       scratch memory on the stack
     rare_calls.py    LLVM text for a rare call inside vector code
-    wide_vectors.py  numba's compiler, but for the widest vectors
+    pipelines.py     numba's passes, with our wrapper and for the widest vectors
+    wrapper.py       what Python calls: it borrows the arrays that it is given
+    boxing.py        results as Python's objects; small arrays are copied
     parts.py         functions that another one calls, as numba is given them
     entries.py       functions around a kernel: without its constants, and on flat arrays
     cache.py         machine code kept on disk, with a checksum
@@ -20,7 +22,6 @@ from typing import Any
 
 import numba
 from numba import types
-from numba.core.compiler import Compiler
 
 from gradcompile.ir.signature import Bundle, Signature
 from gradcompile.jit.cache import KernelCache, keeping
@@ -28,7 +29,7 @@ from gradcompile.jit.entries import on_flat_arrays, without_constants
 from gradcompile.jit.flags import REASSOCIATION, SETTINGS
 from gradcompile.jit.meanings import INTERNAL, register
 from gradcompile.jit.parts import VECTOR, Part, loop_part, register_entries, with_parts
-from gradcompile.jit.wide_vectors import WidestVectors
+from gradcompile.jit.pipelines import BorrowedArrays, WidestVectors
 from gradcompile.support.arrays import AnyArray
 
 MATRIX = types.Array(types.float64, 2, "A", readonly=True)
@@ -76,7 +77,7 @@ def jit(
         settings["nogil"] = True  # rows may be spread over threads
     part = loop_part if loops else Part
     whole = with_parts(function, lambda f: part(f, targetoptions={**INTERNAL, **settings}))
-    pipeline = WidestVectors if loops else Compiler
+    pipeline = WidestVectors if loops else BorrowedArrays
     dispatcher = numba.njit(whole, pipeline_class=pipeline, **settings)
     path = Path(function.__code__.co_filename)
     keeps = use_cache and path.is_file()
@@ -126,7 +127,8 @@ def typed_entry(dispatcher: Any) -> Any:
 
 def bind(dispatcher: Any, name: str, signature: Signature, constants: Sequence[AnyArray]) -> Any:
     """Make the dispatcher without the constants that a kernel takes after its parameters."""
-    bound = numba.njit(without_constants(dispatcher, name, signature, constants), **SETTINGS)
+    function = without_constants(dispatcher, name, signature, constants)
+    bound = numba.njit(function, pipeline_class=BorrowedArrays, **SETTINGS)
     bound.compile(tuple(map(type_of, signature.parameters)))
     return bound
 

@@ -44,6 +44,10 @@ def register() -> None:
     overload(blocks.columns, strict=False)(
         lambda rows, start, count: blocks.COLUMNS[min(rows.ndim, 3)]
     )
+    # Where sums may be reordered, LLVM would turn the products into divisions again.
+    overload(blocks.divide, strict=False, jit_options={"fastmath": False})(
+        lambda totals, count: blocks.divide
+    )
     for name in (*ieee.WRITTEN, "_sinpi"):
         _register(getattr(ieee, name), getattr(ieee, name))
     for name, (signature, build) in INSTRUCTIONS.items():

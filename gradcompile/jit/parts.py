@@ -13,7 +13,7 @@ from numba.core.registry import CPUDispatcher
 from numba.core.typeconv.castgraph import Conversion
 from numba.extending import lower_cast, overload, register_model
 
-from gradcompile.jit.wide_vectors import WidestVectors
+from gradcompile.jit.pipelines import WidestVectors
 
 VECTOR = types.Array(types.float64, 1, "C")
 """One contiguous float64 array."""

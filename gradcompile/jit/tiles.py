@@ -219,11 +219,34 @@ def _inner_products(combine: str) -> TileBuilder:
     """Builds inner products of rows."""
 
     def build(builder: Any, c: MatrixPointer, a: MatrixPointer, b: MatrixPointer) -> None:
-        each = partial(_each, builder, _word(0), step=TILE_ROWS)
-        with each(c.rows) as k, each(c.columns) as m:
-            _inner_tile(builder, combine, c, a, b, k, m)
+        is_one = builder.icmp_signed("==", a.columns, _word(1))
+        with builder.if_else(is_one, likely=False) as (one, several):
+            with one, _each(builder, _word(0), c.columns, LANES) as m:
+                _outer_columns(builder, combine, _contiguous(c), a, b, m)
+            with several:
+                each = partial(_each, builder, _word(0), step=TILE_ROWS)
+                with each(c.rows) as k, each(c.columns) as m:
+                    _inner_tile(builder, combine, c, a, b, k, m)
 
     return build
+
+
+def _outer_columns(
+    builder: Any, combine: str, c: MatrixPointer, a: MatrixPointer, b: MatrixPointer, m: Any
+) -> None:
+    """Products of single numbers, of one row of data: a vector of columns from column `m` on."""
+    mask = _mask(builder, builder.sub(c.columns, m), LANES)
+    right = _zeros(VECTOR)
+    for lane, row in enumerate(_rows(builder, m, c.columns, LANES)):
+        element = builder.load(_pointer(builder, b, row, _word(0), DOUBLE), align=8)
+        right = builder.insert_element(right, element, ir.Constant(INT, lane))
+    with _each(builder, _word(0), c.rows, 1) as k:
+        element = builder.load(_pointer(builder, a, k, _word(0), DOUBLE), align=8)
+        product = builder.fmul(_broadcast(builder, element, LANES), right, REASSOCIATION)
+        pointer = _pointer(builder, c, k, m)
+        before = _load(builder, pointer, mask)
+        after = getattr(builder, combine)(before, product, REASSOCIATION)
+        _store(builder, after, pointer, mask)
 
 
 def _inner_tile(

@@ -204,6 +204,7 @@ _OBJECTS: dict[str, Callable[..., Any]] = {
     "zeros": lambda shape: np.full(shape, 0.0, object),
     "array": lambda values: np.array(values, object),
     "columns": _columns,
+    "divide": blocks.divide,
     "len": len,
     "scratch": lambda *shape: np.full(shape, apply("empty"), object),
     **products.FUNCTIONS,

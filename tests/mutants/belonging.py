@@ -22,7 +22,7 @@ ELSEWHERE = {
     "gradcompile/jit/cache.py": ("tests/compiler/test_memory.py", "tests/test_vector.py"),
     "gradcompile/jit/rare_calls.py": ("tests/test_vector.py",),
     "gradcompile/jit/tiles.py": ("tests/emit/test_product_calls.py",),
-    "gradcompile/jit/wide_vectors.py": ("tests/test_vector.py",),
+    "gradcompile/jit/pipelines.py": ("tests/test_vector.py",),
     "gradcompile/demos/moons.py": ("tests/demos/test_two_moons.py",),
     "gradcompile/demos/neuron.py": ("tests/test_cli.py",),
     "gradcompile/demos/plot.py": ("tests/demos/test_two_moons.py",),

@@ -39,8 +39,16 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 ONLY = {
-    "numba": {"jit", "jit.cache", "jit.meanings", "jit.parts", "jit.scratch", "jit.tiles",
-              "jit.wide_vectors"},
+    "numba": {
+        "jit",
+        "jit.cache",
+        "jit.meanings",
+        "jit.parts",
+        "jit.pipelines",
+        "jit.scratch",
+        "jit.tiles",
+        "jit.wrapper",
+    },
     "llvmlite": {"jit.meanings", "jit.scratch", "jit.tiles"},
     "sympy": {"verify.symbols"},
     "mpmath": {"verify.digits"},

@@ -1,4 +1,4 @@
-from gradcompile.blocks import columns, scratch
+from gradcompile.blocks import columns, divide, scratch
 from gradcompile.vector import tanh
 from numpy import zeros
 
@@ -58,6 +58,6 @@ def layer_value_and_grad(weights, biases, row, target):
                 for i in range(n):
                     total_3 += row_rows[k, i] * v1_bar[i]
                 weights_2_bar[j, k] += total_3
-    weights_bar *= 1.0 / count
-    biases_bar *= 1.0 / count
+    divide(weights_bar, count)
+    divide(biases_bar, count)
     return value / count, (weights_bar, biases_bar)

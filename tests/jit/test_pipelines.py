@@ -3,8 +3,8 @@
 import numba
 import pytest
 
+from gradcompile.jit.pipelines import WidestVectors
 from gradcompile.jit.tiles import LANES
-from gradcompile.jit.wide_vectors import WidestVectors
 
 
 def half(x):
