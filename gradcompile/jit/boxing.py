@@ -32,9 +32,10 @@ class Boxing:
 
     def boxed(self, kind: Any, value: Any) -> Any:
         """Box a number, an array, or a tuple of such, nested or not."""
+        parts: Any = kind
         if isinstance(kind, types.BaseTuple):
-            whole = self.api.tuple_new(len(kind.types))
-            for k, part in enumerate(kind.types):
+            whole = self.api.tuple_new(len(parts))
+            for k, part in enumerate(parts):
                 item = self.boxed(part, self.builder.extract_value(value, k))
                 self.api.tuple_setitem(whole, k, item)
             return whole

@@ -41,6 +41,7 @@ FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 ONLY = {
     "numba": {
         "jit",
+        "jit.boxing",
         "jit.cache",
         "jit.meanings",
         "jit.parts",
