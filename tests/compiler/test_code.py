@@ -82,7 +82,7 @@ def test_known_code_is_found_without_instructions():
 
 def test_a_batched_function_of_known_code_is_called_without_instructions(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADCOMPILE_CACHE_DIR", str(tmp_path))
-    model = nn.MLP(3, [6, 1])
+    model = nn.MLP(3, [2, 1])
 
     def loss(params, x, y):
         return (model.with_parameters(params)(list(x)) - y) ** 2

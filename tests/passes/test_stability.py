@@ -462,9 +462,7 @@ CROSS_ENTROPIES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "target", [1, *(pytest.param(k, marks=pytest.mark.slow) for k in (0, 2))]
-)
+@pytest.mark.parametrize("target", [1, *(pytest.param(k, marks=pytest.mark.slow) for k in (0, 2))])
 @pytest.mark.parametrize("written", CROSS_ENTROPIES)
 def test_cross_entropy_of_large_logits_is_finite(written, target, every_engine):
     f = gdc.compile(lambda z: written(z, target), name="loss")

@@ -408,7 +408,8 @@ def test_a_fault_in_a_program_of_hundreds_of_statements_is_found():
 
 
 @pytest.mark.parametrize(
-    ("length", "count"), [(140, 1), pytest.param(400, 30, marks=pytest.mark.slow)]
+    ("length", "count"),
+    [pytest.param(*case, marks=pytest.mark.slow) for case in ((140, 1), (400, 30))],
 )
 def test_faults_in_branches_of_a_long_program_are_refuted(length, count, monkeypatch):
     monkeypatch.setattr(statements, "MAX_STATEMENTS_FOR_SYMPY", 60)  # so that numbers decide

@@ -34,7 +34,7 @@ from tests.helpers.programs import INPUTS, Recipe, Step, random_points, random_r
 SEED = 0
 PROGRAMS = 1000
 CHUNKS = [range(k, k + 100) for k in range(0, PROGRAMS, 100)]
-COMPILED = range(20)
+COMPILED = range(12)
 """Programs that go to numba in the fast tests, at 100 ms each."""
 
 ROUNDED, EXPLAINED = 0.6, 0.03

@@ -90,7 +90,8 @@ def test_a_chain_of_additions_needs_no_recursion(run_python, length):
     assert found["size"][0] == length
 
 
-@pytest.mark.parametrize("length", [2_000, pytest.param(20_000, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("length", [2_000, 20_000])
 def test_a_chain_of_products_needs_no_recursion(run_python, length):
     found = chain(run_python, length, "y * w", limit=120, rest=True)
     w = 1.0 + 2.0**-40
