@@ -107,16 +107,22 @@ def _rows(names: Sequence[str], bundles: Sequence[Bundle]) -> str:
 
 
 def _filled(array: str, names: Sequence[str], groups: Sequence[Bundle]) -> Iterator[str]:
-    """The lines that put groups side by side."""
+    """The lines that put groups side by side.
+
+    Number by number: to assign to a slice takes numba seconds to compile.
+    """
     start = 0
     for name, group in zip(names, groups, strict=True):
-        stop = start + group.size
-        rows = ":, " if group.is_row else ""
+        flat, row, indent = name, "", "    "
+        if len(group.shape or ()) > 1:
+            flat, extents = f"flat_{start}", f"(-1, {group.size})" if group.is_row else group.size
+            yield f"    {flat} = ascontiguousarray({name}).reshape({extents})"
+        if group.is_row:
+            yield f"    for i in range(len({flat})):"
+            row, indent = "i, ", "        "
         if group.shape is None:
-            yield f"    {array}[{rows}{start}] = {name}"
-        elif len(group.shape) == 1:
-            yield f"    {array}[{rows}{start}:{stop}] = {name}"
+            yield f"{indent}{array}[{row}{start}] = {flat}{'[i]' if row else ''}"
         else:
-            shape = f"(-1, {group.size})" if rows else f"{group.size}"
-            yield f"    {array}[{rows}{start}:{stop}] = ascontiguousarray({name}).reshape({shape})"
-        start = stop
+            yield f"{indent}for k in range({group.size}):"
+            yield f"{indent}    {array}[{row}{start} + k] = {flat}[{row}k]"
+        start += group.size
