@@ -31,7 +31,6 @@ def python_kernels(monkeypatch):
         return lambda *given: function(*(np.float64(x) if np.ndim(x) == 0 else x for x in given))
 
     monkeypatch.setattr(Build, "run", property(run))
-    monkeypatch.setattr(Build, "typed_run", property(run))
 
 
 @contextmanager

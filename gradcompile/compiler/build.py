@@ -137,16 +137,8 @@ class Build:
 
     @once
     def run(self) -> Run:
-        """Machine code as a function of the emitted parameters, which looks at no types."""
+        """Machine code of the emitted parameters; what it cannot take is a TypeError."""
         return self._spread(machine_code.runner(self.target, self.machine))
-
-    @once
-    def typed_run(self) -> Run:
-        """The same for arrays of any kind: those that it cannot take as they are, are a TypeError.
-
-        Numbers have to be floats even so.
-        """
-        return self._spread(machine_code.typed_runner(self.target, self.machine))
 
     def report(self) -> BuildReport:
         """Tell where the time went, compiling first what is not compiled yet."""

@@ -6,15 +6,17 @@ such arguments again, hands them to machine code as they are, and puts what come
 that the user knows. Anything else goes the general way, which converts it or explains:
 
     def call(w=__absent, b=__absent, *__rest, **__others):
-        if (__type(w) is __list and __len(w) == 3 and __floats.issuperset(__map(__type, w))
-                and __type(b) is __float):
-            __v0, (__g0, __g1) = __machine(__array(w, __float64), b)
-            return __v0, __make(__Gradient, (__g0.tolist(), __g1))
-        return __general((w, b), __rest, __others)
+        try:
+            if (__type(w) is __list and __len(w) == 3 and __floats.issuperset(__map(__type, w))
+                    and not __rest and not __others):
+                __v0, (__g0, __g1) = __machine(__array(w, __float64), b)
+                return __v0, __make(__Gradient, (__g0.tolist(), __g1))
+        except __TypeError:
+            pass
+        return __general([w, b], __rest, __others)
 
-Where there are arrays, the type of their entries is tested, and a `try` is around the test and the
-call: machine code refuses arrays that lie otherwise than it was made for, and looks at that faster
-than Python can.
+Single numbers and arrays are not looked at here: machine code refuses, by a TypeError, what it
+cannot take as it is, and sees that faster than Python can.
 
 No text of the user's is in it but the names of arguments.
 """
@@ -71,7 +73,7 @@ def written_call(called: Called, machine: Call, general: General) -> Call | None
         tested = iter([x for name in parameters for x in _tested(called, name, tests)])
     except NotPlainError:
         return None
-    given = [given_text(group, tested) for group in called.returned.signature.parameters]
+    given = [given_text(group, tested, tests) for group in called.returned.signature.parameters]
     result = f"__machine({', '.join(given)})"
     text = _call_text(parameters, tests, unpack_lines(called.returned, result, tests.refer))
     return _made(text, tests, machine, general, called.name)
@@ -93,15 +95,17 @@ def _tested(called: Called, name: str, tests: PlainTests) -> list[Tested]:
     return list(test(called.arguments[name], name))
 
 
-def given_text(group: Bundle, tested: Iterator[Tested]) -> str:
+def given_text(group: Bundle, tested: Iterator[Tested], tests: PlainTests) -> str:
     """What machine code is given for a bundle."""
     if group.is_merged:
-        numbers = [expression for expression, _ in islice(tested, group.size)]
-        return f"__array(({', '.join(numbers)}), __float64)"
+        return tests.numbers([expression for expression, _ in islice(tested, group.size)])
     expression, shape = next(tested)
+    if shape is None or shape == group.shape:
+        return expression
     # An array stands where a list was named, or the other way round.
-    other = shape is not None and shape != group.shape
-    return f"{expression}.reshape({group.shape})" if other else expression
+    if not expression.startswith("__array("):
+        tests.array(expression, shape)
+    return f"{expression}.reshape({group.shape})"
 
 
 def _is_simple(signature: inspect.Signature) -> bool:
@@ -126,9 +130,11 @@ def _call_text(
     return "\n".join(
         [
             f"def call({', '.join(head)}):",
-            *tests.guarded(
-                [f"if {' and '.join(conditions)}:", *(f"    {line}" for line in unpack)]
-            ),
+            "    try:",
+            f"        if {' and '.join(conditions)}:",
+            *(f"            {line}" for line in unpack),
+            "    except __TypeError:",
+            "        pass",
             f"    return __general([{', '.join(before)}], __rest, {{{named}**__others}})",
         ]
     )

@@ -21,7 +21,7 @@ import numpy as np
 
 from gradcompile.compiler.arguments import Arguments
 from gradcompile.compiler.calls import given_text
-from gradcompile.compiler.plain_arguments import NotPlainError, PlainTests, Tested, has_float64
+from gradcompile.compiler.plain_arguments import NotPlainError, PlainTests, Tested
 from gradcompile.compiler.plans import arrange
 from gradcompile.compiler.request import Request
 from gradcompile.graph.nested import Structure, divide
@@ -122,27 +122,23 @@ def written_flat(
     """
     tests = PlainTests()
     size = len(request.slots)
-    tests.conditions += [
-        "__type(__x) is __ndarray", f"__x.shape == ({size},)", has_float64("__x"),
-    ]  # fmt: skip
-    tests.has_arrays = True
+    tests.array("__x", (size,))
     try:
         tested = iter(list(_tested(request, tests)))
     except NotPlainError:
         return lambda x, others: general(x, None, others)
     count = len(request.parameters.parameters) - len(request.wrt)
     tests.conditions.append(f"__len(__others) == {count}")
-    given = [given_text(group, tested) for group in request.signature.parameters]
+    given = [given_text(group, tested, tests) for group in request.signature.parameters]
     text = "\n".join(
         [
             "def flat(__x, __others):",
-            *tests.guarded(
-                [
-                    f"if {' and '.join(tests.conditions)}:",
-                    f"    __result = __machine({', '.join(given)})",
-                    f"    return {_flat_text(request)}",
-                ]
-            ),
+            "    try:",
+            f"        if {' and '.join(tests.conditions)}:",
+            f"            __result = __machine({', '.join(given)})",
+            f"            return {_flat_text(request)}",
+            "    except __TypeError:",
+            "        pass",
             "    return __general(__x, None, __others)",
         ]
     )

@@ -89,7 +89,7 @@ class Kernel(Inspection):
         if key not in self._plans:
             build = self._build(traced)
             plan = self._plans.setdefault(key, self._made_plan(build, structures))
-            self._write(plan, build.typed_run)
+            self._write(plan, build.run)
         return self._plans[key]
 
     def _made_plan(self, build: "Build", structures: Mapping[str, Structure]) -> "Plan":
@@ -171,7 +171,7 @@ class Kernel(Inspection):
 
         general = flat_call(build.request, self._arguments, run)
         result = general(x, out, others)
-        written = written_flat(build.request, build.typed_run, general)
+        written = written_flat(build.request, build.run, general)
         self._flats.setdefault(build.request.traced, (written, general))
         return result
 

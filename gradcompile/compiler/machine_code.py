@@ -80,19 +80,14 @@ def flattened(target: Target, dispatcher: Any) -> Any:
 
 
 def runner(target: Target, dispatcher: Any) -> Callable[..., Any]:
-    """The machine code as a function of what comes before the constants: it looks at no types."""
+    """The machine code as a function of what comes before the constants.
+
+    What it cannot take as it is, is a TypeError: a number that is no float, an array of another
+    kind or shape.
+    """
     from gradcompile.jit import entry
 
     return _with_constants(entry(dispatcher), target)
-
-
-def typed_runner(target: Target, dispatcher: Any) -> Callable[..., Any]:
-    """The same for arrays of any kind: those that it cannot take as they are, are a TypeError."""
-    from gradcompile.jit import typed_entry
-
-    if all(group.shape is None and not group.is_row for group in target.signature.parameters):
-        return runner(target, dispatcher)
-    return _with_constants(typed_entry(dispatcher), target)
 
 
 def _with_constants(machine: Callable[..., Any], target: Target) -> Callable[..., Any]:

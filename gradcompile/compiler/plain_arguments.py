@@ -43,15 +43,6 @@ Tested = tuple[str, tuple[int, ...] | None]
 """The expression of a bundle of numbers, and its shape: None for a number, or where rows decide."""
 
 
-def has_float64(array: str) -> str:
-    """Test the type of the entries; that of an array that was pickled is another object.
-
-    numba's test does not tell bytes in another order from an array that is not aligned: what it
-    finds for one of them first, it takes for the other one as well.
-    """
-    return f"({array}.dtype is __float64 or {array}.dtype == __float64)"
-
-
 class NotPlainError(Exception):
     """The arguments are not tested by text: they are of a kind or a number that is too much."""
 
@@ -60,18 +51,18 @@ class NotPlainError(Exception):
 class PlainTests:
     """The tests of the arguments of one kernel, as they are written.
 
+    Single numbers, arrays and rows are given to machine code as they are, and it looks at them.
+
     Attributes:
         conditions: what must hold, in order; some bind names.
         globals: what the text refers to.
         parts: how many containers, arrays and single numbers were tested.
-        has_arrays: is there an array among them? Then it is machine code that looks at its kind.
         has_rows: is the number of rows known by a name?
     """
 
     conditions: list[str] = field(default_factory=list)
     globals: dict[str, Any] = field(default_factory=lambda: dict(GLOBALS))
     parts: int = 0
-    has_arrays: bool = False
     has_rows: bool = False
 
     def argument(self, structure: Structure, given: str) -> Iterator[Tested]:
@@ -82,13 +73,9 @@ class PlainTests:
         """
         if structure.kind == "leaf":
             self._count()
-            self.conditions.append(
-                f"(__type({given}) is __float or __type({given}) is __numpy_float)"
-            )
             yield given, None
         elif structure.kind == "array":
             self._count()
-            self._array(structure, given)
             yield given, tuple(structure.keys)
         elif not structure.holds_arrays:
             yield from self._numbers(structure, given)
@@ -99,42 +86,34 @@ class PlainTests:
     def rows(self, row: Structure, given: str) -> Iterator[Tested]:
         """Test an argument of rows of data; yield each array of it.
 
-        The number of rows is bound to a name by the first array, and is not zero.
+        The number of rows is bound to a name by the first argument, and is not zero.
         """
         if row.kind is dict:
             for part, item in self._items(row, given):
                 yield from self.rows(part, self.bound(item))
             return
         self._count()
-        self.has_arrays = True
-        self.conditions += [f"__type({given}) is __ndarray", has_float64(given)]
-        if not self.has_rows:
-            self.conditions.append(f"(__n := __len({given}))")
-        if row.keys:
-            extents = "".join(f", {extent}" for extent in row.keys)
-            self.conditions.append(f"{given}.shape == (__n{extents})")
-        elif self.has_rows:
-            self.conditions.append(f"__len({given}) == __n")
+        # Rows may be spread over threads before machine code looks at them.
+        equal = f"__len({given}) == __n" if self.has_rows else f"(__n := __len({given}))"
+        self.conditions.append(equal)
         self.has_rows = True
         yield given, None
 
-    def _array(self, structure: Structure, given: str) -> None:
-        self.has_arrays = True
+    def array(self, given: str, shape: tuple[int, ...]) -> None:
+        """Test an array that is not given as it is, but in another shape."""
         self.conditions += [
             f"__type({given}) is __ndarray",
-            has_float64(given),
-            f"{given}.shape == {tuple(structure.keys)}",
+            f"({given}.dtype is __float64 or {given}.dtype == __float64)",
+            f"{given}.shape == {shape}",
         ]
 
-    def guarded(self, lines: Sequence[str]) -> Iterator[str]:
-        """Yield the lines of a call, which is refused by machine code if an array does not fit."""
-        if not self.has_arrays:
-            yield from (f"    {line}" for line in lines)
-            return
-        yield "    try:"
-        yield from (f"        {line}" for line in lines)
-        yield "    except __TypeError:"
-        yield "        pass"
+    def numbers(self, given: Sequence[str]) -> str:
+        """Test single numbers that are given as one array; return its expression."""
+        self.conditions += [
+            f"(__type({number}) is __float or __type({number}) is __numpy_float)"
+            for number in given
+        ]
+        return f"__array(({', '.join(given)}), __float64)"
 
     def _numbers(self, structure: Structure, given: str) -> Iterator[Tested]:
         """Test a container of numbers: together they are one array."""

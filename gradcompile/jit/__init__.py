@@ -29,7 +29,8 @@ from gradcompile.jit.entries import on_flat_arrays, without_constants
 from gradcompile.jit.flags import REASSOCIATION, SETTINGS
 from gradcompile.jit.meanings import INTERNAL, register
 from gradcompile.jit.parts import VECTOR, Part, loop_part, register_entries, with_parts
-from gradcompile.jit.pipelines import BorrowedArrays, WidestVectors
+from gradcompile.jit.pipelines import pipeline
+from gradcompile.jit.wrapper import expected
 from gradcompile.support.arrays import AnyArray
 
 MATRIX = types.Array(types.float64, 2, "A", readonly=True)
@@ -77,12 +78,12 @@ def jit(
         settings["nogil"] = True  # rows may be spread over threads
     part = loop_part if loops else Part
     whole = with_parts(function, lambda f: part(f, targetoptions={**INTERNAL, **settings}))
-    pipeline = WidestVectors if loops else BorrowedArrays
-    dispatcher = numba.njit(whole, pipeline_class=pipeline, **settings)
+    known = expected(function.__name__, signature.parameters, constants)
+    dispatcher = numba.njit(whole, pipeline_class=pipeline(loops, known), **settings)
     path = Path(function.__code__.co_filename)
     keeps = use_cache and path.is_file()
     if keeps:
-        dispatcher._cache = KernelCache(path, strict)
+        dispatcher._cache = KernelCache(path, (strict, known))
     with keeping(keeps):
         dispatcher.compile((*map(type_of, signature.parameters), *map(numba.typeof, constants)))
     if has_rows:  # other kinds of arrays are read as what it was compiled for
@@ -102,33 +103,17 @@ def type_of(group: Bundle) -> Any:
 def entry(dispatcher: Any) -> Any:
     """Return the machine code that `jit` made, without the dispatcher and its look at all types.
 
-    It is for arguments that are known to be numbers, and float64 arrays of the right dimensions,
-    aligned, and contiguous where that was said; only their dimensions are looked at.
+    It takes floats, and float64 arrays of the shapes that were said, aligned, and contiguous unless
+    they are rows. Anything else is a TypeError.
     """
     return next(iter(dispatcher.overloads.values())).entry_point
-
-
-def typed_entry(dispatcher: Any) -> Any:
-    """Return the machine code that `jit` made, as what looks at the types of its arguments.
-
-    numba does so in its own C code, faster than Python can. What the machine code cannot take as it
-    is, is a TypeError: never is anything compiled for it. The order of the bytes numba does not
-    always look at: the caller has to.
-    """
-    (compiled,) = dispatcher.overloads.values()
-    typed = numba.njit(dispatcher.py_func)
-    # When a dispatcher is dropped, what is in its first dict can be called by no other machine
-    # code any more. This machine code goes on being that of the other dispatcher.
-    typed.overloads = {}
-    typed.add_overload(compiled)
-    typed.disable_compile()
-    return typed
 
 
 def bind(dispatcher: Any, name: str, signature: Signature, constants: Sequence[AnyArray]) -> Any:
     """Make the dispatcher without the constants that a kernel takes after its parameters."""
     function = without_constants(dispatcher, name, signature, constants)
-    bound = numba.njit(function, pipeline_class=BorrowedArrays, **SETTINGS)
+    checked = pipeline(False, expected(name, signature.parameters, ()))
+    bound = numba.njit(function, pipeline_class=checked, **SETTINGS)
     bound.compile(tuple(map(type_of, signature.parameters)))
     return bound
 

@@ -20,15 +20,15 @@ class Boxing:
 
     Args:
         context: numba's, of the target.
-        borrowing: the same, but arrays are unboxed without counting references.
+        unboxing: numba's API of Python, where arrays are unboxed without counting references.
         builder: where the code goes.
         environment: keeps numpy's function for the machine code.
     """
 
-    def __init__(self, context: Any, borrowing: Any, builder: Any, environment: Any) -> None:
+    def __init__(self, context: Any, unboxing: Any, builder: Any, environment: Any) -> None:
         self.context, self.builder, self.environment = context, builder, environment
         self.api = context.get_python_api(builder)
-        self.unboxing = borrowing.get_python_api(builder)
+        self.unboxing = unboxing
 
     def boxed(self, kind: Any, value: Any) -> Any:
         """Box a number, an array, or a tuple of such, nested or not."""

@@ -20,7 +20,7 @@ from gradcompile.support import files
 
 MEANINGS = (
     "ieee.py", "vector.py", "blocks.py", "products.py", "jit/*.py",
-    "ir/signature.py", "ir/program.py", "ops/op.py",
+    "ir/signature.py", "ir/program.py", "ops/op.py", "support/names.py",
 )  # fmt: skip
 """The files that say what machine code is made of: what emitted text imports, and this folder.
 
@@ -47,9 +47,9 @@ class KernelCache(_Cache):
     Here an entry that does not match its checksum is compiled again.
     """
 
-    def __init__(self, source: Path, strict: bool = False) -> None:
+    def __init__(self, source: Path, settings: object = None) -> None:
         self.source = source
-        self.strict = strict
+        self.settings = settings
         self.enabled = True
 
     @property
@@ -100,7 +100,7 @@ class KernelCache(_Cache):
 
     def _path(self, sig: Any, target_context: Any) -> Path:
         versions = (numba.__version__, platform.python_version(), _meanings())
-        key = (str(sig), target_context.codegen().magic_tuple(), versions, self.strict)
+        key = (str(sig), target_context.codegen().magic_tuple(), versions, self.settings)
         digest = hashlib.sha256(repr(key).encode()).hexdigest()[:16]
         return self.source.with_name(f"{self.source.stem}.{digest}.machine")
 

@@ -2,7 +2,7 @@
 
 numba has no options for what is changed here; a pipeline is what it lets others change.
 
-- Python calls machine code through a wrapper that borrows arrays (`jit/wrapper.py`).
+- Python calls machine code through a wrapper that checks the arguments (`jit/wrapper.py`).
 - LLVM takes vectors of four numbers on processors that can do eight, since the first of them became
   slower then. Loops over blocks of rows are made of little else than vector code, and gain from it.
 """
@@ -15,10 +15,10 @@ from numba.core.lowering import Lower
 from numba.core.typed_passes import NativeLowering
 
 from gradcompile.jit.tiles import LANES
-from gradcompile.jit.wrapper import LowerBorrowing
+from gradcompile.jit.wrapper import Expected, LowerChecking
 
 
-class _LowerWide(LowerBorrowing):
+class _LowerWide(LowerChecking):
     def setup_function(self, fndesc: Any) -> None:
         super().setup_function(fndesc)
         # Past the check of llvmlite, which knows only some attributes.
@@ -26,12 +26,12 @@ class _LowerWide(LowerBorrowing):
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
-class _Borrowing(NativeLowering):
-    _name = "lowering_with_borrowed_arrays"
+class _Checking(NativeLowering):
+    _name = "lowering_with_checks"
 
     @property
     def lowering_class(self) -> type[Lower]:
-        return LowerBorrowing
+        return LowerChecking
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -43,13 +43,15 @@ class _Wide(NativeLowering):
         return _LowerWide
 
 
-class BorrowedArrays(CompilerBase):
-    """The pipeline for kernels without loops: Python's arrays are borrowed."""
+class Checked(CompilerBase):
+    """The pipeline for functions without loops: the wrapper for Python checks the arguments."""
 
-    lowering: type[NativeLowering] = _Borrowing
+    lowering: type[NativeLowering] = _Checking
+    expected: Expected
 
     def define_pipelines(self) -> list[Any]:
         """List the passes, as numba asks for them."""
+        self.state.metadata["expected"] = self.expected
         manager = DefaultPassBuilder.define_nopython_pipeline(self.state)
         manager.passes = [
             (self.lowering if pass_ is NativeLowering else pass_, says)
@@ -59,7 +61,19 @@ class BorrowedArrays(CompilerBase):
         return [manager]
 
 
-class WidestVectors(BorrowedArrays):
-    """The pipeline for loops: as `BorrowedArrays`, for the widest vectors that there are."""
+class WidestVectors(Checked):
+    """The pipeline for loops: as `Checked`, and for the widest vectors that there are."""
 
     lowering = _Wide
+    expected = Expected((), "")  # functions that are called by machine code alone
+
+
+def pipeline(loops: bool, expected: Expected) -> type[Checked]:
+    """Make the pipeline of a function.
+
+    Args:
+        loops: is it made of loops?
+        expected: what Python has to give it.
+    """
+    base = WidestVectors if loops else Checked
+    return type(base.__name__, (base,), {"expected": expected})

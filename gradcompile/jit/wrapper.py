@@ -1,22 +1,83 @@
-"""What Python calls: the C function around machine code, which borrows the arrays it is given.
+"""What Python calls: the C function around machine code, which knows what it must be given.
 
-numba's own takes a reference to each array, with memory to keep it in, and gives it back behind the
-call, with the interpreter locked: some 150 ns an array. But whoever calls a function holds its
-arguments anyway, until it returns.
+numba's own takes for granted that its dispatcher has looked at the types, and looks at no shape; it
+takes a reference to each array, with memory to keep it in, and gives it back behind the call, with
+the interpreter locked: some 150 ns an array. This one looks at everything itself, in a few
+instructions for each argument, and borrows the arrays: whoever calls a function holds its arguments
+until it returns. What does not fit is a TypeError.
 """
 
+from collections.abc import Iterator, Sequence
 from copy import copy
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+from llvmlite import ir
+from numba import types
 from numba.core import cgutils
 from numba.core.callwrapper import PyCallWrapper
+from numba.core.errors import TypingError
 from numba.core.lowering import Lower
+from numba.np.arrayobj import populate_array
 
+from gradcompile.ir.signature import Bundle
 from gradcompile.jit.boxing import Boxing
+from gradcompile.support.arrays import AnyArray
+
+ROWS = -1
+"""Stands for the number of rows: what it is does not matter, but all arguments have as many."""
+
+HEAD = object.__basicsize__
+DATA, DIMENSIONS, EXTENTS, STRIDES, DTYPE, FLAGS = (HEAD + k for k in (0, 8, 16, 24, 40, 48))
+"""Where the fields of an array are, in bytes: `PyArrayObject_fields` of numpy's ndarraytypes.h."""
+
+KIND_OF_ENTRY, BYTE_ORDER = HEAD, HEAD + 10
+"""The same of the type of its entries, `_PyArray_Descr`; there may be several objects alike."""
+
+NATIVE = ord("=")
+
+CONTIGUOUS, ALIGNED = 0x1, 0x100
+"""Flags of an array, from the same file."""
+
+_NUMPY = {types.float64: np.float64, types.int64: np.int64}
+
+WORD, INT = ir.IntType(64), ir.IntType(32)
+BYTES = ir.IntType(8).as_pointer()
 
 
-class LowerBorrowing(Lower):
-    """numba's lowering to LLVM IR, with another wrapper for Python."""
+class Expected(NamedTuple):
+    """The arguments that a function must be given.
+
+    Attributes:
+        extents: for each argument: of an array, or None for a number.
+        message: of the TypeError.
+    """
+
+    extents: tuple[tuple[int, ...] | None, ...]
+    message: str
+
+
+def expected(name: str, parameters: Sequence[Bundle], constants: Sequence[AnyArray]) -> Expected:
+    """Say what a function must be given, by its parameters and the constants behind them."""
+    extents = [
+        (ROWS, *(group.shape or ())) if group.is_row else group.shape for group in parameters
+    ]
+    kinds = [
+        f"{group.name}, {_named(shape)}" for group, shape in zip(parameters, extents, strict=True)
+    ]
+    shapes = [constant.shape for constant in constants]
+    return Expected((*extents, *shapes), f"{name}: expected {'; '.join(kinds)}")
+
+
+def _named(shape: tuple[int, ...] | None) -> str:
+    if shape is None:
+        return "a float"
+    inside = ", ".join("n" if extent == ROWS else str(extent) for extent in shape)
+    return f"a float64 array of shape ({inside}{',' if len(shape) == 1 else ''})"
+
+
+class LowerChecking(Lower):
+    """numba's lowering to LLVM code, with another wrapper for Python."""
 
     def create_cpython_wrapper(self, release_gil: bool = False) -> None:
         """Add the wrapper to the library, as numba asks for it."""
@@ -24,15 +85,18 @@ class LowerBorrowing(Lower):
         module = context.create_module("wrapper")
         kind = context.call_conv.get_function_type(descriptor.restype, descriptor.argtypes)
         callee = cgutils.get_or_insert_function(module, kind, descriptor.llvm_func_name)
-        _Borrowing(
-            context, module, callee, descriptor, self.env, self.call_helper, release_gil
-        ).build()
+        parts = context, module, callee, descriptor, self.env, self.call_helper, release_gil
+        wrapper = _Wrapper(*parts)
+        wrapper.expected = self.metadata["expected"]
+        wrapper.build()
         self.library.add_ir_module(module)
 
 
-class _Borrowing(PyCallWrapper):
+class _Wrapper(PyCallWrapper):
+    expected: Expected
+
     def build_wrapper(self, api: Any, builder: Any, closure: Any, args: Any, kws: Any) -> None:
-        """Write the body: unbox the arguments, call, and box the result."""
+        """Write the body: read the arguments, call, and box the result."""
         convention, descriptor = self.context.call_conv, self.fndesc
         failed = api.get_null_object()
         objects = [api.alloca_obj() for _ in descriptor.argtypes]
@@ -40,15 +104,13 @@ class _Borrowing(PyCallWrapper):
         parsed = api.unpack_tuple(args, descriptor.qualname, count, count, *objects)
         with cgutils.if_unlikely(builder, cgutils.is_null(builder, parsed)):
             builder.ret(failed)
-        given = []
-        borrowing = self._without_references()
-        unboxing = borrowing.get_python_api(builder)
-        for kind, place in zip(descriptor.argtypes, objects, strict=True):
-            native = unboxing.to_native_value(kind, builder.load(place))
-            with cgutils.if_unlikely(builder, native.is_error):
-                builder.ret(failed)
-            given.append(native.value)
         environment = self.get_env(api, builder)
+        refused = builder.append_basic_block("refused")
+        with builder.goto_block(refused):
+            api.err_set_string("PyExc_TypeError", self.expected.message)
+            builder.ret(failed)
+        reader = _Reader(self.context, builder, environment, refused)
+        given = list(reader.read(self.expected, descriptor.argtypes, objects))
         thread = api.save_thread() if self.release_gil else None
         status, result = convention.call_function(
             builder, self.func, descriptor.restype, descriptor.argtypes, given, attrs=("noinline",)
@@ -56,13 +118,103 @@ class _Borrowing(PyCallWrapper):
         if thread is not None:
             api.restore_thread(thread)
         with builder.if_then(status.is_ok, likely=True):
-            boxing = Boxing(self.context, borrowing, builder, environment)
+            boxing = Boxing(self.context, reader.api, builder, environment)
             builder.ret(boxing.boxed(descriptor.restype, result))
         convention.raise_error(builder, api, status)
         builder.ret(failed)
 
-    def _without_references(self) -> Any:
-        """The context, but arrays are unboxed as where numba counts no references."""
-        context = copy(self.context)
-        context.enable_nrt = False
-        return context
+
+class _Reader:
+    """Writes the LLVM code that reads the arguments of a call.
+
+    Args:
+        context: numba's, of the target.
+        builder: where the code goes.
+        environment: keeps Python's objects for the machine code.
+        refused: where to go if an argument is not what is expected.
+    """
+
+    def __init__(self, context: Any, builder: Any, environment: Any, refused: Any) -> None:
+        self.context, self.builder, self.environment = context, builder, environment
+        self.refused = refused
+        self.rows: Any = None
+        self.known: dict[type, Any] = {}
+        without_references = copy(context)
+        without_references.enable_nrt = False
+        self.api = without_references.get_python_api(builder)
+
+    def read(self, known: Expected, kinds: Sequence[Any], objects: Sequence[Any]) -> Iterator[Any]:
+        """Read each argument."""
+        for extents, kind, place in zip(known.extents, kinds, objects, strict=True):
+            found = self.builder.load(place)
+            if (kind.ndim if isinstance(kind, types.Array) else None) != (extents and len(extents)):
+                raise TypingError(known.message)  # a dispatcher was given something else
+            if extents is not None:
+                yield self._array(kind, found, extents)
+            elif kind == types.float64:
+                yield self._number(found)
+            else:
+                yield self._other(kind, found)
+
+    def _number(self, found: Any) -> Any:
+        """Read a float, or a number from an array of float64."""
+        kind = self._field(found, HEAD - 8, BYTES)
+        is_float, is_float64 = (self._is(kind, thing) for thing in (float, np.float64))
+        self._require(self.builder.or_(is_float, is_float64))
+        return self.api.float_as_double(found)
+
+    def _array(self, kind: Any, found: Any, extents: Sequence[int]) -> Any:
+        builder, wanted = self.builder, ALIGNED | (CONTIGUOUS if kind.layout == "C" else 0)
+        self._require(self._is(self._field(found, HEAD - 8, BYTES), np.ndarray))
+        entry = self._field(found, DTYPE, BYTES)
+        self._require(self._is(self._field(entry, KIND_OF_ENTRY, BYTES), _NUMPY[kind.dtype]))
+        order = self._field(entry, BYTE_ORDER, ir.IntType(8))
+        self._require(builder.icmp_signed("==", order, order.type(NATIVE)))
+        count = self._field(found, DIMENSIONS, INT)
+        self._require(builder.icmp_signed("==", count, INT(kind.ndim)))
+        flags = builder.and_(self._field(found, FLAGS, INT), INT(wanted))
+        self._require(builder.icmp_signed("==", flags, INT(wanted)))
+        shape = self._words(found, EXTENTS, kind.ndim)
+        for extent, known in zip(shape, extents, strict=True):
+            if known == ROWS:
+                self.rows = self.rows or extent
+            self._require(
+                builder.icmp_signed("==", extent, self.rows if known == ROWS else WORD(known))
+            )
+        array = self.context.make_array(kind)(self.context, builder)
+        populate_array(
+            array,
+            data=builder.bitcast(self._field(found, DATA, BYTES), array.data.type),
+            shape=shape,
+            strides=self._words(found, STRIDES, kind.ndim),
+            itemsize=WORD(kind.dtype.bitwidth // 8),
+            meminfo=None,  # it is borrowed
+            parent=builder.bitcast(found, array.parent.type),
+        )
+        return array._getvalue()
+
+    def _other(self, kind: Any, found: Any) -> Any:
+        """Read what a dispatcher has compiled the function for beside what it was emitted for."""
+        native = self.api.to_native_value(kind, found)
+        self._require(self.builder.not_(native.is_error))
+        return native.value
+
+    def _field(self, found: Any, offset: int, kind: Any) -> Any:
+        start = self.builder.bitcast(found, BYTES)
+        place = self.builder.gep(start, [WORD(offset)])
+        return self.builder.load(self.builder.bitcast(place, kind.as_pointer()))
+
+    def _words(self, found: Any, offset: int, count: int) -> list[Any]:
+        first = self._field(found, offset, WORD.as_pointer())
+        return [self.builder.load(self.builder.gep(first, [WORD(k)])) for k in range(count)]
+
+    def _is(self, pointer: Any, thing: type) -> Any:
+        """Is it a certain type of Python's?"""
+        if thing not in self.known:
+            known = self.environment.read_const(self.environment.add_const(thing))
+            self.known[thing] = self.builder.bitcast(known, BYTES)
+        return self.builder.icmp_unsigned("==", pointer, self.known[thing])
+
+    def _require(self, condition: Any) -> None:
+        with cgutils.if_unlikely(self.builder, self.builder.not_(condition)):
+            self.builder.branch(self.refused)

@@ -766,7 +766,7 @@ def test_verify(reduce):
 @pytest.mark.parametrize(
     ("p", "reduce", "right", "wrong"),
     [
-        ([1.0], "mean", "p_bar *= 1.0 / count", "pass"),
+        ([1.0], "mean", "divide(p_bar, count)", "pass"),
         (1.0, "mean", "p_bar / count", "p_bar"),
         (1.0, "mean", "value / count", "value"),
         ([1.0], "sum", "] += total", "] = total"),

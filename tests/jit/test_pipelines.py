@@ -3,8 +3,11 @@
 import numba
 import pytest
 
-from gradcompile.jit.pipelines import WidestVectors
+from gradcompile.jit.pipelines import pipeline
 from gradcompile.jit.tiles import LANES
+from gradcompile.jit.wrapper import Expected
+
+A_NUMBER = Expected((None,), "expected a float")
 
 
 def half(x):
@@ -12,7 +15,12 @@ def half(x):
 
 
 @pytest.mark.parametrize(
-    ("options", "asks"), [({"pipeline_class": WidestVectors}, True), ({}, False)]
+    ("options", "asks"),
+    [
+        ({"pipeline_class": pipeline(True, A_NUMBER)}, True),
+        ({"pipeline_class": pipeline(False, A_NUMBER)}, False),
+        ({}, False),
+    ],
 )
 def test_functions_ask_for_the_widest_vectors(options, asks):
     function = numba.njit("float64(float64)", **options)(half)
