@@ -204,7 +204,7 @@ def test_demo_moons(demo, tmp_path):
     for text in (
         "100 points, 337 parameters, 65,818 nodes",
         "hinges = [(1 - margin).relu() for margin in margins]",
-        "set_affine(s3, params2[:, 0:16], relu1, params2[:, 16])",
+        "set_affine(v4, params_3[:, 0:16], v2, params_3[:, 16])",
         "0.89584410286832",
         "1.72359053369720",
         "0.0109783701",
