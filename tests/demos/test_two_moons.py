@@ -37,14 +37,13 @@ def kernel(moons):
     return kernel
 
 
-@pytest.fixture(scope="module")
-def few_moons():
-    """The kernel of fewer points and neurons, and these as those of the demo."""
+@pytest.fixture
+def few_moons(monkeypatch):
+    """Fewer points and neurons are those of the demo."""
     points = two_moons.points(10)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(two_moons, "LAYERS", (4, 1))
-        patch.setattr(two_moons, "points", lambda: points)
-        yield compiled(*points)[1]
+    monkeypatch.setattr(two_moons, "LAYERS", (4, 1))
+    monkeypatch.setattr(two_moons, "points", lambda: points)
+    return points
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +108,7 @@ def test_a_step_with_values_is_a_step_in_machine_code(kernel, moons):
 
 
 def test_a_step_of_a_few_points_is_a_step_in_machine_code(few_moons):
-    same_step(few_moons, *two_moons.points())
+    same_step(compiled(*few_moons)[1], *few_moons)
 
 
 def same_step(kernel, X, y):
