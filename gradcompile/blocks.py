@@ -16,29 +16,31 @@ ROWS_PER_CACHE_LINE = 8
 """Numbers in a line of the cache, 64 bytes: the widest vectors are read fastest if they are one."""
 
 
-def columns(rows: FloatArray, start: int, count: int) -> FloatArray:
+def columns(rows: FloatArray, start: int, count: int, memory: FloatArray) -> FloatArray:
     """Turn some rows of data: one row for each number that a row of data has.
 
-    The last of them is repeated until they fill a line of the cache, so that loops over the columns
-    need no other code for a rest.
+    The last of several is repeated until they fill a line of the cache, so that loops over the
+    columns need no other code for a rest.
 
     Args:
         rows: an array with a row of data in each row, of one dimension or more.
         start: the first of the rows.
         count: how many, at least one.
+        memory: a vector that the result lies in: of as many numbers as it has, or more.
 
     Example:
         >>> import numpy as np
-        >>> columns(np.array([[1.0, 2.0], [3.0, 4.0]]), 0, 2)[:, :3]
+        >>> columns(np.array([[1.0, 2.0], [3.0, 4.0]]), 0, 2, scratch(2 * 8))[:, :3]
         array([[1., 3., 3.],
                [2., 4., 4.]])
     """
-    return COLUMNS[min(rows.ndim, 3)](rows, start, count)
+    return COLUMNS[min(rows.ndim, 3)](rows, start, count, memory)
 
 
-def columns_of_numbers(rows: FloatArray, start: int, count: int) -> FloatArray:
+def columns_of_numbers(rows: FloatArray, start: int, count: int, memory: FloatArray) -> FloatArray:
     """Do what `columns` does for an array with one number for each row."""
-    turned = empty((1, -(-count // ROWS_PER_CACHE_LINE) * ROWS_PER_CACHE_LINE))
+    width = -(-count // ROWS_PER_CACHE_LINE) * ROWS_PER_CACHE_LINE if count > 1 else 1
+    turned = memory[:width].reshape((1, width))
     for i in range(count):
         turned[0, i] = rows[start + i]
     for i in range(count, turned.shape[1]):
@@ -46,24 +48,25 @@ def columns_of_numbers(rows: FloatArray, start: int, count: int) -> FloatArray:
     return turned
 
 
-def columns_of_vectors(rows: FloatArray, start: int, count: int) -> FloatArray:
+def columns_of_vectors(rows: FloatArray, start: int, count: int, memory: FloatArray) -> FloatArray:
     """Do what `columns` does for a matrix."""
-    width = rows.shape[1]
-    turned = empty((width, -(-count // ROWS_PER_CACHE_LINE) * ROWS_PER_CACHE_LINE))
+    width = -(-count // ROWS_PER_CACHE_LINE) * ROWS_PER_CACHE_LINE if count > 1 else 1
+    turned = memory[: rows.shape[1] * width].reshape((rows.shape[1], width))
     for first in range(0, count, TILE):
-        for column in range(width):
+        for column in range(rows.shape[1]):
             for i in range(first, min(first + TILE, count)):
                 turned[column, i] = rows[start + i, column]
-    for column in range(width):
+    for column in range(rows.shape[1]):
         for i in range(count, turned.shape[1]):
             turned[column, i] = rows[start + count - 1, column]
     return turned
 
 
-def columns_of_arrays(rows: FloatArray, start: int, count: int) -> FloatArray:
+def columns_of_arrays(rows: FloatArray, start: int, count: int, memory: FloatArray) -> FloatArray:
     """Do what `columns` does for an array of more dimensions."""
-    width = rows.size // rows.shape[0]
-    turned = empty((width, -(-count // ROWS_PER_CACHE_LINE) * ROWS_PER_CACHE_LINE))
+    width = -(-count // ROWS_PER_CACHE_LINE) * ROWS_PER_CACHE_LINE if count > 1 else 1
+    size = rows.size // rows.shape[0]
+    turned = memory[: size * width].reshape((size, width))
     for i in range(turned.shape[1]):
         for column, x in enumerate(rows[start + min(i, count - 1)].flat):
             turned[column, i] = x

@@ -16,6 +16,7 @@ from gradcompile.check import (
     check_grad,
 )
 from gradcompile.compiler.build import Build
+from gradcompile.compiler.machine_code import Machines
 from gradcompile.ops import functions, table
 from tests.helpers.oracles import samples
 
@@ -30,7 +31,7 @@ def python_kernels(monkeypatch):
         function = np.errstate(all="ignore")(build.target.function)
         return lambda *given: function(*(np.float64(x) if np.ndim(x) == 0 else x for x in given))
 
-    monkeypatch.setattr(Build, "run", property(run))
+    monkeypatch.setattr(Build, "machines", property(lambda build: Machines(run(build), run(build))))
 
 
 @contextmanager

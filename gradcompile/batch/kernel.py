@@ -4,7 +4,7 @@ from functools import partial
 
 from gradcompile.batch.arguments import BatchedArguments
 from gradcompile.batch.strategy import loops_over_rows
-from gradcompile.batch.threads import over_threads
+from gradcompile.batch.threads import MIN_ROWS_OF_A_THREAD, over_threads
 from gradcompile.compiler.build import Build
 from gradcompile.compiler.kernel import Kernel
 from gradcompile.compiler.request import Request
@@ -21,4 +21,5 @@ class BatchKernel(Kernel):
     def _new_build(self, traced: Traced) -> Build:
         arguments = self._arguments
         request = Request(self._mode, traced, arguments.wrt, arguments.options, arguments.signature)
-        return Build(request, partial(loops_over_rows, request), partial(over_threads, request))
+        spread, few = partial(over_threads, request), 2 * MIN_ROWS_OF_A_THREAD
+        return Build(request, partial(loops_over_rows, request), spread, few)

@@ -14,7 +14,7 @@ from gradcompile.compiler import code as structure
 from gradcompile.compiler import machine_code
 from gradcompile.compiler.build_report import BuildReport
 from gradcompile.compiler.code import EmittedCode
-from gradcompile.compiler.machine_code import Target
+from gradcompile.compiler.machine_code import Machines, Target
 from gradcompile.compiler.programs import derive
 from gradcompile.compiler.request import Request
 from gradcompile.compiler.strategies import MAX_STRAIGHT, Strategy
@@ -40,6 +40,7 @@ class Build:
         request: what to build.
         choose: says how the text is made.
         spread: makes what runs machine code on all rows, if there are any.
+        few: with fewer rows than that, it is the machine code itself.
 
     Attributes:
         stages: where the time went.
@@ -51,8 +52,10 @@ class Build:
         request: Request,
         choose: Callable[[Stages], Strategy],
         spread: Callable[[Run], Run] = _at_once,
+        few: int = 0,
     ) -> None:
         self.request = request
+        self._few = few
         self._spread = spread
         self.lock = RLock()
         self.stages = Stages(dict(request.traced.seconds))
@@ -138,7 +141,13 @@ class Build:
     @once
     def run(self) -> Run:
         """Machine code of the emitted parameters; what it cannot take is a TypeError."""
-        return self._spread(machine_code.runner(self.target, self.machine))
+        return self.machines.run
+
+    @once
+    def machines(self) -> Machines:
+        """Machine code on any number of rows, and on a few."""
+        at_once = machine_code.runner(self.target, self.machine)
+        return Machines(self._spread(at_once), at_once, self._few)
 
     def report(self) -> BuildReport:
         """Tell where the time went, compiling first what is not compiled yet."""

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from gradcompile.compiler.machine_code import Machines
 from gradcompile.compiler.plain_arguments import ABSENT, NotPlainError, PlainTests, Tested
 from gradcompile.compiler.unpacking import Returned, unpack_lines
 from gradcompile.graph.nested import Structure
@@ -57,12 +58,12 @@ class Called:
     returned: Returned
 
 
-def written_call(called: Called, machine: Call, general: General) -> Call | None:
+def written_call(called: Called, machines: Machines, general: General) -> Call | None:
     """Write the call of a kernel; None if its arguments are too many or of too many kinds.
 
     Args:
         called: how it is called.
-        machine: takes the groups of its arguments; arrays of another kind are a TypeError.
+        machines: take the bundles of its arguments.
         general: takes any other call.
     """
     parameters = called.signature.parameters
@@ -74,9 +75,10 @@ def written_call(called: Called, machine: Call, general: General) -> Call | None
     except NotPlainError:
         return None
     given = [given_text(group, tested, tests) for group in called.returned.signature.parameters]
-    result = f"__machine({', '.join(given)})"
+    machine = f"(__of_few if __n < {machines.few} else __machine)" if machines.few else "__machine"
+    result = f"{machine}({', '.join(given)})"
     text = _call_text(parameters, tests, unpack_lines(called.returned, result, tests.refer))
-    return _made(text, tests, machine, general, called.name)
+    return _made(text, tests, machines, general, called.name)
 
 
 def written_unpack(returned: Returned) -> Callable[[Any], Any]:
@@ -140,7 +142,7 @@ def _call_text(
     )
 
 
-def _made(text: str, tests: PlainTests, machine: Call, general: General, name: str) -> Call:
+def _made(text: str, tests: PlainTests, machines: Machines, general: General, name: str) -> Call:
     def otherwise(before: Sequence[Any], rest: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
         """Give the arguments as they were given: a default stands for what was not."""
         names = call.__code__.co_varnames[: len(before)]
@@ -149,7 +151,8 @@ def _made(text: str, tests: PlainTests, machine: Call, general: General, name: s
         given = {name: x for name, x in others.items() if x is not ABSENT}
         return general((*before[:count], *rest), given)
 
-    names = {**tests.globals, "__machine": machine, "__general": otherwise}
+    by_name = {"__machine": machines.run, "__of_few": machines.of_few, "__general": otherwise}
+    names = {**tests.globals, **by_name}
     exec(compile(text, f"<call of {name}>", "exec"), names)  # our own text, and names of arguments
     call: Call = names["call"]
     call.__name__ = call.__qualname__ = name

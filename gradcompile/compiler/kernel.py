@@ -19,6 +19,7 @@ from gradcompile.support.arrays import FloatArray
 
 if TYPE_CHECKING:
     from gradcompile.compiler.build import Build
+    from gradcompile.compiler.machine_code import Machines
     from gradcompile.compiler.plans import Plan
 
 MAX_WRITTEN = 8
@@ -89,7 +90,7 @@ class Kernel(Inspection):
         if key not in self._plans:
             build = self._build(traced)
             plan = self._plans.setdefault(key, self._made_plan(build, structures))
-            self._write(plan, build.run)
+            self._write(plan, build.machines)
         return self._plans[key]
 
     def _made_plan(self, build: "Build", structures: Mapping[str, Structure]) -> "Plan":
@@ -99,14 +100,14 @@ class Kernel(Inspection):
         run = build.run if not self._arguments.options.check_domain else _not_run
         return plan(build.request, structures, name, run)
 
-    def _write(self, plan: "Plan", machine: Callable[..., Any]) -> None:
+    def _write(self, plan: "Plan", machines: "Machines") -> None:
         """Let a function written for these arguments take the next call."""
         before = self.__call__ if self._written < MAX_WRITTEN else self._by_any
 
         def otherwise(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
             return before(*args, **kwargs)
 
-        written = plan.written(machine, otherwise)
+        written = plan.written(machines, otherwise)
         if written is not None:
             self._written = self._written % MAX_WRITTEN + 1
             self.__call__ = written

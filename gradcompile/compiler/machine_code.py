@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from gradcompile.ir.signature import Signature
 from gradcompile.support.arrays import FloatArray
@@ -10,6 +10,20 @@ from gradcompile.support.recent import Recent
 
 MAX_KEPT_MACHINES = 64
 """Functions made of loops whose machine code is kept in memory when nobody uses it any more."""
+
+
+class Machines(NamedTuple):
+    """Machine code as functions of the bundles of arguments; what does not fit is a TypeError.
+
+    Attributes:
+        run: for any number of rows, and where there are none.
+        of_few: the same with less between, for fewer than `few` rows.
+        few: how many that are.
+    """
+
+    run: Callable[..., Any]
+    of_few: Callable[..., Any]
+    few: int = 0
 
 
 @dataclass(frozen=True)

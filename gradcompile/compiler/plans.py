@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcompile.compiler.calls import Call, Called, General, written_call, written_unpack
+from gradcompile.compiler.machine_code import Machines
 from gradcompile.compiler.request import Request
 from gradcompile.compiler.results import gradient_type
 from gradcompile.compiler.unpacking import Returned
@@ -39,14 +40,14 @@ class Plan:
         made = chain.from_iterable([given[name] for name in self.called.signature.parameters])
         return arrange(self.called.returned.signature.parameters, made)
 
-    def written(self, machine: Callable[..., Any], general: General) -> Call | None:
+    def written(self, machines: Machines, general: General) -> Call | None:
         """Write the call that takes these arguments without a detour; None if there is none.
 
         Args:
-            machine: takes what `run` does, and refuses arrays of another kind with a TypeError.
+            machines: take what `run` does.
             general: takes any other call.
         """
-        return written_call(self.called, machine, general)
+        return written_call(self.called, machines, general)
 
 
 def flat_inputs(request: Request, given: Mapping[str, Sequence[Any]]) -> AnyArray:

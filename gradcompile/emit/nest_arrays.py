@@ -89,7 +89,8 @@ def row_blocks(arrays: Iterable[Array], names: NestNames, rolled: Rolled) -> lis
         if not group.is_row or not own:
             continue
         given = (group.name, names.own[START], names.own[BLOCK_SIZE])
-        block = call("columns", *map(ast.Name, given))
+        memory = call("scratch", integer(group.size * BLOCK_ROWS))
+        block = call("columns", *map(ast.Name, given), memory)
         local = [replace(x, start=x.start - start) for x in own]
         if len(own) == 1 and _height(own[0]) == group.size:
             lines.append(Line(assign(names.arrays[own[0]], _block_part(local[0], block, group))))

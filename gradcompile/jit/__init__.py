@@ -8,8 +8,9 @@ numba compiles the emitted function itself.
     scratch.py       scratch memory on the stack
     rare_calls.py    LLVM text for a rare call inside vector code
     pipelines.py     numba's passes, with our wrapper and for the widest vectors
-    wrapper.py       what Python calls: it borrows the arrays that it is given
+    wrapper.py       what Python calls: it looks at its arguments, and borrows arrays
     boxing.py        results as Python's objects; small arrays are copied
+    numpy_abi.py     numpy's arrays as C code sees them
     parts.py         functions that another one calls, as numba is given them
     entries.py       functions around a kernel: without its constants, and on flat arrays
     cache.py         machine code kept on disk, with a checksum

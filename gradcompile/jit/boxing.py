@@ -8,8 +8,11 @@ that numpy makes, in a third of the time.
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+
+from gradcompile.jit.numpy_abi import BYTES, DATA, NEW_ARRAY, field
 
 MAX_COPIED = 1024
 """How many numbers an array has at most that is copied, 8 KiB; longer ones take longer to copy."""
@@ -20,15 +23,13 @@ class Boxing:
 
     Args:
         context: numba's, of the target.
-        unboxing: numba's API of Python, where arrays are unboxed without counting references.
         builder: where the code goes.
-        environment: keeps numpy's function for the machine code.
+        environment: keeps Python's objects for the machine code.
     """
 
-    def __init__(self, context: Any, unboxing: Any, builder: Any, environment: Any) -> None:
+    def __init__(self, context: Any, builder: Any, environment: Any) -> None:
         self.context, self.builder, self.environment = context, builder, environment
         self.api = context.get_python_api(builder)
-        self.unboxing = unboxing
 
     def boxed(self, kind: Any, value: Any) -> Any:
         """Box a number, an array, or a tuple of such, nested or not."""
@@ -58,17 +59,31 @@ class Boxing:
 
     def _copied(self, kind: Any, array: Any) -> Any:
         """Copy an array into one of numpy's; NULL if there is no memory for it."""
-        api, builder = self.api, self.builder
-        empty = self.environment.read_const(self.environment.add_const(np.empty))
-        extents = cgutils.unpack_tuple(builder, array.shape, kind.ndim)
-        shape = api.tuple_new(kind.ndim)
-        for axis, extent in enumerate(extents):
-            api.tuple_setitem(shape, axis, api.long_from_ssize_t(extent))
-        made = api.call_function_objargs(empty, (shape,))
-        api.decref(shape)
+        builder, place = self.builder, cgutils.alloca_once_value(self.builder, array.shape)
+        pointer, word, number = BYTES, array.nitems.type, ir.IntType(32)
+        dimensions = builder.bitcast(place, word.as_pointer())
+        types_ = [
+            pointer,
+            number,
+            dimensions.type,
+            number,
+            pointer,
+            pointer,
+            number,
+            number,
+            pointer,
+        ]
+        new = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(self.api.pyobj, types_), NEW_ARRAY
+        )
+        known = self.environment.read_const(self.environment.add_const(np.ndarray))
+        nothing = ir.Constant(pointer, None)
+        made = builder.call(new, [
+            builder.bitcast(known, pointer), number(kind.ndim), dimensions,
+            number(np.dtype(np.float64).num), nothing, nothing, number(0), number(0), nothing,
+        ])  # fmt: skip
         with builder.if_then(cgutils.is_not_null(builder, made), likely=True):
-            copy = self.context.make_array(kind)(
-                self.context, builder, self.unboxing.to_native_value(kind, made).value
-            )
-            cgutils.raw_memcpy(builder, copy.data, array.data, array.nitems, array.itemsize)
+            data = field(builder, made, DATA, BYTES)
+            target = builder.bitcast(data, array.data.type)
+            cgutils.raw_memcpy(builder, target, array.data, array.nitems, array.itemsize)
         return made

@@ -22,6 +22,7 @@ from numba.extending import lower_builtin, overload
 from gradcompile import blocks, ieee, vector
 from gradcompile.jit.cache import FunctionCache
 from gradcompile.jit.flags import SETTINGS
+from gradcompile.jit.numpy_abi import register_new_array
 from gradcompile.jit.rare_calls import rare_call
 from gradcompile.jit.scratch import register_scratch
 from gradcompile.jit.tiles import register_products
@@ -42,7 +43,7 @@ def register() -> None:
     _register(ieee._copysign, _calling(math.copysign))
     register_scratch()
     overload(blocks.columns, strict=False)(
-        lambda rows, start, count: blocks.COLUMNS[min(rows.ndim, 3)]
+        lambda rows, start, count, memory: blocks.COLUMNS[min(rows.ndim, 3)]
     )
     # Where sums may be reordered, LLVM would turn the products into divisions again.
     overload(blocks.divide, strict=False, jit_options={"fastmath": False})(
@@ -53,6 +54,7 @@ def register() -> None:
     for name, (signature, build) in INSTRUCTIONS.items():
         _register_instruction(getattr(vector, name), signature, build)
     register_products()
+    register_new_array()
     for function in _written(vector):
         _compiled[function] = _inlined(function)  # numba's type alone would not keep it
         infer_global(function, types.Dispatcher(_compiled[function]))

@@ -219,10 +219,9 @@ def _inner_products(combine: str) -> TileBuilder:
     """Builds inner products of rows."""
 
     def build(builder: Any, c: MatrixPointer, a: MatrixPointer, b: MatrixPointer) -> None:
-        is_one = builder.icmp_signed("==", a.columns, _word(1))
-        with builder.if_else(is_one, likely=False) as (one, several):
-            with one, _each(builder, _word(0), c.columns, LANES) as m:
-                _outer_columns(builder, combine, _contiguous(c), a, b, m)
+        with builder.if_else(_is_one_row(builder, a), likely=False) as (one, several):
+            with one:
+                _outer_product(builder, combine, _contiguous(c), a, b)
             with several:
                 each = partial(_each, builder, _word(0), step=TILE_ROWS)
                 with each(c.rows) as k, each(c.columns) as m:
@@ -231,22 +230,47 @@ def _inner_products(combine: str) -> TileBuilder:
     return build
 
 
+def _is_one_row(builder: Any, a: MatrixPointer) -> Any:
+    """Is there one row of data? Then there is nothing to sum up."""
+    return builder.icmp_signed("==", a.columns, _word(1))
+
+
+def _outer_product(
+    builder: Any, combine: str, c: MatrixPointer, a: MatrixPointer, b: MatrixPointer
+) -> None:
+    """Products of single numbers, of one row of data."""
+    whole = _round_down(builder, c.columns, LANES)
+    with _each(builder, _word(0), whole, LANES) as m:
+        _outer_columns(builder, combine, c, a, b, m)
+    with _each(builder, _word(0), c.rows, 1) as k, _each(builder, whole, c.columns, 1) as m:
+        left, right = (_pointer(builder, x, row, _word(0), DOUBLE) for x, row in ((a, k), (b, m)))
+        factors = builder.load(left, align=8), builder.load(right, align=8)
+        _add_number(builder, combine, c, k, m, builder.fmul(*factors, REASSOCIATION))
+
+
+def _add_number(
+    builder: Any, combine: str, c: MatrixPointer, row: Any, column: Any, x: Any
+) -> None:
+    pointer = _pointer(builder, c, row, column, DOUBLE)
+    before = builder.load(pointer, align=8)
+    builder.store(getattr(builder, combine)(before, x, REASSOCIATION), pointer, align=8)
+
+
 def _outer_columns(
     builder: Any, combine: str, c: MatrixPointer, a: MatrixPointer, b: MatrixPointer, m: Any
 ) -> None:
-    """Products of single numbers, of one row of data: a vector of columns from column `m` on."""
-    mask = _mask(builder, builder.sub(c.columns, m), LANES)
+    """Products of single numbers: a vector of columns from column `m` on."""
     right = _zeros(VECTOR)
-    for lane, row in enumerate(_rows(builder, m, c.columns, LANES)):
+    for lane in range(LANES):
+        row = builder.add(m, _word(lane))
         element = builder.load(_pointer(builder, b, row, _word(0), DOUBLE), align=8)
         right = builder.insert_element(right, element, ir.Constant(INT, lane))
     with _each(builder, _word(0), c.rows, 1) as k:
         element = builder.load(_pointer(builder, a, k, _word(0), DOUBLE), align=8)
         product = builder.fmul(_broadcast(builder, element, LANES), right, REASSOCIATION)
         pointer = _pointer(builder, c, k, m)
-        before = _load(builder, pointer, mask)
-        after = getattr(builder, combine)(before, product, REASSOCIATION)
-        _store(builder, after, pointer, mask)
+        before = builder.load(pointer, align=8)
+        builder.store(getattr(builder, combine)(before, product, REASSOCIATION), pointer, align=8)
 
 
 def _inner_tile(
@@ -278,8 +302,12 @@ def _sums(combine: str) -> TileBuilder:
     """Builds sums of rows."""
 
     def build(builder: Any, c: MatrixPointer, a: MatrixPointer) -> None:
-        with _each(builder, _word(0), c.rows, TILE_ROWS) as k:
-            _sums_tile(builder, combine, c, _contiguous(a), k)
+        with builder.if_else(_is_one_row(builder, a), likely=False) as (one, several):
+            with one, _each(builder, _word(0), c.rows, 1) as k:
+                x = builder.load(_pointer(builder, a, k, _word(0), DOUBLE), align=8)
+                _add_number(builder, combine, c, k, _word(0), x)
+            with several, _each(builder, _word(0), c.rows, TILE_ROWS) as k:
+                _sums_tile(builder, combine, c, _contiguous(a), k)
 
     return build
 

@@ -22,27 +22,30 @@ from numba.np.arrayobj import populate_array
 
 from gradcompile.ir.signature import Bundle
 from gradcompile.jit.boxing import Boxing
+from gradcompile.jit.numpy_abi import (
+    ALIGNED,
+    BYTE_ORDER,
+    BYTES,
+    CONTIGUOUS,
+    DATA,
+    DIMENSIONS,
+    DTYPE,
+    EXTENTS,
+    FLAGS,
+    KIND_OF_ENTRY,
+    NATIVE,
+    STRIDES,
+    TYPE,
+    field,
+)
 from gradcompile.support.arrays import AnyArray
 
 ROWS = -1
 """Stands for the number of rows: what it is does not matter, but all arguments have as many."""
 
-HEAD = object.__basicsize__
-DATA, DIMENSIONS, EXTENTS, STRIDES, DTYPE, FLAGS = (HEAD + k for k in (0, 8, 16, 24, 40, 48))
-"""Where the fields of an array are, in bytes: `PyArrayObject_fields` of numpy's ndarraytypes.h."""
-
-KIND_OF_ENTRY, BYTE_ORDER = HEAD, HEAD + 10
-"""The same of the type of its entries, `_PyArray_Descr`; there may be several objects alike."""
-
-NATIVE = ord("=")
-
-CONTIGUOUS, ALIGNED = 0x1, 0x100
-"""Flags of an array, from the same file."""
-
 _NUMPY = {types.float64: np.float64, types.int64: np.int64}
 
 WORD, INT = ir.IntType(64), ir.IntType(32)
-BYTES = ir.IntType(8).as_pointer()
 
 
 class Expected(NamedTuple):
@@ -118,7 +121,7 @@ class _Wrapper(PyCallWrapper):
         if thread is not None:
             api.restore_thread(thread)
         with builder.if_then(status.is_ok, likely=True):
-            boxing = Boxing(self.context, reader.api, builder, environment)
+            boxing = Boxing(self.context, builder, environment)
             builder.ret(boxing.boxed(descriptor.restype, result))
         convention.raise_error(builder, api, status)
         builder.ret(failed)
@@ -158,21 +161,23 @@ class _Reader:
 
     def _number(self, found: Any) -> Any:
         """Read a float, or a number from an array of float64."""
-        kind = self._field(found, HEAD - 8, BYTES)
+        kind = field(self.builder, found, TYPE, BYTES)
         is_float, is_float64 = (self._is(kind, thing) for thing in (float, np.float64))
         self._require(self.builder.or_(is_float, is_float64))
         return self.api.float_as_double(found)
 
     def _array(self, kind: Any, found: Any, extents: Sequence[int]) -> Any:
         builder, wanted = self.builder, ALIGNED | (CONTIGUOUS if kind.layout == "C" else 0)
-        self._require(self._is(self._field(found, HEAD - 8, BYTES), np.ndarray))
-        entry = self._field(found, DTYPE, BYTES)
-        self._require(self._is(self._field(entry, KIND_OF_ENTRY, BYTES), _NUMPY[kind.dtype]))
-        order = self._field(entry, BYTE_ORDER, ir.IntType(8))
+        self._require(self._is(field(self.builder, found, TYPE, BYTES), np.ndarray))
+        entry = field(self.builder, found, DTYPE, BYTES)
+        self._require(
+            self._is(field(self.builder, entry, KIND_OF_ENTRY, BYTES), _NUMPY[kind.dtype])
+        )
+        order = field(self.builder, entry, BYTE_ORDER, ir.IntType(8))
         self._require(builder.icmp_signed("==", order, order.type(NATIVE)))
-        count = self._field(found, DIMENSIONS, INT)
+        count = field(self.builder, found, DIMENSIONS, INT)
         self._require(builder.icmp_signed("==", count, INT(kind.ndim)))
-        flags = builder.and_(self._field(found, FLAGS, INT), INT(wanted))
+        flags = builder.and_(field(self.builder, found, FLAGS, INT), INT(wanted))
         self._require(builder.icmp_signed("==", flags, INT(wanted)))
         shape = self._words(found, EXTENTS, kind.ndim)
         for extent, known in zip(shape, extents, strict=True):
@@ -184,7 +189,7 @@ class _Reader:
         array = self.context.make_array(kind)(self.context, builder)
         populate_array(
             array,
-            data=builder.bitcast(self._field(found, DATA, BYTES), array.data.type),
+            data=builder.bitcast(field(self.builder, found, DATA, BYTES), array.data.type),
             shape=shape,
             strides=self._words(found, STRIDES, kind.ndim),
             itemsize=WORD(kind.dtype.bitwidth // 8),
@@ -199,13 +204,8 @@ class _Reader:
         self._require(self.builder.not_(native.is_error))
         return native.value
 
-    def _field(self, found: Any, offset: int, kind: Any) -> Any:
-        start = self.builder.bitcast(found, BYTES)
-        place = self.builder.gep(start, [WORD(offset)])
-        return self.builder.load(self.builder.bitcast(place, kind.as_pointer()))
-
     def _words(self, found: Any, offset: int, count: int) -> list[Any]:
-        first = self._field(found, offset, WORD.as_pointer())
+        first = field(self.builder, found, offset, WORD.as_pointer())
         return [self.builder.load(self.builder.gep(first, [WORD(k)])) for k in range(count)]
 
     def _is(self, pointer: Any, thing: type) -> Any:

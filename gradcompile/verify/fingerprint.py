@@ -191,10 +191,12 @@ def _are_integers(operands: tuple[Any, ...]) -> bool:
     return all(isinstance(x, int) for x in operands)
 
 
-def _columns(rows: Any, start: int, count: int) -> Any:
+def _columns(rows: Any, start: int, count: int, memory: Any) -> Any:
     turned = rows[start : start + count].reshape(count, -1).T
     others = np.full(
-        (len(turned), -count % blocks.ROWS_PER_CACHE_LINE), apply("another row"), object
+        (len(turned), -count % blocks.ROWS_PER_CACHE_LINE if count > 1 else 0),
+        apply("another row"),
+        object,
     )
     return np.concatenate([turned, others], axis=1)
 
