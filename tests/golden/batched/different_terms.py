@@ -17,7 +17,7 @@ def total_value_and_grad(weights, row):
     terms_4 = block[3]
     for start in range(0, count, 240):
         n = min(240, count - start)
-        row_rows = columns(row, start, n)
+        row_rows = columns(row, start, n, scratch(960))
         width = row_rows.shape[1]
         for i in range(width):
             terms[i] = sin(row_rows[0, i] * row_rows[1, i])

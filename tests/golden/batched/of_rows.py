@@ -18,7 +18,7 @@ def slope_value_and_grad(weights, row):
     weights_2 = weights[1:3]
     for start in range(0, count, 240):
         n = min(240, count - start)
-        row_rows = columns(row, start, n)
+        row_rows = columns(row, start, n, scratch(720))
         for i in range(n):
             v1[i] = (
                 weights[0] * row_rows[0, i] + weights[1] * row_rows[1, i]

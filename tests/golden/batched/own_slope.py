@@ -13,7 +13,7 @@ def growth_value_and_grad(rate, row):
     v1 = block[0]
     for start in range(0, count, 240):
         n = min(240, count - start)
-        row_rows = columns(row, start, n)[0]
+        row_rows = columns(row, start, n, scratch(240))[0]
         width = row_rows.shape[0]
         for i in range(width):
             v1[i] = exp(rate * row_rows[i])

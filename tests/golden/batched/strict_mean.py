@@ -21,8 +21,8 @@ def layer_value_and_grad(weights, biases, row, target):
     weights_2_bar = weights_bar.reshape((2, 3))
     for start in range(0, count, 240):
         n = min(240, count - start)
-        row_rows = columns(row, start, n)
-        target_rows = columns(target, start, n)[0]
+        row_rows = columns(row, start, n, scratch(720))
+        target_rows = columns(target, start, n, scratch(240))[0]
         width = row_rows.shape[1]
         # v1[i] = sum_k(weights_2[j, k] * row_rows[k, i])
         for j in range(2):

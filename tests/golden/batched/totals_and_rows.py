@@ -17,7 +17,7 @@ def slope_value_and_grad(weights, row):
     weights_2 = weights[1:3]
     for start in range(0, count, 240):
         n = min(240, count - start)
-        row_rows = columns(row, start, n)
+        row_rows = columns(row, start, n, scratch(720))
         width = row_rows.shape[1]
         for i in range(width):
             v1[i] = (
