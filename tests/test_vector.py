@@ -13,6 +13,7 @@ import random
 import re
 import textwrap
 from collections.abc import Iterator
+from unittest import mock
 
 import mpmath
 import numba
@@ -23,6 +24,7 @@ from llvmlite import binding as llvm
 from gradcompile import jit as machine
 from gradcompile import vector
 from gradcompile.ir.signature import Bundle, Signature
+from gradcompile.jit.wrapper import ROWS, Expected
 from gradcompile.support import files
 from tests import remez
 
@@ -221,7 +223,12 @@ def f(inputs):
 
 
 FLAT = Signature((Bundle("inputs", (1,), 0),), (Bundle("results", (1,), 0),))
-"""What the loops take and return; the length of an array is no part of its type."""
+"""What the loops take and return, of any length here."""
+
+
+def of_any_length(function, **options):
+    with mock.patch.object(machine, "expected", return_value=Expected(((ROWS,),), "an array")):
+        return machine.jit(function, FLAT, loops=True, use_cache=False, **options)
 
 
 @functools.cache
@@ -231,7 +238,7 @@ def kernel(name, tail="", strict=False):
     arguments = ", ".join(["inputs[i]", "inputs[results.size + i]"][:count])
     text = LOOP.format(name=name, count=count, arguments=arguments, tail=tail)
     function = files.load(text, f"vector_{name}", use_cache=False).f
-    return machine.jit(function, FLAT, loops=True, strict=strict, use_cache=False)
+    return of_any_length(function, strict=strict)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -281,7 +288,7 @@ def test_vector_code_is_found_missing(monkeypatch):
     )
     text = text.format(name="exp", count=1, arguments="inputs[i]", tail="")
     function = files.load(text, "scalar", False).f
-    dispatcher = machine.jit(function, FLAT, loops=True, use_cache=False)
+    dispatcher = of_any_length(function)
     asm = dispatcher.inspect_asm(dispatcher.signatures[0])
     assert packed(asm) == []
     assert calls(asm) == {"exp"}

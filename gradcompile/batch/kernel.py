@@ -2,9 +2,9 @@
 
 from functools import partial
 
+from gradcompile.batch import threads
 from gradcompile.batch.arguments import BatchedArguments
 from gradcompile.batch.strategy import loops_over_rows
-from gradcompile.batch.threads import MIN_ROWS_OF_A_THREAD, over_threads
 from gradcompile.compiler.build import Build
 from gradcompile.compiler.kernel import Kernel
 from gradcompile.compiler.request import Request
@@ -21,5 +21,5 @@ class BatchKernel(Kernel):
     def _new_build(self, traced: Traced) -> Build:
         arguments = self._arguments
         request = Request(self._mode, traced, arguments.wrt, arguments.options, arguments.signature)
-        spread, few = partial(over_threads, request), 2 * MIN_ROWS_OF_A_THREAD
+        spread, few = partial(threads.over_threads, request), 2 * threads.MIN_ROWS_OF_A_THREAD
         return Build(request, partial(loops_over_rows, request), spread, few)
