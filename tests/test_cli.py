@@ -201,6 +201,7 @@ def test_demo_neuron(command, tmp_path, monkeypatch):
     assert "<svg" in (tmp_path / "neuron.svg").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_demo_output(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

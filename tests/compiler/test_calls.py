@@ -19,10 +19,12 @@ import gradcompile as gdc
 from gradcompile import Value, jit
 from gradcompile.batch import threads as batch_threads
 from gradcompile.batch.arguments import BatchedArguments
+from gradcompile.compiler import kernel as kernel_module
 from gradcompile.compiler.arguments import Arguments
-from gradcompile.compiler.kernel import MAX_WRITTEN, Kernel
+from gradcompile.compiler.kernel import Kernel
 from gradcompile.graph.nested import flatten
 from tests.batch.test_batch import BAD, KINDS, REDUCTIONS, X, Y
+from tests.helpers.slow import slow_but
 
 P = np.array([0.5, -0.25, 0.125])
 
@@ -228,15 +230,11 @@ def mixed(x, w, a, y, b):
 
 
 ORDERS = [None, ["b", "w"], ["x", "a"], ["y", "x", "w"]]
-FAST_ORDERS = [("mean", ORDERS[0]), ("sum", ORDERS[1]), (None, ORDERS[3])]
 
 
 @pytest.mark.parametrize(
     ("reduce", "wrt"),
-    [
-        pytest.param(*case, marks=[] if case in FAST_ORDERS else pytest.mark.slow)
-        for case in itertools.product(REDUCTIONS, ORDERS)
-    ],
+    slow_but([("mean", ORDERS[0]), ("sum", ORDERS[1])], itertools.product(REDUCTIONS, ORDERS)),
 )
 def test_arguments_in_any_order(reduce, wrt, only_fast):
     f = gdc.compile(mixed, batched=("x", "y"), reduce=reduce, wrt=wrt)
@@ -555,7 +553,12 @@ def test_what_wrong_calls_are_told(args, kwargs, message):
 
 
 @pytest.mark.parametrize("kind", [int, np.float32, np.float64, np.int64, np.array])
-@pytest.mark.parametrize("name", ["numbers", "a list", "a dict", "namedtuples", "merged numbers"])
+@pytest.mark.parametrize(
+    "name",
+    slow_but(
+        ["numbers", "a list"], ["numbers", "a list", "a dict", "namedtuples", "merged numbers"]
+    ),
+)
 def test_numbers_of_other_kinds(name, kind):
     every, args, _ = kernels(name)
 
@@ -581,9 +584,10 @@ def test_numbers_of_numpy_stay_in_the_fast_way_inside_of_lists(only_fast):
 
 
 @pytest.mark.parametrize(
-    "count", [1, MAX_WRITTEN + 1, *(pytest.param(n, marks=pytest.mark.slow) for n in (3, 8, 11))]
+    ("count", "limit"), slow_but([(1, 8), (3, 2)], [(3, 2), *((n, 8) for n in (1, 3, 8, 9, 11))])
 )
-def test_structures_in_turns(count):
+def test_structures_in_turns(count, limit, monkeypatch):
+    monkeypatch.setattr(kernel_module, "MAX_WRITTEN", limit)
     f = gdc.compile(of_list, roll=False)
     for _ in range(3):
         for n in range(1, count + 1):
@@ -594,7 +598,7 @@ def test_structures_in_turns(count):
                 slope = 2.0 / np.cosh(np.dot(w, w)) ** 2
                 assert type(gradient.w) is type(given)
                 assert list(gradient.w) == pytest.approx([slope * x for x in w], rel=1e-12)
-    assert f.value_and_grad._written <= MAX_WRITTEN
+    assert f.value_and_grad._written <= limit
 
 
 def test_what_is_given_is_left_alone_and_what_is_returned_is_new():
@@ -720,6 +724,7 @@ def test_njit_of_rows():
     assert p_bar.tolist() == gradient.p.tolist()
 
 
+@pytest.mark.slow
 def test_other_machine_code_can_call_what_a_dropped_kernel_had_as_well():
     first, second = compiled(), compiled()
     for f in (first, second):

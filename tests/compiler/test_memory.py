@@ -77,8 +77,9 @@ def lines():
 
 @pytest.mark.parametrize(
     ("make", "cache"),
-    [(straight, True), (rolled, False), (batched, True),
+    [(straight, True), (batched, True),
      pytest.param(straight, False, marks=pytest.mark.slow),
+     pytest.param(rolled, False, marks=pytest.mark.slow),
      pytest.param(rolled, True, marks=pytest.mark.slow),
      pytest.param(batched, False, marks=pytest.mark.slow)],
 )  # fmt: skip

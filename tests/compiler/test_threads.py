@@ -11,6 +11,7 @@ import gradcompile as gdc
 from gradcompile import jit
 from gradcompile.compiler import machine_code
 from tests.helpers.flat import python_of
+from tests.helpers.slow import slow_but
 
 THREADS = 8
 
@@ -49,7 +50,7 @@ def compilations(monkeypatch):
     return names
 
 
-@pytest.mark.parametrize("roll", [False, True])
+@pytest.mark.parametrize("roll", slow_but([True], [False, True]))
 def test_a_kernel_is_compiled_once(roll, compilations):
     def once(x):
         return sum(gdc.tanh(x[i] * 0.75) for i in range(9))

@@ -20,6 +20,7 @@ from gradcompile.verify.adjoints import verify_source
 from tests.helpers.engines import Subject, same
 from tests.helpers.flat import emit_flat, emit_kernel, flat, of_flat, python_of, signature_of
 from tests.helpers.programs import deadline, merged, random_points, random_recipe
+from tests.helpers.slow import slow_but
 
 COUNT = 25
 
@@ -74,7 +75,7 @@ def test_stretches_are_filled_in_order_and_what_is_too_long_stands_alone(lengths
 # --- the text --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("limit", [1, 2, 3, 5])
+@pytest.mark.parametrize("limit", slow_but([1, 3], [1, 2, 3, 5]))
 def test_parts_compute_what_one_function_computes(limit):
     for number in range(COUNT):
         rng = random.Random(f"split {number}")
@@ -90,7 +91,7 @@ def test_parts_compute_what_one_function_computes(limit):
 
 
 @pytest.mark.parametrize(
-    ("count", "limits"), [(5, (15,)), pytest.param(15, (10, 60), marks=pytest.mark.slow)]
+    ("count", "limits"), slow_but([(2, (8,))], [(2, (8,)), (5, (15,)), (15, (10, 60))])
 )
 def test_machine_code_of_parts_computes_what_that_of_one_function_computes(count, limits):
     rng = random.Random("split machine")

@@ -17,6 +17,7 @@ from gradcompile.ir.interpret import interpret
 from gradcompile.jit import jit
 from tests.helpers.engines import same
 from tests.helpers.flat import emit_kernel, flat, of_flat, signature_of
+from tests.helpers.slow import slow_but
 from tests.roll.test_roll import run
 
 
@@ -106,7 +107,7 @@ def test_straight_text_in_any_parts_computes_the_program(name, limit):
     assert same(run_text(at), flat(interpret(kernel.program, at))), source
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", slow_but(["arrays", "containers", "no dimension"], CASES))
 def test_results_have_the_shapes_of_the_arguments(name):
     kernel = kernel_of(name)
     signature = signature_of(kernel)
@@ -119,7 +120,7 @@ def test_results_have_the_shapes_of_the_arguments(name):
     assert kernel.dispatcher(np.array(point(kernel)))[1].tolist() == flat(machine[1])
 
 
-@pytest.mark.parametrize("name", ["arrays", "containers"])
+@pytest.mark.parametrize("name", slow_but(["containers"], ["arrays", "containers"]))
 def test_machine_code_of_parts_reads_arrays(name):
     kernel = kernel_of(name, roll=False)
     signature, at = signature_of(kernel), point(kernel)
@@ -246,9 +247,19 @@ def test_views_of_a_matrix_are_read_and_written_where_they_are(function, strict)
     expected = eager(function, W)
     # In arrays that watch their subscripts; what is read before it is written shows.
     assert run(kernel, W.ravel()) == pytest.approx(expected, rel=1e-12, abs=1e-13)
-    if not strict:
-        assert flat(list(kernel(W))) == pytest.approx(expected, rel=1e-12, abs=1e-13)
     assert kernel.source.count("for ") >= 1
+
+
+@pytest.mark.parametrize(
+    "function",
+    slow_but([transposed, backwards, flattened], VIEWS),
+    ids=lambda function: function.__name__,
+)
+def test_machine_code_reads_and_writes_views_where_they_are(function):
+    W = numbers(8, 8)
+    kernel = gdc.compile(function, name="f", roll=True, cache=False).value_and_grad
+    expected = eager(function, W)
+    assert flat(list(kernel(W))) == pytest.approx(expected, rel=1e-12, abs=1e-13)
 
 
 def test_a_diagonal_has_the_subscripts_of_the_matrix():
@@ -266,7 +277,7 @@ def over_several(u, A, c, v):
     return sum(gdc.sin(everything[k]) * everything[k + 1] for k in steps)
 
 
-@pytest.mark.parametrize("strict", [False, True], ids=["fast", "strict"])
+@pytest.mark.parametrize("strict", slow_but([False], [False, True]), ids=["fast", "strict"])
 def test_loops_over_several_parameters_gather_them(strict):
     f = gdc.compile(over_several, name="f", roll=True, strict=strict, cache=False)
     at = (numbers(5), numbers(3, 4), 0.625, numbers(6))
@@ -352,13 +363,8 @@ def loss(w, x, y):
 
 REDUCTIONS = ["sum", "mean", None]
 
-COVERING = {("numbers", "sum"), ("vectors", "mean"), ("matrices", None)}
-"""Each shape and each reduction once; the other pairs are slow."""
-
-PAIRS = [
-    pytest.param(*pair, marks=[] if pair in COVERING else pytest.mark.slow)
-    for pair in product(ROW_SHAPES, REDUCTIONS)
-]
+PAIRS = [*product(ROW_SHAPES, REDUCTIONS)]
+"""The fast run has most shapes and each reduction once, with the gradients or the totals."""
 
 COUNTS = (1, 70, 241)
 """A row, a block that is not full, a block and some."""
@@ -395,7 +401,9 @@ def assert_close(found, expected):
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
 
 
-@pytest.mark.parametrize(("shape", "reduce"), PAIRS)
+@pytest.mark.parametrize(
+    ("shape", "reduce"), slow_but([("numbers", "sum"), ("matrices", None)], PAIRS)
+)
 def test_gradients_by_rows_of_any_shape(shape, reduce):
     f = gdc.compile(loss, batched=("x", "y"), wrt=("w", "x"), reduce=reduce, cache=False)
     for count in COUNTS:
@@ -405,7 +413,7 @@ def test_gradients_by_rows_of_any_shape(shape, reduce):
             assert_close(found, expected)
 
 
-@pytest.mark.parametrize(("shape", "reduce"), PAIRS)
+@pytest.mark.parametrize(("shape", "reduce"), slow_but([("vectors", "mean")], PAIRS))
 def test_totals_over_rows_of_any_shape(shape, reduce):
     f = gdc.compile(loss, batched=("x", "y"), reduce=reduce, cache=False)
     for count in COUNTS:
@@ -419,7 +427,8 @@ def test_totals_over_rows_of_any_shape(shape, reduce):
         assert_close(by_flat, by_w)
 
 
-@pytest.mark.parametrize("reduce", ["mean", pytest.param(None, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("reduce", ["mean", None])
 def test_values_of_rows(reduce):
     f = gdc.compile(loss, batched=("x", "y"), reduce=reduce, cache=False)
     for count in COUNTS:

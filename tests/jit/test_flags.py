@@ -12,6 +12,7 @@ from llvmlite import binding as llvm
 
 import gradcompile as gdc
 from gradcompile.ir.interpret import interpret
+from tests.helpers.slow import slow_but
 
 SIZE = 200
 inf, nan = math.inf, math.nan
@@ -43,7 +44,7 @@ def machine_and_interpreter(function, *arrays, **options):
     )
 
 
-@pytest.mark.parametrize("cache", [True, False])
+@pytest.mark.parametrize("cache", slow_but([True], [True, False]))
 def test_strict_loops_round_each_operation_also_after_others_were_compiled(
     cache, monkeypatch, tmp_path
 ):

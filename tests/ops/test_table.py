@@ -205,6 +205,7 @@ def test_slope_at_a_kink_eagerly_and_interpreted(op):
         assert python(gradient(op))(at) == list(slopes)
 
 
+@pytest.mark.slow
 def test_slopes_at_kinks_in_machine_code():
     found = machine([gradient(op) for op, _, _ in kinks()])([at for _, at, _ in kinks()])
     assert found == [list(slopes) for _, _, slopes in kinks()]

@@ -7,6 +7,7 @@ through the compiler and every engine.
 
 import ast
 import copy
+import itertools
 import math
 import random
 
@@ -27,6 +28,7 @@ from gradcompile.passes.rules import CONSTANTS, STABILITY, Rule
 from gradcompile.verify.digits import algebra
 from gradcompile.verify.symbols import SYMBOLS, is_zero
 from tests.helpers import oracles
+from tests.helpers.slow import slow_but
 from tests.passes.test_passes import proved
 
 DIGITS = 700
@@ -112,7 +114,7 @@ def test_a_rule_reduces_the_error_where_it_says_so(rule):
         assert after <= before + 1.0
 
 
-@pytest.mark.parametrize("count", [100, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", slow_but([25], [25, 100, 1000]))
 @pytest.mark.parametrize("rule", RULES)
 def test_a_rule_never_adds_more_than_two_ulp(rule, count):
     smallest = 1.0 if rule.pattern == SUM_OF_EXPS else 0.0
@@ -121,7 +123,8 @@ def test_a_rule_never_adds_more_than_two_ulp(rule, count):
         assert after <= before + 2.0, at
 
 
-def test_one_minus_the_square_of_tanh_is_better_in_every_interval():
+@pytest.mark.parametrize("step", slow_but([1.0], [1.0, 0.25]))
+def test_one_minus_the_square_of_tanh_is_better_in_every_interval(step):
     # Single points prove little here: in one of many thousands, the errors of the pattern cancel
     # as if by magic. So what is compared is the largest error in each short interval.
     (rule,) = (rule for rule in STABILITY if rule.pattern == "1.0 - square(tanh(x))")
@@ -132,7 +135,7 @@ def test_one_minus_the_square_of_tanh_is_better_in_every_interval():
 
     rng = random.Random(0)
     with mpmath.workdps(40):
-        for low in np.arange(0.0, 6.0, 0.25):
+        for low in np.arange(0.0, 6.0, step):
             worst = [0.0, 0.0]
             for x in (rng.uniform(low, low + 0.25) for _ in range(400)):
                 number = exact(mpmath.mpf(x))
@@ -199,7 +202,7 @@ def test_a_logarithm_of_exps_of_any_length_is_proved(name, arity):
         assert is_zero(sympy.diff(before, x) - sympy.diff(after, x))
 
 
-@pytest.mark.parametrize("arity", [2, 3, pytest.param(5, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("arity", slow_but([2], [2, 3, 5]))
 @pytest.mark.parametrize("name", LOGARITHMS)
 def test_a_logarithm_of_exps_of_any_length_gains_digits(name, arity):
     function, exact = LOGARITHMS[name]
@@ -304,8 +307,17 @@ def differ(rule, wrong):
     return any(abs(right(*at) - changed(*at)) > 1e-9 for at in points)
 
 
-@pytest.mark.parametrize("count", [1, pytest.param(4, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("rule", RULES)
+SLOWLY_REFUTED = ("1.0 - square(tanh(x))", "expm1(x) / (1.0 + exp(x))")
+
+
+@pytest.mark.parametrize(
+    ("rule", "count"),
+    slow_but(
+        [(rule, 1) for rule in STABILITY if rule.pattern not in SLOWLY_REFUTED],
+        itertools.product(STABILITY, (1, 4)),
+    ),
+    ids=lambda x: getattr(x, "pattern", None),
+)
 def test_a_wrong_rule_is_not_proved(rule, count):
     wrong = [text for text in faults(rule.replacement) if differ(rule, text)]
     assert wrong

@@ -27,6 +27,7 @@ from gradcompile.ops.syntax import ExpressionError
 from gradcompile.verify import statements
 from gradcompile.verify.adjoints import verify_source
 from tests.helpers.flat import flat
+from tests.helpers.slow import slow_but
 
 
 def shared(t, y):
@@ -287,18 +288,21 @@ def try_faults(count: int, seed: int) -> Score:
     return score
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize(
+    "name", slow_but(FUNCTIONS.keys() - {"logsumexp", "neuron", "tanh and sigmoid"}, FUNCTIONS)
+)
 def test_the_text_as_emitted_is_right(name):
     report = verify_source(text_of(name).source)
     assert report.ok
     assert {check.verdict for check in report.statements} <= {"proved", "confirmed"}
 
 
-def test_faults_in_the_reverse_sweep_are_refuted():
-    score = try_faults(8, seed=1)
+@pytest.mark.parametrize(("count", "least"), slow_but([(4, 3)], [(4, 3), (8, 6)]))
+def test_faults_in_the_reverse_sweep_are_refuted(count, least):
+    score = try_faults(count, seed=1)
     assert score.missed == []
     assert score.false_alarms == []
-    assert score.refuted.total() > 5
+    assert score.refuted.total() >= least
 
 
 def test_each_entry_of_a_long_gradient_is_filled_once():
@@ -401,8 +405,9 @@ def refutes_one_fault(text: Text, rng: random.Random) -> bool:
             return is_refuted(changed)
 
 
-def test_a_fault_in_a_program_of_hundreds_of_statements_is_found():
-    text = large(200)
+@pytest.mark.parametrize("count", slow_but([70], [70, 200]))
+def test_a_fault_in_a_program_of_hundreds_of_statements_is_found(count):
+    text = large(count)
     assert verify_source(text.source).ok
     assert refutes_one_fault(text, random.Random(0))
 

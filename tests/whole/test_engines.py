@@ -30,11 +30,12 @@ from tests.helpers.engines import (
 )
 from tests.helpers.flat import python_of
 from tests.helpers.programs import INPUTS, Recipe, Step, random_points, random_recipe
+from tests.helpers.slow import slow_but
 
 SEED = 0
 PROGRAMS = 1000
 CHUNKS = [range(k, k + 100) for k in range(0, PROGRAMS, 100)]
-COMPILED = range(12)
+COMPILED = range(5)
 """Programs that go to numba in the fast tests, at 100 ms each."""
 
 ROUNDED, EXPLAINED = 0.6, 0.03
@@ -55,7 +56,7 @@ def agree(numbers, use_machine):
     assert tally.explained.total() - rounded <= EXPLAINED * size, tally
 
 
-@pytest.mark.parametrize("numbers", CHUNKS[:1], ids=str)
+@pytest.mark.parametrize("numbers", slow_but([range(40)], [range(40), CHUNKS[0]]), ids=str)
 def test_random_programs_agree_in_every_other_engine(numbers):
     agree(numbers, use_machine=False)
 
@@ -92,7 +93,7 @@ def test_random_programs_cover_the_table_and_the_hard_cases():
     assert min(kinds.values()) >= 50, kinds
 
 
-@pytest.mark.parametrize("number", range(8))
+@pytest.mark.parametrize("number", slow_but(range(4), range(8)))
 def test_random_programs_through_the_public_functions(number):
     rng = random.Random(f"public {number}")
     recipe = random_recipe(rng, 4)

@@ -402,7 +402,7 @@ def reused(a, b):
 @pytest.mark.parametrize(
     ("function", "inputs", "value", "slopes"),
     [
-        (twice, (3.0,), 6.0, [2.0]),
+        pytest.param(twice, (3.0,), 6.0, [2.0], marks=pytest.mark.slow),
         (reused, (-2.0, 3.0), -6.0, [-3.0, -8.0]),
         (neuron_by_exp, tuple(NEURON.values()), O, list(SLOPES.values())),
     ],
@@ -602,6 +602,7 @@ def test_tanh_neither_overflows_nor_loses_small_numbers(every_engine):
             assert found == (value, [slope]), engine
 
 
+@pytest.mark.slow
 def test_the_operations_that_users_ask_for(every_engine):
     def softmax(logits):
         e = [(v - logits[0]).exp() for v in logits]
