@@ -375,6 +375,7 @@ def test_compiled_with_its_parameters_as_constants(kind):
     assert gdc.compile(model)(x) == value
 
 
+@pytest.mark.slow
 def test_compiled_from_the_graph():
     model = lecture()
     loss = sum((model(x) - y) ** 2 for x, y in zip(XS[:2], YS[:2], strict=True))

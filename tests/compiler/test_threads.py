@@ -77,6 +77,7 @@ def test_what_it_shows_is_the_same_object():
         assert len({id(found) for found in at_once(look)}) == 1
 
 
+@pytest.mark.slow
 def test_different_functions_at_the_same_time():
     def work(k):
         def different(x):

@@ -5,6 +5,7 @@ import ast
 import pytest
 
 from tests.conftest import ROOT
+from tests.helpers.slow import slow_but
 from tests.mutants.belonging import (
     ELSEWHERE,
     END_TO_END,
@@ -109,11 +110,12 @@ def test_the_text_around_a_fault_stays_and_bytes_are_counted():
     assert source.replace("1", "2") in changed(source)
 
 
-def test_faults_of_the_package_are_python_and_differ(faults):
+@pytest.mark.parametrize("step", slow_but([15], [15, 3]))
+def test_faults_of_the_package_are_python_and_differ(faults, step):
     found = chosen(faults, 150, seed=3)
     assert len({fault.path for fault in found}) > 80
     trees = {}
-    for fault in found[::3]:
+    for fault in found[::step]:
         source = (ROOT / fault.path).read_text(encoding="utf-8")
         before = trees.setdefault(fault.path, ast.dump(ast.parse(source)))
         assert ast.dump(ast.parse(fault.applied(source))) != before, fault.key
