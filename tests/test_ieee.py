@@ -11,6 +11,7 @@ import mpmath
 import pytest
 
 from gradcompile import ieee
+from tests.helpers.slow import slow_but
 
 COUNT = 1_000
 """Points of each kind in the fast tests; there are four kinds."""
@@ -78,9 +79,10 @@ def polygamma_claim(ats):
 CLAIMS = {"digamma": digamma_claim, "lgamma": lgamma_claim, "polygamma": polygamma_claim}
 
 
+@pytest.mark.parametrize("count", slow_but([300], [300, COUNT]))
 @pytest.mark.parametrize("name", CLAIMS)
-def test_accurate(name):
-    assert_accurate(name, COUNT)
+def test_accurate(name, count):
+    assert_accurate(name, count)
 
 
 @pytest.mark.slow

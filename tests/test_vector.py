@@ -30,6 +30,7 @@ from tests import remez
 from tests.helpers.slow import slow_but
 
 NAMES = vector.FUNCTIONS
+SLOWLY_COMPILED = {"sin", "cos", "erf", "expm1"}
 UNARY = [name for name in NAMES if name != "pow"]
 inf, nan = math.inf, math.nan
 
@@ -242,7 +243,7 @@ def kernel(name, tail="", strict=False):
     return of_any_length(function, strict=strict)
 
 
-@pytest.mark.parametrize("name", slow_but({*NAMES} - {"sin", "cos", "erf", "expm1"}, NAMES))
+@pytest.mark.parametrize("name", slow_but({*NAMES} - SLOWLY_COMPILED, NAMES))
 def test_machine_code_equals_cpython_to_the_bit(name):
     specials = list(itertools.product(signed(BASES), signed(EXPONENTS)))
     more = specials if name == "pow" else [(x,) for x in signed(BASES)]
@@ -275,7 +276,7 @@ def calls(asm: str) -> set[str]:
 @pytest.mark.skipif(
     not llvm.get_host_cpu_features().get("avx2"), reason="the processor has no AVX2"
 )
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", slow_but({*NAMES} - SLOWLY_COMPILED, NAMES))
 def test_loops_become_vector_code(name):
     dispatcher = kernel(name)
     asm = dispatcher.inspect_asm(dispatcher.signatures[0])

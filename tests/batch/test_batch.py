@@ -265,8 +265,17 @@ PROGRAMS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("reduce", REDUCTIONS)
-@pytest.mark.parametrize("program", PROGRAMS)
+EACH_BY_ONE = [*zip(PROGRAMS, itertools.cycle(REDUCTIONS))]
+"""Each program with one of the reductions."""
+
+
+@pytest.mark.parametrize(
+    ("program", "reduce"),
+    slow_but(
+        [*EACH_BY_ONE, *itertools.product(["neuron", "image", "where"], REDUCTIONS)],
+        itertools.product(PROGRAMS, REDUCTIONS),
+    ),
+)
 def test_it_is_the_loop_over_the_rows(program, reduce):
     function, arguments_of, batched = PROGRAMS[program]
     arguments = arguments_of(7)
@@ -279,7 +288,9 @@ def test_it_is_the_loop_over_the_rows(program, reduce):
     assert f.value_and_grad._build().differing() == set()
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize(
+    "program", slow_but(PROGRAMS.keys() - {"image", "keywords", "dict of arrays"}, PROGRAMS)
+)
 def test_blocks_of_rows(program):
     function, arguments_of, batched = PROGRAMS[program]
     arguments = arguments_of(243)
@@ -653,6 +664,7 @@ def test_a_larger_network(engine):
     check(found, deep, arguments, ("x", "y"), "mean", ["layers", "x"])
 
 
+@pytest.mark.slow
 def test_machine_code_in_parts(monkeypatch):
     monkeypatch.setattr(nest_functions, "MAX_LINES", 6)
     monkeypatch.setattr(nest_functions, "LINES_OF_A_PART", 4)

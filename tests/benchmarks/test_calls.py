@@ -39,9 +39,8 @@ def test_calls_that_disagree_are_not_measured():
         run(race, turns=1)
 
 
-@pytest.mark.parametrize(
-    "name", ["neuron", *(pytest.param(x, marks=pytest.mark.slow) for x in ("arrays", "lecture"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["neuron", "arrays", "lecture"])
 def test_every_bar_is_about_a_call_that_is_measured(name):
     times = run(RACES[name], turns=3)
     assert {bar.ours for bar in times.bars} <= set(times.seconds)

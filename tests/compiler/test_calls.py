@@ -234,7 +234,7 @@ ORDERS = [None, ["b", "w"], ["x", "a"], ["y", "x", "w"]]
 
 @pytest.mark.parametrize(
     ("reduce", "wrt"),
-    slow_but([("mean", ORDERS[0]), ("sum", ORDERS[1])], itertools.product(REDUCTIONS, ORDERS)),
+    slow_but([("mean", ORDERS[0])], itertools.product(REDUCTIONS, ORDERS)),
 )
 def test_arguments_in_any_order(reduce, wrt, only_fast):
     f = gdc.compile(mixed, batched=("x", "y"), reduce=reduce, wrt=wrt)

@@ -91,7 +91,7 @@ def test_parts_compute_what_one_function_computes(limit):
 
 
 @pytest.mark.parametrize(
-    ("count", "limits"), slow_but([(2, (8,))], [(2, (8,)), (5, (15,)), (15, (10, 60))])
+    ("count", "limits"), slow_but([(3, (3,))], [(3, (3,)), (5, (15,)), (15, (10, 60))])
 )
 def test_machine_code_of_parts_computes_what_that_of_one_function_computes(count, limits):
     rng = random.Random("split machine")

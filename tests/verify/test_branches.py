@@ -8,6 +8,7 @@ import pytest
 
 from gradcompile.verify import statements
 from gradcompile.verify.adjoints import verify_source
+from tests.helpers.slow import slow_but
 
 TEXT = """
 def f(x):
@@ -58,7 +59,7 @@ RIGHT = [
 ]
 
 
-@pytest.mark.parametrize("asked", [True, False], ids=["with sympy", "by numbers"])
+@pytest.mark.parametrize("asked", slow_but([True], [True, False]), ids=["with sympy", "by numbers"])
 @pytest.mark.parametrize(("expression", "slope"), WRONG)
 def test_a_slope_of_one_branch_is_refuted(expression, slope, asked, monkeypatch):
     if not asked:

@@ -376,6 +376,7 @@ def test_step_9_a_graph_deeper_than_the_recursion_limit_eager():
     assert x.grad == pytest.approx(y.data, rel=1e-9)  # y is linear in x, and x is 1
 
 
+@pytest.mark.slow
 def test_step_9_a_graph_deeper_than_the_recursion_limit_compiled(every_engine):
     x = Value(1.0, label="x")
     y = chain(x, 1_500)

@@ -124,6 +124,7 @@ def test_a_trace_inside_of_another_leaves_its_lines():
         checked(-1.0)
 
 
+@pytest.mark.slow
 def test_verification_does_not_depend_on_the_digits_of_others():
     expected = str(gdc.compile(clipped(1), cache=False).verify())
     stop = threading.Event()
