@@ -13,7 +13,12 @@ from functools import cached_property
 from itertools import groupby
 
 from gradcompile import ieee, products, vector
-from gradcompile.emit.wrapping import comment_lines, expression_text, statement_lines
+from gradcompile.emit.wrapping import (
+    MAX_COMMENT,
+    comment_lines,
+    expression_text,
+    statement_lines,
+)
 from gradcompile.support.names import RESERVED
 
 REVERSE_SWEEP = "reverse sweep"
@@ -86,9 +91,13 @@ class Line:
     @cached_property
     def code(self) -> tuple[str, ...]:
         """Its text without the comment, on as many lines as it takes."""
+        return self.code_within(None)
+
+    def code_within(self, room: int | None) -> tuple[str, ...]:
+        """The same on lines that are no wider than there is room for, where it may have several."""
         start, value = self._start(), self.tree.value
         if self.may_break and value is not None:
-            return statement_lines(start, self.value, value)
+            return statement_lines(start, self.value, value, room)
         return (start + self.value,)
 
     def _start(self) -> str:
@@ -224,25 +233,26 @@ def module_text(functions: Iterable[Function], in_loops: Container[str] = ()) ->
     return f"{_imports(names, in_loops)}{texts}\n"
 
 
-def lines_of(items: Iterable[Item]) -> Iterator[str]:
-    """Write statements and comments, line by line."""
+def lines_of(items: Iterable[Item], room: int = MAX_LINE - 4) -> Iterator[str]:
+    """Write statements and comments, line by line; deep in loops there is less room."""
     for are_lines, group in groupby(items, lambda item: isinstance(item, Line)):
         if are_lines:
-            yield from _aligned([item for item in group if isinstance(item, Line)])
+            yield from _aligned([item for item in group if isinstance(item, Line)], room)
             continue
         for item in group:
             if isinstance(item, Comment):
-                yield from comment_lines(item.text)
+                yield from comment_lines(item.text, min(MAX_COMMENT, room))
             elif isinstance(item, For):
                 yield item.head
-                yield from (f"    {line}" for line in lines_of(item.body))
+                yield from (f"    {line}" for line in lines_of(item.body, room - 4))
 
 
-def _aligned(lines: list[Line]) -> Iterator[str]:
+def _aligned(lines: list[Line], room: int) -> Iterator[str]:
     """Write lines in a row, the comments beside them below one another."""
     if not any(line.differentiates for line in lines):
         for line in lines:
-            yield from line.code
+            fits = max(map(len, line.code)) <= room
+            yield from line.code if fits else line.code_within(room)
         return
     widest = max((len(line.code[0]) for line in lines if line.name), default=0)
     for line in lines:

@@ -33,33 +33,37 @@ def expression_text(tree: ast.expr) -> str:
     return ast.unparse(tree)
 
 
-def statement_lines(start: str, text: str, tree: ast.expr) -> tuple[str, ...]:
+def statement_lines(
+    start: str, text: str, tree: ast.expr, room: int | None = None
+) -> tuple[str, ...]:
     """Write a statement on as many lines as it takes.
 
     Args:
         start: what stands before its value, such as `x = `.
         text: the value on one line.
         tree: the value.
+        room: how wide a line may be at most; without, one that cannot be broken well stays whole.
     """
-    if len(start) + len(text) <= MAX_WIDTH:
+    width = MAX_WIDTH if room is None else min(MAX_WIDTH, room)
+    if len(start) + len(text) <= width:
         return (start + text,)
     if isinstance(tree, ast.Tuple):
-        first, *rest = _tuple(tree, MAX_WIDTH - 4)
+        first, *rest = _tuple(tree, width - 4)
         return (start + first, *rest)
-    lines = _broken(tree, MAX_WIDTH - 4)
-    if len(lines) == 1:
+    lines = _broken(tree, width - 4)
+    if len(lines) == 1 and (room is None or len(start) + len(text) <= room):
         return (start + text,)
-    if isinstance(tree, ast.Call):
+    if isinstance(tree, ast.Call) and len(lines) > 1:
         return (start + lines[0], *lines[1:])
     return (f"{start}(", *(f"    {line}" for line in lines), ")")
 
 
-def comment_lines(text: str) -> list[str]:
+def comment_lines(text: str, width: int = MAX_COMMENT) -> list[str]:
     """Write a comment on as many lines as it takes; formulas are broken before operators."""
     kept = re.sub(r"\[[^\]]*\]", lambda match: match[0].replace(" ", "\0"), text)
     kept = re.sub(r" ([-+*/=]) ", " \\1\0", kept)
     lines = textwrap.wrap(
-        kept, MAX_COMMENT, initial_indent="# ", subsequent_indent="#     ",
+        kept, width, initial_indent="# ", subsequent_indent="#     ",
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
     return [line.replace("\0", " ") for line in lines]
@@ -75,6 +79,8 @@ def _broken(tree: ast.expr, room: int) -> list[str]:
             return [f"{function}([", *_indented(_listed(items, room - 4)), "])"]
         case ast.Call(ast.Name(function), [argument]):
             return [f"{function}(", *_indented(_broken(argument, room - 4)), ")"]
+        case ast.Call(ast.Name(function), arguments):
+            return [f"{function}(", *_indented(_listed(arguments, room - 4)), ")"]
         case ast.BinOp():
             return _filled([piece for part in _chain(tree, room) for piece in part], room)
         case ast.IfExp(test, body, orelse):

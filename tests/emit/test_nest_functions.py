@@ -1,7 +1,9 @@
 """Functions made of loops over rows: golden texts of what a batch compiles to."""
 
+import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import gradcompile as gdc
@@ -75,3 +77,42 @@ def test_a_batch_reads_as_the_golden_text(case, request):
 
 def test_there_is_no_golden_text_without_a_case():
     assert {path.stem for path in GOLDEN.iterdir()} == set(CASES)
+
+
+# --- the width of lines --------------------------------------------------------------------------
+
+
+def attention(q, k, v):
+    weights = gdc.softmax(q @ k.T / 2.0, axis=1)
+    out = weights @ v
+    return (out * out).sum()
+
+
+def deep(x):
+    """A sum over five dimensions, of terms that take a line each."""
+    y = x * x + gdc.sin(x) * 0.5 - gdc.cos(x) * 0.25 + gdc.exp(-x * x) * 0.125
+    total = (y[:, :, None] * y[:, None, :] * y[None, :, :]) * (y[:, :, None] + y[:, None, :])
+    return (total * total).sum()
+
+
+def many_features(w, x):
+    return gdc.tanh((w * x).sum() + w[0] * x[1] * x[2] * x[3] * x[4] + w[1] * x[5] * x[6] * x[7])
+
+
+@pytest.mark.parametrize(
+    ("function", "shapes", "options"),
+    [
+        (attention, [(6, 4)] * 3, {}),
+        (deep, [(5, 5)], {"roll": True}),
+        (many_features, [(8,), (3, 8)], {"batched": "x"}),
+    ],
+    ids=["attention", "deep", "many_features"],
+)
+def test_no_line_is_wider_than_90_columns(function, shapes, options):
+    kernel = gdc.compile(function, cache=False, **options).value_and_grad
+    arrays = [np.linspace(0.1, 0.9, math.prod(shape)).reshape(shape) for shape in shapes]
+    kernel._arguments.read(tuple(arrays), {})
+    lines = kernel.source.splitlines()
+    assert len(lines) > 30
+    assert max(map(len, lines)) < 90
+    compile(kernel.source, function.__name__, "exec")

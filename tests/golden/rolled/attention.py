@@ -170,7 +170,9 @@ def attention_value_and_grad(query, key, value, data, tables):
             )
     for i in range(2):
         for n in range(2):
-            q_bar_3[i, n] = v13[6 * i + 1] * q[6 * i + n + 6] + v13[4 * i] * q[table_15[i, n]]
+            q_bar_3[i, n] = (
+                v13[6 * i + 1] * q[6 * i + n + 6] + v13[4 * i] * q[table_15[i, n]]
+            )
     for i in range(2):
         q_bar_4 = (
             v13[table_16[0]] * q[i + 4] + v13[table_16[1]] * q[i + 8]
