@@ -35,7 +35,9 @@ class Inspection:
     def njit(self) -> Any:
         """The emitted function compiled by numba, for use in your own `@njit` code.
 
-        Its parameters and results are those of the text that `source` shows.
+        Its parameters and results are those of the text that `source` shows: floats, and float64
+        arrays. Called from Python, it refuses other types and shapes. Called from machine code, it
+        looks at no shape, as any numba function.
         """
         return self._build().njit
 

@@ -16,7 +16,7 @@ from gradcompile.compiler.request import Request
 from gradcompile.emit.nest_arrays import MAX_SCRATCH
 from gradcompile.emit.nests import emit_nests
 from gradcompile.emit.straight import emit
-from gradcompile.ir.nests import Rolled, assignments, temporaries
+from gradcompile.ir.nests import Loop, Rolled, assignments, temporaries
 from gradcompile.ir.nests import loops as loops_in
 from gradcompile.ir.packed import PackedProgram
 from gradcompile.ir.program import Program
@@ -141,7 +141,10 @@ def _shorter(straight: Straight, loops: Loops, stages: Stages) -> Straight | Loo
     with stages("emit"):
         text = emit(program, request.signature.of_one_row(len(program.data)), "f")
     steps = [step for nest in rolled.nests for step in nest.steps]
-    count = len(list(loops_in(steps)))
+    # Loops that have nothing else between them are read as one, over all of their indices.
+    count = sum(
+        len(loop.body) > 1 or not isinstance(loop.body[0], Loop) for loop in loops_in(steps)
+    )
     fewer = 2 * (count + len(list(assignments(steps)))) <= _computing(text)
     return loops if count and fewer else straight
 

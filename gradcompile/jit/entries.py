@@ -52,6 +52,10 @@ def _flat_lines(name: str, signature: Signature) -> Iterator[str]:
     yield f"def {name}(inputs{', batches' if has_rows else ''}):"
     yield f"    if inputs.size != {size}:"
     yield f'        raise ValueError("expected an array of {size} numbers")'
+    rows = [group.size for group in signature.parameters if group.is_row]
+    for k, width in enumerate(rows):
+        yield f"    if batches[{k}].shape[1] != {width} or len(batches[{k}]) != len(batches[0]):"
+        yield f'        raise ValueError("expected matrices of as many rows, of {rows} numbers")'
     call = f"kernel({', '.join(_arguments(signature))})"
     if signature.gradient is None:
         yield f"    value = {call}"
@@ -60,9 +64,9 @@ def _flat_lines(name: str, signature: Signature) -> Iterator[str]:
     gradient = [f"g{k}" for k in range(len(signature.gradient))]
     pattern = f"({''.join(f'{g}, ' for g in gradient)})"
     yield f"    value, {pattern} = {call}" if signature.value else f"    {pattern} = {call}"
-    rows = _rows(gradient, signature.gradient)
-    shape = sum(group.size for group in signature.gradient)
-    yield f"    gradient = empty(({rows}, {shape}))" if rows else f"    gradient = empty({shape})"
+    height = _rows(gradient, signature.gradient)
+    size = sum(group.size for group in signature.gradient)
+    yield f"    gradient = empty(({height}, {size}))" if height else f"    gradient = empty({size})"
     yield from _filled("gradient", gradient, signature.gradient)
     yield "    return value, gradient" if signature.value else "    return gradient"
 

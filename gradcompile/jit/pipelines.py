@@ -11,6 +11,7 @@ from typing import Any
 
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import register_pass
+from numba.core.errors import TypingError
 from numba.core.lowering import Lower
 from numba.core.typed_passes import NativeLowering
 
@@ -51,6 +52,8 @@ class Checked(CompilerBase):
 
     def define_pipelines(self) -> list[Any]:
         """List the passes, as numba asks for them."""
+        if self.expected.message and not self.expected.fits(self.state.args):
+            raise TypingError(self.expected.message)
         self.state.metadata["expected"] = self.expected
         manager = DefaultPassBuilder.define_nopython_pipeline(self.state)
         manager.passes = [

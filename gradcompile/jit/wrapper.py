@@ -8,7 +8,6 @@ until it returns. What does not fit is a TypeError.
 """
 
 from collections.abc import Iterator, Sequence
-from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +15,6 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.callwrapper import PyCallWrapper
-from numba.core.errors import TypingError
 from numba.core.lowering import Lower
 from numba.np.arrayobj import populate_array
 
@@ -54,10 +52,23 @@ class Expected(NamedTuple):
     Attributes:
         extents: for each argument: of an array, or None for a number.
         message: of the TypeError.
+        constants: how many of them, the last ones, are constants of ours.
     """
 
     extents: tuple[tuple[int, ...] | None, ...]
     message: str
+    constants: int = 0
+
+    def fits(self, kinds: Sequence[Any]) -> bool:
+        """Are these numba's types of such arguments? Integers would be computed with as such."""
+        count = len(self.extents) - self.constants
+        return len(kinds) == len(self.extents) and all(
+            kind == types.float64
+            if extents is None
+            else isinstance(kind, types.Array)
+            and (kind.dtype, kind.ndim) == (types.float64, len(extents))
+            for kind, extents in zip(kinds[:count], self.extents, strict=False)
+        )
 
 
 def expected(name: str, parameters: Sequence[Bundle], constants: Sequence[AnyArray]) -> Expected:
@@ -69,7 +80,7 @@ def expected(name: str, parameters: Sequence[Bundle], constants: Sequence[AnyArr
         f"{group.name}, {_named(shape)}" for group, shape in zip(parameters, extents, strict=True)
     ]
     shapes = [constant.shape for constant in constants]
-    return Expected((*extents, *shapes), f"{name}: expected {'; '.join(kinds)}")
+    return Expected((*extents, *shapes), f"{name}: expected {'; '.join(kinds)}", len(shapes))
 
 
 def _named(shape: tuple[int, ...] | None) -> str:
@@ -142,22 +153,16 @@ class _Reader:
         self.refused = refused
         self.rows: Any = None
         self.known: dict[type, Any] = {}
-        without_references = copy(context)
-        without_references.enable_nrt = False
-        self.api = without_references.get_python_api(builder)
+        self.api = context.get_python_api(builder)
 
     def read(self, known: Expected, kinds: Sequence[Any], objects: Sequence[Any]) -> Iterator[Any]:
         """Read each argument."""
         for extents, kind, place in zip(known.extents, kinds, objects, strict=True):
             found = self.builder.load(place)
-            if (kind.ndim if isinstance(kind, types.Array) else None) != (extents and len(extents)):
-                raise TypingError(known.message)  # a dispatcher was given something else
             if extents is not None:
                 yield self._array(kind, found, extents)
-            elif kind == types.float64:
-                yield self._number(found)
             else:
-                yield self._other(kind, found)
+                yield self._number(found)
 
     def _number(self, found: Any) -> Any:
         """Read a float, or a number from an array of float64."""
@@ -197,12 +202,6 @@ class _Reader:
             parent=builder.bitcast(found, array.parent.type),
         )
         return array._getvalue()
-
-    def _other(self, kind: Any, found: Any) -> Any:
-        """Read what a dispatcher has compiled the function for beside what it was emitted for."""
-        native = self.api.to_native_value(kind, found)
-        self._require(self.builder.not_(native.is_error))
-        return native.value
 
     def _words(self, found: Any, offset: int, count: int) -> list[Any]:
         first = field(self.builder, found, offset, WORD.as_pointer())

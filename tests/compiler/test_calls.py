@@ -750,6 +750,9 @@ def test_dispatchers_refuse_arrays_of_another_length():
     loss.value_and_grad(P, X, Y)
     with pytest.raises(ValueError, match=r"^expected an array of 3 numbers$"):
         loss.value_and_grad.dispatcher(np.ones(4), (X, Y[:, None]))
+    for rows in ((X[:, :1], Y[:, None]), (X, Y[:0, None]), (X[:3], Y[:, None])):
+        with pytest.raises(ValueError, match=r"^expected matrices of as many rows"):
+            loss.value_and_grad.dispatcher(P, rows)
 
 
 # --- out -----------------------------------------------------------------------------------------

@@ -28,10 +28,11 @@ def compiled(function, *arguments, **options):
     return dispatcher
 
 
-FIVE, COUNT, NUMBER = (VECTOR, (5,)), (types.intp, None), (types.float64, None)
+FIVE, NUMBER = (VECTOR, (5,)), (types.float64, None)
 
 
-def repeated(x, n):
+def repeated(x, count):
+    n = int(count)
     whole = np.empty(n)
     for i in range(n):
         whole[i] = x[i % len(x)]
@@ -41,7 +42,7 @@ def repeated(x, n):
 @pytest.mark.parametrize("n", [1, 7, MAX_COPIED // 2, MAX_COPIED, MAX_COPIED + 1])
 def test_arrays_of_any_length_are_returned(n):
     x = np.arange(5.0)
-    value, (whole, matrix, count) = compiled(repeated, FIVE, COUNT)(x, n)
+    value, (whole, matrix, count) = compiled(repeated, FIVE, NUMBER)(x, float(n))
     assert (value, count) == (0.0, n)
     np.testing.assert_array_equal(whole, x[np.arange(n) % 5])
     np.testing.assert_array_equal(matrix, np.full((2, n), 3.0))
@@ -52,23 +53,23 @@ def test_arrays_of_any_length_are_returned(n):
 
 @pytest.mark.parametrize("nogil", [False, True])
 def test_references_to_arguments_are_given_back(nogil):
-    function = compiled(repeated, FIVE, COUNT, nogil=nogil)
+    function = compiled(repeated, FIVE, NUMBER, nogil=nogil)
     x = np.arange(5.0)
-    function(x, 3)
+    function(x, 3.0)
     before = sys.getrefcount(x)
-    results = [function(x, n) for n in (3, 3000) for _ in range(100)]
+    results = [function(x, n) for n in (3.0, 3000.0) for _ in range(100)]
     assert sys.getrefcount(x) == before
     del results
 
 
 def test_results_are_freed():
-    function = compiled(repeated, FIVE, COUNT)
+    function = compiled(repeated, FIVE, NUMBER)
     x = np.arange(5.0)
-    _, (small, _, _) = function(x, 3)
+    _, (small, _, _) = function(x, 3.0)
     assert small.base is None  # it owns its memory
     before = len(gc.get_objects())
     for _ in range(100):
-        function(x, 3)
+        function(x, 3.0)
     assert len(gc.get_objects()) <= before + 5
 
 
@@ -127,8 +128,22 @@ def test_a_dispatcher_says_what_is_expected():
     total = compiled(lambda x: x[0], FIVE)
     with pytest.raises(TypeError, match="expected other arguments"):
         total(np.ones(4))
+    for other in (np.ones((5, 1)), np.ones(5, np.float32), np.ones(5, np.int64), 1.0, 1):
+        with pytest.raises(TypingError, match="expected other arguments"):
+            total(other)
+    square = compiled(lambda x: x * x, NUMBER)
     with pytest.raises(TypingError, match="expected other arguments"):
-        total(np.ones((5, 1)))
+        square(3 * 10**9)  # as an integer, its square is negative
+
+
+def test_what_lies_otherwise_is_compiled_for():
+    total = compiled(lambda x: x[0] + x[4], FIVE)
+    assert total(np.arange(10.0)[::2]) == 8.0
+    x = np.arange(5.0)
+    x.flags.writeable = False
+    assert total(x) == 4.0
+    called = numba.njit(lambda x: total(x[:5]) + total(x[::2]))
+    assert called(np.arange(9.0)) == 12.0
 
 
 def test_errors_of_machine_code_are_raised():
