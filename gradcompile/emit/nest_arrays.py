@@ -93,8 +93,8 @@ def row_blocks(arrays: Iterable[Array], names: NestNames, rolled: Rolled) -> lis
         block = call("columns", *map(ast.Name, given), memory)
         local = [replace(x, start=x.start - start) for x in own]
         if len(own) == 1 and _height(own[0]) == group.size:
-            part = _block_part(local[0], block, group)
-            lines.append(Line(assign(names.arrays[own[0]], part), may_break=True))
+            whole_block = _block_part(local[0], block, group)
+            lines.append(Line(assign(names.arrays[own[0]], whole_block), may_break=True))
             continue
         whole = f"{group.name}_columns"
         lines.append(Line(assign(whole, block), may_break=True))
