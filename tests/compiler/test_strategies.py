@@ -1,5 +1,7 @@
 """Which text a kernel gets: small programs have loops where these say the same in half as much."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -21,9 +23,7 @@ def neuron(x1, x2, w1, w2, b):
 
 
 def rosenbrock(x):
-    return sum(
-        100.0 * (b - a * a) ** 2 + (1.0 - a) ** 2 for a, b in zip(x[:-1], x[1:], strict=True)
-    )
+    return sum(100.0 * (b - a * a) ** 2 + (1.0 - a) ** 2 for a, b in itertools.pairwise(x))
 
 
 def looked_up(x):
