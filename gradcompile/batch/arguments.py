@@ -50,7 +50,7 @@ class BatchedArguments(Arguments):
         for name in self._batched_last(bound.arguments):
             given[name], structures[name] = self.take(name, bound.arguments[name])
         self.require_equal(given)
-        return Call(given, structures, self.traced(bound, structures))
+        return self.call(bound, given, structures)
 
     def take(self, name: str, argument: Any) -> tuple[list[Any], Structure]:
         """List what an argument is made of, and its structure: that of a row, if it is batched."""

@@ -14,6 +14,7 @@ code.py             the structure of a program as the key to its code
 machine_code.py     machine code, shared where the text is the same
 plans.py            how a kernel is called with arguments of one structure
 calls.py            calls written for the arguments they will get
+conversion.py       arguments of a graph in another form than it has, and back
 plain_arguments.py  arguments that machine code takes as they are, told from others
 unpacking.py        what machine code returned, put into the user's form
 flat_calls.py       calls on one flat vector, for solvers

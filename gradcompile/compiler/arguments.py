@@ -7,8 +7,9 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from gradcompile.compiler.conversion import converted, misfit
 from gradcompile.compiler.options import Options, Wrt
-from gradcompile.graph.nested import Structure, is_alike, read
+from gradcompile.graph.nested import Structure, read
 from gradcompile.graph.trace import Traced, trace_function
 from gradcompile.graph.value import TraceError, Value
 
@@ -17,7 +18,7 @@ class Call(NamedTuple):
     """A call as machine code sees it.
 
     Attributes:
-        given: what each argument is made of: numbers, and float64 arrays.
+        given: what each argument is made of, as the program expects it: numbers, float64 arrays.
         structures: of the arguments, or of a row where they are batched.
         traced: the program for these; None if there are Values among them, which build a graph.
     """
@@ -68,7 +69,20 @@ class Arguments:
             given[name], structures[name] = self.take(name, argument)
         if any(isinstance(item, Value) for items in given.values() for item in items):
             return Call(given, structures, None)
-        return Call(given, structures, self.traced(bound, structures))
+        return self.call(bound, given, structures)
+
+    def call(
+        self,
+        bound: inspect.BoundArguments,
+        given: dict[str, list[Any]],
+        structures: dict[str, Structure],
+    ) -> Call:
+        """Find the program for the structures of arguments, which are converted for a graph."""
+        traced = self.traced(bound, structures)
+        if self.graph is not None:
+            expected = self.graph.arguments
+            given = {k: converted(x, structures[k], expected[k]) for k, x in given.items()}
+        return Call(given, structures, traced)
 
     def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> inspect.BoundArguments:
         """The arguments of a call by name, with the defaults of those that are not given."""
@@ -94,15 +108,20 @@ class Arguments:
         return isinstance(node, Value)
 
     def take_as(self, name: str, argument: Any, expected: Structure) -> list[Any]:
-        """List what an argument of a known structure is made of."""
+        """List what an argument is made of, converted to a known structure."""
         given, structure = self.take(name, argument)
         self.require(name, expected, structure)
-        return given
+        return converted(given, structure, expected)
 
     def require(self, name: str, expected: Structure, given: Structure) -> None:
-        """Raise an error if an argument is not of the shape that is expected."""
-        if not is_alike(expected, given):
-            raise ValueError(f"{self.name}: argument {name!r}: expected {expected}, got {given}")
+        """Raise an error if an argument cannot be converted to the structure that is expected."""
+        found = misfit(expected, given)
+        if found is not None:
+            part = f"{name}{found.place} to be " if found.place else ""
+            raise ValueError(
+                f"{self.name}: argument {name!r}: expected {part}{found.expected}, "
+                f"got {found.given}"
+            )
 
     def require_equal(self, given: Mapping[str, list[Any]]) -> None:
         """Raise an error if batched arguments do not have equally many rows: here are none."""

@@ -24,7 +24,7 @@ from gradcompile.compiler.calls import given_text
 from gradcompile.compiler.plain_arguments import NotPlainError, PlainTests, Tested
 from gradcompile.compiler.plans import arrange
 from gradcompile.compiler.request import Request
-from gradcompile.graph.nested import Structure, divide
+from gradcompile.graph.nested import Structure, divide, travelling
 from gradcompile.ir.signature import Bundle
 from gradcompile.support.arrays import FloatArray
 
@@ -168,9 +168,7 @@ def _tested(request: Request, tests: PlainTests) -> Iterator[Tested]:
 
 def _parts(structure: Structure, start: int, size: int) -> Iterator[Tested]:
     """The bundles of an argument, as expressions that take them out of the vector."""
-    stack = [structure]
-    while stack:
-        part = stack.pop()
+    for part in travelling(structure):
         stop = start + part.size
         vector = "__x" if part.size == size else f"__x[{start}:{stop}]"
         if part.kind == "leaf":
@@ -178,10 +176,7 @@ def _parts(structure: Structure, start: int, size: int) -> Iterator[Tested]:
         elif part.kind == "array":
             shape = tuple(part.keys)
             yield (vector if len(shape) == 1 else f"{vector}.reshape({shape})"), shape
-        elif part.holds_arrays:
-            stack.extend(reversed(part.parts))
-            continue
-        elif part.size:
+        else:
             yield vector, (part.size,)
         start = stop
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcompile.compiler.calls import Call, Called, General, written_call, written_unpack
+from gradcompile.compiler.conversion import travel_alike
 from gradcompile.compiler.machine_code import Machines
 from gradcompile.compiler.request import Request
 from gradcompile.compiler.results import gradient_type
@@ -25,11 +26,13 @@ class Plan:
         called: the arguments, and what the user gets.
         run: machine code, of the groups of the arguments.
         unpack: puts what it returns into the user's form.
+        is_plain: are the arguments taken as they are given, with none converted by its parts?
     """
 
     called: Called
     run: Callable[..., Any]
     unpack: Callable[[Any], Any]
+    is_plain: bool
 
     def __call__(self, given: Mapping[str, Sequence[Any]]) -> Any:
         """Call machine code with what each argument is made of; give the user's form."""
@@ -47,7 +50,7 @@ class Plan:
             machines: take what `run` does.
             general: takes any other call.
         """
-        return written_call(self.called, machines, general)
+        return written_call(self.called, machines, general) if self.is_plain else None
 
 
 def flat_inputs(request: Request, given: Mapping[str, Sequence[Any]]) -> AnyArray:
@@ -66,9 +69,7 @@ def _group(group: Bundle, supply: Iterable[Any]) -> Any:
     if group.is_merged:
         return np.array(list(islice(supply, group.size)), np.float64)
     (made,) = islice(supply, 1)
-    # An array stands where a list was named, or the other way round.
-    other = group.shape is not None and not group.is_row and made.shape != group.shape
-    return made.reshape(group.shape) if other else made
+    return made
 
 
 def plan(
@@ -85,13 +86,15 @@ def plan(
         name: of the kernel, for messages.
         run: machine code, of the groups of the arguments.
     """
-    mode = request.mode
-    fields = [structures[field] for field in request.wrt] if mode.differentiates else None
+    mode, expected = request.mode, request.traced.arguments
+    by = request.wrt
     returned = Returned(
         request.signature,
         request.traced.result if mode.keeps_value else None,
-        fields,
-        gradient_type(request.wrt) if mode.differentiates else None,
+        [structures[field] for field in by] if mode.differentiates else None,
+        [expected[field] for field in by] if mode.differentiates else None,
+        gradient_type(by) if mode.differentiates else None,
     )
     called = Called(name, request.parameters, structures, request.options.batched, returned)
-    return Plan(called, run, written_unpack(returned))
+    is_plain = all(travel_alike(structures[field], expected[field]) for field in expected)
+    return Plan(called, run, written_unpack(returned), is_plain)

@@ -6,9 +6,12 @@ return __value, __make(__Gradient, (__g0, __g1.tolist()))
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import Any
 
-from gradcompile.graph.nested import Structure
+from gradcompile.compiler.conversion import restored, travel_alike
+from gradcompile.graph.nested import Structure, travelling
 from gradcompile.ir.signature import Bundle, Signature
 
 Refer = Callable[[Any], str]
@@ -23,22 +26,25 @@ class Returned:
         signature: what machine code returns.
         value: the structure of the value; None for a gradient alone.
         gradient: the structures of the gradient, by its fields; None if there is none.
+        computed: the structures in which machine code returns these.
         gradient_type: the namedtuple of the gradient.
     """
 
     signature: Signature
     value: Structure | None
     gradient: Sequence[Structure] | None = None
+    computed: Sequence[Structure] | None = None
     gradient_type: type[Any] | None = None
 
 
 def unpack_lines(returned: Returned, result: str, refer: Refer) -> list[str]:
     """Write the lines that take a result, an expression, apart and return it in the user's form."""
-    value, value_forms = _part("v", returned.signature.value, [returned.value], refer)
+    values = [returned.value] if returned.value else []
+    value, value_forms = _part("v", returned.signature.value, values, values, refer)
     if returned.gradient is None:
         return [f"{value} = {result}", f"return {value_forms[0]}"]
     groups = returned.signature.gradient or ()
-    gradient, forms = _part("g", groups, returned.gradient, refer)
+    gradient, forms = _part("g", groups, returned.gradient, returned.computed or (), refer)
     gradient = gradient if len(groups) != 1 else f"({gradient},)"
     if forms == [f"__g{k}" for k in range(len(groups))]:
         gradient = made = "__g"  # each field is a bundle as it came
@@ -51,13 +57,18 @@ def unpack_lines(returned: Returned, result: str, refer: Refer) -> list[str]:
 
 
 def _part(
-    stem: str, groups: Sequence[Bundle], structures: Sequence[Structure | None], refer: Refer
+    stem: str,
+    groups: Sequence[Bundle],
+    structures: Sequence[Structure],
+    computed: Sequence[Structure],
+    refer: Refer,
 ) -> tuple[str, list[str]]:
     """The pattern that binds bundles to names; and each structure, made of these."""
     names = [f"__{stem}{k}" for k in range(len(groups))]
     pattern = names[0] if len(names) == 1 else _tuple(names)
     supply = _numbers(names, groups)
-    return pattern, [_form(structure, supply, refer) for structure in structures if structure]
+    pairs = zip(structures, computed, strict=True)
+    return pattern, [_converted(structure, other, supply, refer) for structure, other in pairs]
 
 
 def _numbers(names: Sequence[str], groups: Sequence[Bundle]) -> Iterator[tuple[str, Bundle]]:
@@ -67,6 +78,20 @@ def _numbers(names: Sequence[str], groups: Sequence[Bundle]) -> Iterator[tuple[s
             yield from ((f"{name}.item({k})", group) for k in range(group.size))
         else:
             yield name, group
+
+
+def _converted(
+    structure: Structure, computed: Structure, groups: Iterator[tuple[str, Bundle]], refer: Refer
+) -> str:
+    """The form of a structure, made of the bundles of another one."""
+    if structure == computed:
+        return _form(structure, groups, refer)
+    found = list(islice(groups, len(list(travelling(computed)))))
+    by_row = any(group.is_row for _, group in found)
+    if travel_alike(structure, computed) and not by_row:
+        return _form(structure, iter(found), refer)
+    names = ", ".join(name for name, _ in found)
+    return f"{refer(partial(restored, structure, by_row))}({names})"
 
 
 def _form(structure: Structure, groups: Iterator[tuple[str, Bundle]], refer: Refer) -> str:
@@ -102,7 +127,8 @@ def _made(structure: Structure, parts: Sequence[str], refer: Refer) -> str:
         return f"[{', '.join(parts)}]"
     if structure.kind is tuple:
         return _tuple(parts)
-    return f"{refer(structure.kind)}({', '.join(parts)})"
+    made = ", ".join(parts) if structure.keys else f"[{', '.join(parts)}]"
+    return f"{refer(structure.kind)}({made})"
 
 
 def _tuple(parts: Sequence[str]) -> str:

@@ -133,43 +133,24 @@ def divide(structure: Structure, vector: FloatArray) -> Iterator[Any]:
                [2.]])]
     """
     start = 0
-    stack = [structure]
-    while stack:
-        part = stack.pop()
+    for part in travelling(structure):
+        numbers = vector[start : start + part.size]
         if part.kind == "leaf":
-            yield vector[start]
-        elif part.kind == "array":
-            yield vector[start : start + part.size].reshape(part.keys)
-        elif part.holds_arrays:
-            stack.extend(reversed(part.parts))
-            continue
-        elif part.size:
-            yield vector[start : start + part.size]
+            yield numbers[0]
+        else:
+            yield numbers.reshape(part.keys) if part.kind == "array" else numbers
         start += part.size
 
 
-def is_alike(structure: Structure, other: Structure) -> bool:
-    """Are both regular, and of one shape: arrays, or lists and tuples of equally long ones?
-
-    Example:
-        >>> is_alike(Structure("array", (2,)), Structure(list, (), (NUMBER, NUMBER)))
-        True
-    """
-    shape = _shape(structure)
-    return structure == other or (shape is not None and shape == _shape(other))
-
-
-def _shape(structure: Structure) -> tuple[int, ...] | None:
-    """The shape of an array, or of a list of equally long ones; None if there is none."""
-    if structure.kind == "array":
-        return tuple(structure.keys)
-    if structure.kind not in (list, tuple):
-        return () if structure.kind == "leaf" else None
-    if structure.is_vector:
-        return (len(structure.parts),)
-    shapes = {_shape(part) for part in structure.parts}
-    inner = shapes.pop() if len(shapes) == 1 else None
-    return None if inner is None else (len(structure.parts), *inner)
+def travelling(structure: Structure) -> Iterator[Structure]:
+    """Yield the parts that travel as one: numbers, arrays, and containers of numbers alone."""
+    stack = [structure]
+    while stack:
+        part = stack.pop()
+        if part.kind != "array" and part.holds_arrays:
+            stack.extend(reversed(part.parts))
+        elif part.kind == "array" or part.size:
+            yield part
 
 
 def _together(structure: Structure, items: Iterator[Any]) -> Iterator[Any]:

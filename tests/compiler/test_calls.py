@@ -7,6 +7,7 @@ what is right.
 import gc
 import itertools
 import pickle
+import re
 import threading
 import weakref
 from collections import namedtuple
@@ -19,6 +20,7 @@ import gradcompile as gdc
 from gradcompile import Value, jit
 from gradcompile.batch import threads as batch_threads
 from gradcompile.batch.arguments import BatchedArguments
+from gradcompile.check import check_grad
 from gradcompile.compiler import kernel as kernel_module
 from gradcompile.compiler.arguments import Arguments
 from gradcompile.compiler.kernel import Kernel
@@ -662,6 +664,116 @@ def test_a_graph_refuses_another_shape(given):
     for _ in range(2):
         with pytest.raises(ValueError, match=r"^graph: argument 'w': expected .*, got "):
             f.value_and_grad(given, 1.0)
+
+
+def integers(v):
+    return [np.array(v[0], int), np.array(v[1], np.float32)]
+
+
+MATRICES = {
+    "array": lambda v: np.array(v),
+    "lists": lambda v: v,
+    "tuples": lambda v: tuple(map(tuple, v)),
+    "list of arrays": lambda v: [np.array(row) for row in v],
+    "array and tuple": lambda v: (np.array(v[0]), tuple(v[1])),
+    "list and array": lambda v: [v[0], np.array(v[1])],
+    "integers and float32": integers,
+    "point": lambda v: [Point(*v[0]), np.array(v[1])],
+}
+
+
+@pytest.mark.parametrize("named", ["array", "lists", "list of arrays", "list and array"])
+def test_a_graph_of_a_matrix_takes_it_in_parts_of_any_kind(named):
+    leaves = [[Value(1.0), Value(2.0)], [Value(3.0), Value(4.0)]]
+    (a, b), (c, d) = leaves
+    f = gdc.compile((a * c + b * d) ** 2, inputs={"m": MATRICES[named](leaves)}, cache=False)
+    for form in [*MATRICES.values()] * 2:
+        value, (gradient,) = f.value_and_grad(form([[0.0, 1.0], [2.0, 3.0]]))
+        assert value == f(form([[0.0, 1.0], [2.0, 3.0]])) == 9.0
+        slopes = [[12.0, 18.0], [0.0, 6.0]]
+        floats = [np.array(row) for row in slopes] if form is integers else form(slopes)
+        assert typed(gradient) == typed(floats)
+
+
+def named_dict():
+    w, m, b = [Value(1.0), Value(2.0)], np.array([[Value(3.0)], [Value(4.0)]]), Value(5.0)
+    total = w[0] * w[1] * b + m[0, 0] * m[1, 0]
+    return gdc.compile(total, inputs={"p": {"w": w, "deep": [{"m": m}], "b": b}}, name="f")
+
+
+def test_parts_of_dicts_are_converted_for_a_graph():
+    f = named_dict()
+    for w, m in itertools.product((list, tuple, np.array), (list, np.array)):
+        given = {"w": w([2.0, 3.0]), "deep": ({"m": m([[6.0], [7.0]])},), "b": 4}
+        for _ in range(2):
+            value, (gradient,) = f.value_and_grad(given)
+            assert value == f(given) == 66.0
+            expected = {"w": w([12.0, 8.0]), "deep": ({"m": m([[7.0], [6.0]])},), "b": 6.0}
+            assert typed(gradient) == typed(expected)
+    assert check_grad(f, {"w": np.ones(2), "deep": [{"m": np.ones((2, 1))}], "b": 1.0}).ok
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (
+            {"w": np.ones(3)},
+            "expected p['w'] to be a list of length 2, each a number, got an array of shape (3,)",
+        ),
+        (
+            {"deep": [{"m": [[1.0]]}]},
+            "expected p['deep'][0]['m'] to be an array of shape (2, 1), got a list of length 1, "
+            "each a list of length 1, each a number",
+        ),
+        (
+            {"deep": [{"m": [1.0, np.ones(1)]}]},
+            "expected p['deep'][0]['m'][0] to be an array of shape (1,), got a number",
+        ),
+        (
+            {"deep": []},
+            "expected p['deep'] to be a list of length 1, each a dict with keys ['m'], "
+            "got a list of length 0",
+        ),
+        ({"b": np.ones(1)}, "expected p['b'] to be a number, got an array of shape (1,)"),
+        (
+            {"c": 1.0},
+            "expected a dict with keys ['w', 'deep', 'b'], got a dict with keys "
+            "['w', 'deep', 'b', 'c']",
+        ),
+    ],
+)
+def test_a_graph_names_the_part_that_has_another_shape(changed, message):
+    f = named_dict()
+    given = {"w": [1.0, 2.0], "deep": [{"m": np.ones((2, 1))}], "b": 1.0}
+    f.value_and_grad(given)
+    whole = f"f: argument 'p': {message}"
+    for _ in range(2):
+        with pytest.raises(ValueError, match=f"^{re.escape(whole)}$"):
+            f.value_and_grad({**given, **changed})
+
+
+def stacked(part):
+    """Results for each row as one array, with the axis of the rows first."""
+    if isinstance(part, np.ndarray):
+        return part
+    return np.stack([stacked(x) for x in part], axis=1)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_slopes_for_each_row_come_back_in_the_form_that_was_given(count):
+    leaves, x = [[Value(1.0), Value(2.0)], [Value(3.0), Value(4.0)]], Value(1.0)
+    (a, b), (c, d) = leaves
+    total = (a * c + b * d) * x
+    rows = np.arange(1.0, count + 1)
+    slopes = [[1.0, 3.0], [0.0, 1.0]]
+    for named, form in itertools.product(("array", "lists"), MATRICES.values()):
+        inputs = {"m": MATRICES[named](leaves), "x": x}
+        f = gdc.compile(total, inputs=inputs, batched="x", reduce=None, wrt="m", name="rows")
+        _, (gradient,) = f.value_and_grad(form([[0.0, 1.0], [1.0, 3.0]]), rows)
+        assert type(gradient) is type(form(slopes))
+        if type(gradient) is not np.ndarray:
+            assert list(map(type, gradient)) == list(map(type, form(slopes)))
+        assert stacked(gradient).tolist() == (rows[:, None, None] * slopes).tolist()
 
 
 # --- machine code for other machine code ---------------------------------------------------------

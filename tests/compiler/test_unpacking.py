@@ -22,7 +22,7 @@ def unpack(gradient, *structures, value=NUMBER):
     names = [f"a{k}" for k in range(len(structures))]
     values = () if value is None else (Bundle("value", None, 0),)
     made = Signature((), values, tuple(gradient))
-    return written_unpack(Returned(made, value, structures, gradient_type(names)))
+    return written_unpack(Returned(made, value, structures, structures, gradient_type(names)))
 
 
 def test_a_single_argument_takes_the_array_as_it_is():
@@ -40,6 +40,17 @@ def test_several_arguments_take_their_parts():
     assert unpack(bundles, *structures, value=None)(tuple(parts)) == (
         [1.0, 2.0], 3.0, Point(4.0, [5.0, (6.0,)]),
     )  # fmt: skip
+
+
+class Weights(list):
+    """A list of a kind of its own."""
+
+
+def test_lists_of_their_own_kind_are_made_of_a_list():
+    made = unpack([Bundle("p", (2,), 0)], structure(Weights([0.0, 0.0])))
+    _, (gradient,) = made((1.0, (np.array([1.0, 2.0]),)))
+    assert type(gradient) is Weights
+    assert gradient == [1.0, 2.0]
 
 
 def test_keys_and_classes_are_not_taken_for_groups():
