@@ -21,15 +21,16 @@ import numpy as np
 
 from gradcompile.compiler.arguments import Arguments
 from gradcompile.compiler.calls import given_text
+from gradcompile.compiler.conversion import misfit
 from gradcompile.compiler.plain_arguments import NotPlainError, PlainTests, Tested
 from gradcompile.compiler.plans import arrange
 from gradcompile.compiler.request import Request
-from gradcompile.graph.nested import Structure, divide, travelling
+from gradcompile.graph.nested import NUMBER, Structure, divide, read, travelling
 from gradcompile.ir.signature import Bundle
 from gradcompile.support.arrays import FloatArray
 
 FlatCall = Callable[[Any, FloatArray | None, Mapping[str, Any]], Any]
-"""Takes the vector, the array for the gradient or None, and the other arguments by name."""
+"""Takes the vector, the array for the result or None, and the other arguments by name."""
 
 
 def flat_call(request: Request, arguments: Arguments, run: Callable[..., Any]) -> FlatCall:
@@ -50,9 +51,10 @@ def flat_call(request: Request, arguments: Arguments, run: Callable[..., Any]) -
             raise ValueError(f"flat: {arguments.name} is differentiated by its rows, {wrt}")
         if sorted(named) != sorted(others):
             raise TypeError(f"flat: expected the arguments {others}, got {list(named)}")
-        vector = np.require(np.ascontiguousarray(x, dtype=np.float64), requirements="A")
-        if vector.shape != (size,):
-            raise ValueError(f"flat: expected a vector of shape {(size,)}, got {vector.shape}")
+        vector = _vector(x, size)
+        if out is not None and not request.mode.differentiates and _is_number(signature.value):
+            kind = type(out).__name__
+            raise TypeError(f"flat: out: expected None, as the value is a number, got {kind}")
         given = {k: arguments.take_as(k, v, structures[k]) for k, v in named.items()}
         arguments.require_equal(given)
         start = 0
@@ -66,6 +68,33 @@ def flat_call(request: Request, arguments: Arguments, run: Callable[..., Any]) -
     return call
 
 
+def _vector(x: Any, size: int) -> FloatArray:
+    """The numbers of a list, an array, or what becomes one; a number alone is one of one.
+
+    Raises:
+        TypeError: something in it is no real number.
+        ValueError: it has another shape than `(size,)`, or is nested too deeply.
+    """
+    try:
+        items, structure = read(x if isinstance(x, list | tuple) else np.asanyarray(x))
+    except TypeError as error:
+        raise TypeError(f"flat: {error}") from None
+    except RecursionError:
+        raise ValueError("flat: the vector is nested too deeply") from None
+    expected = Structure("array", (size,))
+    if size == 1 and structure == NUMBER:
+        structure = expected
+    if misfit(expected, structure) is not None:
+        given = tuple(structure.keys) if structure.kind == "array" else structure
+        raise ValueError(f"flat: expected a vector of shape {(size,)}, got {given}")
+    return np.ravel(items[0]) if items else np.empty(0)
+
+
+def _is_number(value: Sequence[Bundle]) -> bool:
+    """Is the value one number, and not one for each row?"""
+    return [(group.shape, group.is_row) for group in value] == [(None, False)]
+
+
 def flatten_result(request: Request, returned: Any, out: FloatArray | None) -> Any:
     """Put what machine code returned into flat arrays: the value, the gradient, or both."""
     signature, mode = request.signature, request.mode
@@ -73,6 +102,9 @@ def flatten_result(request: Request, returned: Any, out: FloatArray | None) -> A
     count = len(signature.value)
     value, gradient = parts[:count], parts[count:]
     flat_value = value[0] if [x.shape for x in signature.value] == [None] else None
+    if out is not None and not mode.differentiates and flat_value is not None:
+        flat_value = _checked(out, flat_value.shape)  # one number for each row
+        flat_value[:] = value[0]
     if mode.keeps_value and flat_value is None:
         flat_value = join(signature.value, value, None if mode.differentiates else out)
     if not mode.differentiates:

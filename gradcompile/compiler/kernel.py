@@ -144,7 +144,8 @@ class Kernel(Inspection):
 
         Args:
             x: the differentiated inputs, in order, as one vector.
-            out: an array that the gradient is put into, instead of a new one.
+            out: an array that the gradient, or a value of several numbers, is put into, instead of
+                a new one.
             others: the arguments that are not differentiated by, by name.
 
         Returns:
@@ -153,7 +154,8 @@ class Kernel(Inspection):
 
         Raises:
             ValueError: the vector has another length, or the kernel differentiates by rows.
-            TypeError: an argument is missing.
+            TypeError: an argument is missing, something in the vector is no real number, or there
+                is an `out` for a value that is one number.
         """
         known = self._flats.get(self._arguments.newest)
         if known is None:

@@ -1,6 +1,7 @@
 """Bad input: a clear error that says where and what to do, and nothing lost."""
 
 import ast
+import functools
 import inspect
 import itertools
 import keyword
@@ -415,6 +416,68 @@ def test_flat_vectors_of_the_wrong_shape(scale, x):
     scale(1.0, 2.0)
     with pytest.raises(ValueError, match=r"expected a vector of shape \(2,\), got"):
         scale.value_and_grad.flat(x)
+
+
+@pytest.mark.parametrize(
+    ("x", "says"),
+    [
+        (np.array([1 + 2j]), "expected an array of real numbers, got one of dtype complex128"),
+        (np.array(["1.5"]), "expected an array of real numbers, got one of dtype <U3"),
+        (np.array([True]), "expected an array of real numbers, got one of dtype bool"),
+        (np.array([None]), "expected numbers .*, got NoneType None"),
+        (np.ma.array([1.0], mask=[True]), "expected numbers everywhere, got masked elements"),
+        ([1j], "expected numbers .*, got complex 1j"),
+        ([None], "expected numbers .*, got NoneType None"),
+        (["1.5"], "expected numbers .*, got str '1.5'"),
+        ([True], "expected numbers .*, got bool True"),
+        ([Value(2.0)], r"expected numbers .*, got Value Value\(data=2.0"),
+        (None, "expected numbers .*, got NoneType None"),
+        ("1.5", "expected numbers .*, got str_ "),
+        (1j, "expected numbers .*, got complex128 "),
+        ({2.0}, r"expected numbers .*, got set \{2.0\}"),
+    ],
+)
+def test_flat_vectors_of_what_are_no_real_numbers(x, says):
+    f = gdc.compile(lambda x: x * x)
+    f(1.0)
+    for kernel in (f.value, f.grad, f.value_and_grad):
+        for _ in range(2):
+            with pytest.raises(TypeError, match=f"^flat: {says}"):
+                kernel.flat(x)
+        kernel.flat([3.0])  # from now on the written call looks at it first
+        with pytest.raises(TypeError, match=f"^flat: {says}"):
+            kernel.flat(x)
+
+
+VECTOR = [3.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        VECTOR, tuple(VECTOR), [3, 2], [3, np.float32(2)], [np.array(3.0), 2], np.array(VECTOR),
+        np.array(VECTOR, int), np.array(VECTOR, np.float32), np.array(VECTOR, ">f8"),
+        np.array(VECTOR, object), np.array([3.0, 0.0, 2.0])[::2], range(3, 1, -1),
+    ],
+)  # fmt: skip
+def test_flat_vectors_of_numbers_of_every_kind(scale, x):
+    for _ in range(2):
+        value, gradient = scale.value_and_grad.flat(x)
+        assert (value, gradient.tolist()) == (6.0, [2.0, 3.0])
+        assert scale.value.flat(x) == 6.0
+
+
+def test_a_flat_vector_that_is_nested_too_deeply(scale):
+    scale(1.0, 2.0)
+    x = functools.reduce(lambda inner, _: [inner], range(5000), 1.0)
+    with pytest.raises(ValueError, match=r"^flat: the vector is nested too deeply$"):
+        scale.grad.flat(x)
+
+
+def test_flat_of_one_input_takes_a_number():
+    f = gdc.compile(lambda x: x * x)
+    f(1.0)
+    assert f.grad.flat(3.0).tolist() == f.grad.flat(np.array(3)).tolist() == [6.0]
 
 
 def test_flat_needs_the_other_arguments():

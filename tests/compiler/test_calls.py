@@ -915,3 +915,33 @@ def test_out_that_the_gradient_cannot_be_put_into(out, message):
     f.value_and_grad(np.eye(2), np.ones(2))
     with pytest.raises(ValueError, match=message):
         f.value_and_grad.flat(np.ones(6), out=out)
+
+
+def test_out_of_values():
+    pair = gdc.compile(lambda x: [x[0] * x[1], x[0]], name="pair")
+    pair([1.0, 2.0])
+    out = np.full(2, np.nan)
+    assert pair.value.flat([3.0, 2.0], out=out) is out
+    assert out.tolist() == [6.0, 3.0]
+    lines[None](P, X, Y)
+    by_row = np.full(len(X), np.nan)
+    assert lines[None].value.flat(P, x=X, y=Y, out=by_row) is by_row
+    assert by_row.tolist() == lines[None](P, X, Y).tolist()
+    with pytest.raises(
+        ValueError, match=r"^flat: out: expected an array of shape \(.*,\), got \(2,"
+    ):
+        lines[None].value.flat(P, x=X, y=Y, out=out)
+
+
+@pytest.mark.parametrize("out", [np.empty(1), np.empty(6), [0.0]])
+def test_out_of_a_value_that_is_a_number(out):
+    f = gdc.compile(product)
+    f.value_and_grad(np.eye(2), np.ones(2))
+    kind = type(out).__name__
+    for _ in range(2):
+        with pytest.raises(TypeError, match=f"^flat: out: expected None, .* number, got {kind}$"):
+            f.value.flat(np.ones(6), out=out)
+        assert f.value.flat(np.ones(6)) == f(np.ones((2, 2)), np.ones(2))
+    loss(P, X, Y)
+    with pytest.raises(TypeError, match=r"^flat: out: expected None, as the value is a number"):
+        loss.value.flat(P, x=X, y=Y, out=out)
