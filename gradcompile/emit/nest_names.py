@@ -90,7 +90,8 @@ def name_nests(rolled: Rolled, function: str) -> NestNames:
     """
     signature = rolled.signature
     assert signature is not None
-    namer = Names(emitted_names())
+    used = tuple(x for x in dict.fromkeys(arrays_in(rolled.nests)) if x is not COUNT)
+    namer = Names(emitted_names(), frozenset(identifier(array.label) for array in used))
     namer.taken |= {group.name for group in (*signature.parameters, *signature.results)}
     namer.fresh(function)
     own = {name: namer.fresh(name) for name in _OF_ALL}
@@ -102,7 +103,6 @@ def name_nests(rolled: Rolled, function: str) -> NestNames:
         elif isinstance(output, Place) and not (output.array.space or output.array.shape):
             names.setdefault(output.array, group.name)
     results = tuple(x for x in rolled.outputs if isinstance(x, Array))
-    used = tuple(x for x in dict.fromkeys(arrays_in(rolled.nests)) if x is not COUNT)
     parameters = {array: parameter_of(array, signature) for array in used}
     names |= {array: whole.name for array, whole in parameters.items() if whole is not None}
     names |= _other_arrays(rolled, used, names, namer, own)
@@ -164,9 +164,9 @@ def _other_arrays(
             names[array] = namer.fresh(f"{names[primal]}{ADJOINT}")
         elif array.space in (DATA, TABLES) and _is_whole(array, rolled):
             names[array] = own[array.space]
-        elif label == UNNAMED:
+        elif label == UNNAMED and not array.label:
             names[array] = namer.numbered(label)
-        elif label in namer.taken:
+        elif label in namer.taken or (label in namer.claimed and not array.label):
             names[array] = namer.numbered(f"{label}_", 2)
         else:
             names[array] = namer.fresh(label)
@@ -237,7 +237,8 @@ def _letters(rolled: Rolled, taken: set[str]) -> dict[Index, str]:
         extents.update(index.extent for index in indices if index.start is None)
     ranked = sorted(extents, key=lambda extent: (-extents[extent] * extent, extent))
     usual = dict(zip(ranked, free, strict=False))
-    spare = [*(x for x in free if x not in usual.values()), *(f"{x}2" for x in free)]
+    pairs = [f"{x}2" for x in free if f"{x}2" not in taken]
+    spare = [*(x for x in free if x not in usual.values()), *pairs]
     letters: dict[Index, str] = {}
     for nest in rolled.nests:
         for index, others in _nested(nest.steps).items():

@@ -23,7 +23,7 @@ from gradcompile.emit.trees import element, float_tree
 from gradcompile.ir.program import Const, Instruction, Operand, Program, Var
 from gradcompile.ir.signature import Bundle, Signature
 from gradcompile.ops.op import CONDITIONS
-from gradcompile.support.names import Names
+from gradcompile.support.names import Names, identifier
 
 MAX_WIDTH = 72
 """The widest expression, in characters, that one statement is built up to."""
@@ -76,7 +76,8 @@ class _Emitter:
     def __post_init__(self) -> None:
         results = [group for group in self.signature.results if group.shape is not None]
         own = {group.name for group in (*self.signature.parameters, *results)}
-        self.namer = Names(emitted_names() | {KEPT, *own})
+        self.namer = Names(emitted_names() | {KEPT}, _identifiers(self.program, self.signature))
+        self.namer.taken |= own
         self.namer.fresh(self.function)
         self.reads = _count_reads(self.program)
         self.results = results_of(self.program, self.signature)
@@ -210,6 +211,13 @@ class _Emitter:
             origins = self.contributors.get(var.primal, origins)
         homes = dict.fromkeys(self.home.get(origin, origin) for origin in origins)
         return tuple(self.names[home] for home in homes if home in self.forward)
+
+
+def _identifiers(program: Program, signature: Signature) -> frozenset[str]:
+    """List what values would be called by the user's names alone."""
+    labels = {label for group in signature.parameters for label in group.labels}
+    labels.update(program.bound.values(), (x.result.name for x in program.instructions))
+    return frozenset(map(identifier, labels))
 
 
 def _inputs_of(

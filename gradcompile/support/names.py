@@ -27,11 +27,20 @@ def identifier(label: str) -> str:
 
 
 class Names:
-    """Gives out names, each once."""
+    """Gives out names, each once.
 
-    def __init__(self, taken: frozenset[str] = RESERVED) -> None:
-        self.reserved = taken
-        self.taken = set(taken)
+    Attributes:
+        reserved: names that mean something else in the text.
+        taken: these, and those that are given out.
+        claimed: names that are kept for the labels that read so: no number makes them.
+    """
+
+    def __init__(
+        self, reserved: frozenset[str] = RESERVED, claimed: frozenset[str] = frozenset()
+    ) -> None:
+        self.reserved = reserved
+        self.taken = set(reserved)
+        self.claimed = claimed
         self.next_suffix: dict[str, int] = {}
 
     def fresh(self, label: str, fallback: str = "v") -> str:
@@ -48,11 +57,11 @@ class Names:
     def numbered(self, stem: str, first: int = 1) -> str:
         """Give a new name: `stem` and the next suffix that is free."""
         suffix = self.next_suffix.get(stem, first)
-        while f"{stem}{suffix}" in self.taken:
+        while (name := f"{stem}{suffix}") in self.taken or name in self.claimed:
             suffix += 1
         self.next_suffix[stem] = suffix + 1
-        self.taken.add(f"{stem}{suffix}")
-        return f"{stem}{suffix}"
+        self.taken.add(name)
+        return name
 
 
 _INDICES = re.compile(r"(\[.*|\..*|(_\d+)+)$")
@@ -73,8 +82,10 @@ def common_label(names: Sequence[str]) -> str:
 
     >>> common_label(["w1[0][1]", "w1[2][0]"]), common_label(["h1[0]", "h2[0]"])
     ('w1', 'h')
+    >>> common_label(["h1", "h1"])
+    'h1'
     """
-    if len(names) == 1:
+    if len(set(names)) == 1:
         return names[0]
     stems = {stem(name) for name in set(names)}
     if len(stems) > 1:

@@ -501,3 +501,53 @@ def test_conditions_of_the_table_have_condition_names():
 def test_what_one_statement_of_the_reverse_sweep_hands_on_needs_no_name():
     f = gdc.compile(lambda a: gdc.exp(gdc.sin(a) * 2.0), cache=False)
     assert "    value = exp(sin(a) * 2.0)\n" in f.source
+
+
+# --- names of the user's -------------------------------------------------------------------------
+
+
+def late(x, y):
+    """Make `v1` after values that have no name."""
+    s = gdc.tanh(x * y * (x * y))
+    v1 = s * y + x * y * gdc.exp(x * y)
+    return (v1 * v1).sum() if isinstance(v1, np.ndarray) else v1 * v1 * v1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        ((1.0, 2.0), {}),
+        ((np.ones(20), np.ones(20)), {"roll": True}),
+        ((1.0, np.ones(3)), {"batched": "y"}),
+    ],
+)
+def test_a_variable_keeps_its_name_where_values_without_one_are_numbered(arguments, options):
+    function = gdc.compile(late, cache=False, **options)
+    function.value_and_grad(*arguments)
+    lines = [line.strip() for line in function.source.splitlines()]
+    assigned = [line for line in lines if re.match(r"v1(\[\w+\])? = (?!scratch|block)", line)]
+    assert len(assigned) == 1
+    assert re.search(r"\bs\b.* \+ ", assigned[0])
+
+
+def test_a_variable_called_v_keeps_its_name_in_loops():
+    def f(x):
+        v = gdc.tanh(x)
+        return (v * v).sum()
+
+    function = gdc.compile(f, cache=False, roll=True)
+    function.value_and_grad(np.ones(20))
+    assert "v[i] = tanh(x[i])" in function.source
+
+
+def test_an_argument_that_is_bound_again_gets_a_number_and_so_does_its_adjoint():
+    def swap(a, b):
+        a, b = b * 2, a * 3
+        return a * a * b
+
+    function = gdc.compile(swap, cache=False)
+    assert function.value_and_grad(1.0, 2.0) == (48.0, (48.0, 48.0))
+    lines = [line.strip() for line in function.source.splitlines()]
+    assert "a_2 = b * 2.0" in lines
+    assert any(line.startswith("a_2_bar = ") for line in lines)
+    assert any(line.startswith("b_bar = a_2_bar * 2.0") for line in lines)

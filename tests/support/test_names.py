@@ -25,3 +25,9 @@ def test_names_are_given_once():
     assert [names.fresh("a") for _ in range(3)] == ["a", "a_2", "a_3"]
     assert names.fresh("for") == "for_"
     assert names.fresh("", "v").startswith("v")
+
+
+def test_no_number_makes_a_name_that_a_label_reads_as():
+    names = Names(claimed=frozenset({"v1", "a_2"}))
+    assert [names.fresh(""), names.fresh("v1"), names.fresh("")] == ["v2", "v1", "v3"]
+    assert [names.fresh(label) for label in ("a", "a", "a_2")] == ["a", "a_3", "a_2"]
