@@ -10,13 +10,19 @@ _OPERANDS_PASS = ("max", "abs", *ieee.WRITTEN)
 """Functions that may return one of their operands, and so perhaps a plain Python float."""
 
 
-def instantiate(template: ast.expr, operands: Mapping[str, ast.expr], plain: Set[str]) -> ast.expr:
+def instantiate(
+    template: ast.expr,
+    operands: Mapping[str, ast.expr],
+    plain: Set[str],
+    conditions: Set[str] = frozenset(),
+) -> ast.expr:
     """A new tree for `template`, its names replaced by trees.
 
     Args:
         template: the expression of a row of the op table.
         operands: what its names become.
         plain: the names that may be plain Python floats under CPython.
+        conditions: the names that are True or False, and no number.
     """
 
     def build(node: ast.expr) -> ast.expr:
@@ -34,6 +40,8 @@ def instantiate(template: ast.expr, operands: Mapping[str, ast.expr], plain: Set
                 return ast.UnaryOp(operator, inner)
             case ast.Call(ast.Name("bool") as function, [argument]):
                 inner = build(argument)
+                if isinstance(inner, ast.Name) and inner.id in conditions:
+                    return inner
                 truth = as_condition(inner)
                 return ast.Call(function, [inner], []) if truth is inner else truth
             case ast.Call(function, arguments):

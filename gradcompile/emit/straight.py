@@ -72,6 +72,7 @@ class _Emitter:
     forward: set[Var] = field(default_factory=set)
     statements: list[Statement] = field(default_factory=list)
     plain: set[str] = field(default_factory=set)
+    conditions: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         results = [group for group in self.signature.results if group.shape is not None]
@@ -145,7 +146,7 @@ class _Emitter:
                 break
             self._settle(max(inlined, key=lambda pair: pair[0])[1])
         trees = dict(zip(op.operand_names, (part.tree for part in parts), strict=True))
-        tree = instantiate(op.template, trees, self.plain)
+        tree = instantiate(op.template, trees, self.plain, self.conditions)
         origins = (() if origin is None else (origin,)) + tuple(o for p in parts for o in p.origins)
         if op.name in ("add", "sub"):
             origins += tuple(x.primal for x in operands if isinstance(x, Var) and x.primal)
@@ -190,6 +191,8 @@ class _Emitter:
         if not reverse:
             self.forward.add(var)
         tree = as_condition(expression.tree) if var in self.tested else expression.tree
+        if tree is not expression.tree:
+            self.conditions.add(name)
         if may_be_python_float(tree, self.plain):
             self.plain.add(name)
         entries = (entry,) if entry is not None else ()

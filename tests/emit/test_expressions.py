@@ -36,6 +36,12 @@ def test_operands_are_put_in(template, operands, expected):
     assert put_in(template, **operands) == expected
 
 
+def test_conditions_are_no_numbers_that_have_to_be_made_conditions():
+    template, operands = tree("bool(c) and bool(d)"), {"c": tree("a"), "d": tree("b")}
+    text = ast.unparse(instantiate(template, operands, frozenset(), frozenset("a")))
+    assert text == "a and bool(b)"
+
+
 def test_plain_numbers_are_divided_as_numpys():
     assert put_in("x / y", x="1.0", y="a", plain="a") == "1.0 / float64(a)"
     assert put_in("x / y", x="1.0", y="a") == "1.0 / a"

@@ -485,6 +485,38 @@ def test_conditions_are_read_as_conditions():
         assert same(python(program)(at), flat(interpret(program, at))), at
 
 
+def test_a_value_that_both_branches_read_passes_its_slope_on_without_a_test():
+    def f(x, y):
+        return gdc.where(x > y, x * y * (x * y), gdc.sqrt(x * y))
+
+    function = gdc.compile(f, cache=False)
+    assert function.value_and_grad(2.0, 1.0) == (4.0, (4.0, 8.0))
+    assert "x_bar = v2_bar * y\n" in function.source
+    assert "bool" not in function.source
+
+
+def conditions(x, y):
+    """Choose and choose again, by comparisons that several statements read."""
+    z = x * y
+    c, d = x > y, x > 0
+    inner = gdc.where(d | (x < y), gdc.where(c, gdc.exp(x), y * z), gdc.sqrt(z))
+    outer = gdc.where(c & d, z * z, inner)
+    return outer + gdc.where(~c | d & (z > 1), z, x * z) * gdc.where(c & d, x, y)
+
+
+@pytest.mark.parametrize("limit", [100, 2])
+def test_conditions_stay_conditions_in_one_text_and_numbers_between_its_parts(limit):
+    kernel = gdc.compile(conditions, cache=False).value_and_grad
+    source = emit_kernel(kernel, "g", "", limit=limit)
+    assert "bool(" not in source
+    names = {}
+    exec(source, names)
+    for at in ((1.0, 2.0), (2.0, 1.0), (-1.0, -2.0), (-2.0, 1.0), (1.0, -3.0), (1.0, 1.0)):
+        value, gradient = names["g"](*map(np.float64, at))
+        expected, slopes = kernel(*at)
+        assert same([value, *gradient], [expected, *slopes]), at
+
+
 def test_emitted_modules_need_nothing_else():
     source = gdc.compile(lambda x: gdc.tanh(x) * gdc.where(x > 0, x, 1.0), cache=False).source
     names = {}

@@ -193,11 +193,18 @@ def proved(rule):
         charts = [chart for chart in family if is_defined(rule, chart)]
         differences = []
         for chart in charts:
-            pattern, replacement = (side(chart) for side in sides(rule, oracles.SYMBOLS))
-            differences.append(sympy.sympify(pattern) - sympy.sympify(replacement))
+            pattern, replacement = (as_number(side(chart)) for side in sides(rule, oracles.SYMBOLS))
+            differences.append(pattern - replacement)
         if charts and all(map(is_zero, differences)):
             return True
     return False
+
+
+def as_number(side):
+    """A side of a rule; 1 or 0 for a condition, as in the op table."""
+    expression = sympy.sympify(side)
+    is_condition = isinstance(expression, sympy.logic.boolalg.Boolean)
+    return sympy.Piecewise((1, expression), (0, True)) if is_condition else expression
 
 
 def is_defined(rule, chart):
