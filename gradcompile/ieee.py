@@ -71,27 +71,27 @@ floor, ceil, fmod, hypot = map(_total, NUMPY)
 
 def maximum(a: float, b: float) -> float:
     """The larger of two numbers; nan if either is nan."""
-    return a if a > b or a != a else b  # noqa: PLR0124
+    return float64(a if a > b or a != a else b)  # noqa: PLR0124
 
 
 def minimum(a: float, b: float) -> float:
     """The smaller of two numbers; nan if either is nan."""
-    return a if a < b or a != a else b  # noqa: PLR0124
+    return float64(a if a < b or a != a else b)  # noqa: PLR0124
 
 
 def sign(x: float) -> float:
     """-1, 0 or 1 with the sign of `x`; nan for nan."""
-    return x if x == 0.0 or x != x else copysign(1.0, x)  # noqa: PLR0124
+    return float64(x if x == 0.0 or x != x else copysign(1.0, x))  # noqa: PLR0124
 
 
 def copysign(a: float, b: float) -> float:
     """|a| with the sign of b; nan for a nan b, whose sign means nothing."""
-    return _copysign(a, b) if b == b else b  # noqa: PLR0124
+    return _copysign(a, b) if b == b else float64(b)  # noqa: PLR0124
 
 
 def stop_gradient(x: float) -> float:
     """`x`; derivatives take it for a constant."""
-    return x
+    return float64(x)
 
 
 def logaddexp(a: float, b: float) -> float:
@@ -138,7 +138,7 @@ def lgamma(x: float) -> float:
     4e-15 * max(1, |result|).
     """
     if x != x or abs(x) == inf:  # noqa: PLR0124
-        return abs(x)
+        return float64(abs(x))
     if x == floor(x) and x <= 2.0:
         return float64(inf if x <= 0.0 else 0.0)
     size = abs(x)

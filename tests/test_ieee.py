@@ -4,13 +4,16 @@
 """
 
 import inspect
+import itertools
 import math
 import random
 
 import mpmath
+import numpy as np
 import pytest
 
 from gradcompile import ieee
+from gradcompile.ops.table import TABLE
 from tests.helpers.slow import slow_but
 
 COUNT = 1_000
@@ -106,6 +109,18 @@ def test_errors_of_an_ulp_or_two_are_measured():
     assert 0.5e-15 < error < 1.5e-15
     assert where in (1.0, 2.0)
     assert worst(lambda x: math.nan, mpmath.exp, [1.0], 0.0)[1] == 1.0
+
+
+SPECIAL = (0.0, -0.0, 1.5, -1.5, 2.0, -2.0, math.inf, -math.inf, math.nan, 1e300, 1e-320)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("name", ieee.FUNCTIONS)
+def test_results_for_plain_floats_are_numpys(name):
+    # Emitted text relies on it: with them 1.0 / 0.0 is inf, and raises nothing.
+    op = TABLE[name]
+    for at in itertools.product(SPECIAL, repeat=op.arity):
+        assert type(getattr(ieee, name)(*at)) is np.float64, at
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,7 @@ import ast
 from collections.abc import Mapping, Set
 from typing import TypeGuard
 
-from gradcompile import ieee
-
-_OPERANDS_PASS = ("max", "abs", *ieee.WRITTEN)
+_OPERANDS_PASS = ("max", "abs")
 """Functions that may return one of their operands, and so perhaps a plain Python float."""
 
 

@@ -61,6 +61,7 @@ def test_plain_numbers_are_divided_as_numpys():
         ("max(a, p)", True),
         ("max(a, b)", False),
         ("sin(p)", False),
+        ("maximum(p, 1.0)", False),
         ("p < 1.0", False),
     ],
 )

@@ -517,6 +517,18 @@ def test_conditions_stay_conditions_in_one_text_and_numbers_between_its_parts(li
         assert same([value, *gradient], [expected, *slopes]), at
 
 
+def test_powers_and_quotients_of_what_functions_return_are_as_the_user_wrote_them():
+    def f(a):
+        h = gdc.maximum(a, 0.0)
+        return h**3 + 1 / h
+
+    function = gdc.compile(f, cache=False)
+    assert "float64" not in function.source
+    for at in (2.0, 0.0, -1.0, 1e200):
+        assert same([function(at)], [function.value.python(at)]), at
+    assert function.value.python(-1.0) == function.value.python(1e200) == math.inf
+
+
 def test_emitted_modules_need_nothing_else():
     source = gdc.compile(lambda x: gdc.tanh(x) * gdc.where(x > 0, x, 1.0), cache=False).source
     names = {}
