@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from gradcompile.graph.nested import NUMBER, Structure
-from gradcompile.ir.signature import ADJOINT, MAX_NUMBERS, Bundle, Signature
+from gradcompile.ir.signature import MAX_NUMBERS, Bundle, Signature, adjoint_name
 from gradcompile.support.names import Names
 
 
@@ -58,7 +58,7 @@ def signature_of(
     for name in wrt:
         for group in groups.get(name, ()):
             primal = called.get((group.start, group.shape), group)
-            adjoint = f"{primal.name}{ADJOINT}"
+            adjoint = adjoint_name(primal.name)
             rows = by_row or name in batched
             gradient.append(
                 replace(group, name=adjoint, start=start, is_row=rows, labels=primal.labels)

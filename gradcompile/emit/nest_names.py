@@ -24,7 +24,7 @@ from gradcompile.ir.nests import (
     loops,
     places,
 )
-from gradcompile.ir.signature import ADJOINT, Bundle, Signature
+from gradcompile.ir.signature import ADJOINT, Bundle, Signature, adjoint_name
 from gradcompile.support.names import Names, identifier
 
 DATA = "data"
@@ -161,7 +161,7 @@ def _other_arrays(
     for array, label in labels.items():
         primal = primals.get(array)
         if primal in names:
-            names[array] = namer.fresh(f"{names[primal]}{ADJOINT}")
+            names[array] = namer.fresh(adjoint_name(names[primal]))
         elif array.space in (DATA, TABLES) and _is_whole(array, rolled):
             names[array] = own[array.space]
         elif label == UNNAMED and not array.label:
@@ -181,7 +181,7 @@ def _primals(
     assert signature is not None
     spaces = {x.space: g for x, g in zip(rolled.outputs, signature.results, strict=True)
               if isinstance(x, Array)}  # fmt: skip
-    by = {f"{group.name}{ADJOINT}": group for group in signature.parameters}
+    by = {adjoint_name(group.name): group for group in signature.parameters}
     primals: dict[Array, Array | None] = {}
     for array in used:
         group = spaces.get(array.space)

@@ -14,7 +14,7 @@ from itertools import product
 
 from gradcompile.emit.layout import REVERSE_SWEEP
 from gradcompile.emit.parts import KEPT
-from gradcompile.ir.signature import ADJOINT
+from gradcompile.ir.signature import ADJOINT, adjoint_name
 from gradcompile.ops.syntax import ExpressionError
 
 REVERSE = f"# {REVERSE_SWEEP}"
@@ -70,11 +70,12 @@ class KernelText:
     def differentiated(self) -> list[str]:
         """List what each component of the gradient is by, as far as its name tells."""
         elements = {source: name for name, source in self.loaded.items()}
+        primals = {adjoint_name(name): name for name in self.parameters}
         found = []
         for component in self.components():
             adjoint = self.adjoints[component]
             array, bracket, index = adjoint.partition("[")
-            primal = f"{array.removesuffix(ADJOINT)}{bracket}{index}"
+            primal = f"{primals.get(array, array.removesuffix(ADJOINT))}{bracket}{index}"
             found.append(elements.get(primal, primal))
         return found
 

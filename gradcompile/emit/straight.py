@@ -21,7 +21,7 @@ from gradcompile.emit.straight_functions import StraightCode, straight_functions
 from gradcompile.emit.straight_results import fills, results_of, returned_tree
 from gradcompile.emit.trees import element, float_tree
 from gradcompile.ir.program import Const, Instruction, Operand, Program, Var
-from gradcompile.ir.signature import Bundle, Signature
+from gradcompile.ir.signature import Bundle, Signature, adjoint_name
 from gradcompile.ops.op import CONDITIONS
 from gradcompile.support.names import Names, identifier
 
@@ -202,11 +202,18 @@ class _Emitter:
     def _name(self, var: Var) -> str:
         label = var.full_name or (var.primal is None and self.program.bound.get(var)) or ""
         if var.primal in self.names:
-            label = f"{self.names[var.primal].rstrip('_')}_bar"
+            label = self._adjoint_label(var.primal)
         if not label and var in self.outputs and var.primal is None:
             label = "value"
         self.names[var] = self.namer.fresh(label)
         return self.names[var]
+
+    def _adjoint_label(self, primal: Var) -> str:
+        """Call the adjoint of `x[1]` as that of `x_1`, unless there is one of that name."""
+        name = self.names[primal]
+        if primal in self.elements and (joined := identifier(name)) not in self.namer.taken:
+            return adjoint_name(joined)
+        return adjoint_name(name)
 
     def _differentiated(self, var: Var, origins: Iterable[Var]) -> tuple[str, ...]:
         """Name the forward statements that an adjoint statement differentiates."""

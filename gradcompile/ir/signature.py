@@ -27,6 +27,15 @@ MAX_NUMBERS = 16
 """So many numbers are at most passed one by one: each costs numba about 25 ns a call."""
 
 
+def adjoint_name(name: str) -> str:
+    """Name the adjoint of what has a name.
+
+    >>> adjoint_name("x"), adjoint_name("lambda_")
+    ('x_bar', 'lambda_bar')
+    """
+    return f"{name.rstrip('_')}{ADJOINT}"
+
+
 @dataclass(frozen=True)
 class Bundle:
     """Some of the flat values of a program, which travel together.

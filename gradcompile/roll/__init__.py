@@ -26,7 +26,7 @@ from itertools import groupby
 
 from gradcompile.ir.nests import Array, Nest, Place, Rolled, Subscript
 from gradcompile.ir.program import Const, Operand, Program, Var
-from gradcompile.ir.signature import ADJOINT, Signature, flat_signature
+from gradcompile.ir.signature import Signature, adjoint_name, flat_signature
 from gradcompile.loops.block import block_rows
 from gradcompile.loops.fuse import fuse
 from gradcompile.loops.shrink import drop_dimensions, name_totals
@@ -192,7 +192,7 @@ def _passes(
     ]  # fmt: skip
     row_labels = labels[program.given :][: program.rows]
     yield partial(make_views, flat=rows, groups=of_rows, labels=row_labels)
-    by = {f"{group.name}{ADJOINT}": group for group in signature.parameters}
+    by = {adjoint_name(group.name): group for group in signature.parameters}
     pairs = zip(signature.results, rolled.outputs, program.outputs, strict=True)
     for group, result, output in pairs:
         if isinstance(result, Array) and isinstance(output, tuple):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from gradcompile.emit.reader import KernelText
+from gradcompile.ir.signature import adjoint_name
 from gradcompile.ops.syntax import ExpressionCode
 from gradcompile.verify import digits
 
@@ -136,7 +137,7 @@ def _named_adjoints(text: KernelText, components: Mapping[str, int]) -> dict[str
         if isinstance(tree, ast.Name) and tree.id == f"{name}_bar"
     }  # fmt: skip
     for name in text.forward:
-        adjoint = f"{name.rstrip('_')}_bar"
+        adjoint = adjoint_name(name)
         if adjoint in text.reverse and adjoint not in taken:
             adjoints[name] = adjoint
             taken.add(adjoint)

@@ -595,3 +595,27 @@ def test_an_argument_that_is_bound_again_gets_a_number_and_so_does_its_adjoint()
     assert "a_2 = b * 2.0" in lines
     assert any(line.startswith("a_2_bar = ") for line in lines)
     assert any(line.startswith("b_bar = a_2_bar * 2.0") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("label", "adjoints"),
+    [("c", "x1_0_bar, x1_1_bar, c_bar"), ("x1_1", "x1_0_bar, x1_1__bar, x1_1_bar")],
+)
+def test_the_adjoint_of_an_element_has_a_name_like_the_others(label, adjoints):
+    a, b, c = Value(0.5), Value(0.6), Value(0.7, label)
+    loss = (a * b + c).tanh() * a * c
+    function = gdc.compile(loss, inputs=[[a, b, c]], cache=False, roll=False)
+    assert f"return value, (array([{adjoints}]),)" in function.source
+    assert function.verify().ok
+
+
+@pytest.mark.parametrize("roll", [False, True])
+def test_the_adjoint_of_an_argument_with_a_name_of_pythons_has_one_underscore(roll):
+    def f(len, y):
+        return (gdc.tanh(len * y) * y).sum()
+
+    function = gdc.compile(f, wrt="len", cache=False, roll=roll)
+    function.value_and_grad(np.ones(3), np.ones(3))
+    assert "len_bar = empty(3)" in function.source
+    assert "__" not in function.source
+    assert function.verify().ok
