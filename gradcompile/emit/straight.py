@@ -9,7 +9,7 @@ into several functions; `emit/straight_functions.py` arranges them.
 
 import ast
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from gradcompile.emit.derivations import contributors
@@ -112,14 +112,9 @@ class _Emitter:
             {result.group.name for result in self.results.filled if result.is_zero},
             returned_tree(self.signature, self.results, trees),
             self.namer.fresh,
-            self._seed(),
+            _seed(self.program, self.signature, self.names),
             summary,
         )
-
-    def _seed(self) -> str:
-        """What the value is called, whose adjoint is 1."""
-        output = self.program.outputs[0] if self.signature.value else None
-        return self.names.get(output, "value") if isinstance(output, Var) else "value"
 
     # --- statements ----------------------------------------------------------------------------
 
@@ -202,18 +197,12 @@ class _Emitter:
     def _name(self, var: Var) -> str:
         label = var.full_name or (var.primal is None and self.program.bound.get(var)) or ""
         if var.primal in self.names:
-            label = self._adjoint_label(var.primal)
+            is_element = var.primal in self.elements
+            label = _adjoint_label(self.names[var.primal], is_element, self.namer.taken)
         if not label and var in self.outputs and var.primal is None:
             label = "value"
         self.names[var] = self.namer.fresh(label)
         return self.names[var]
-
-    def _adjoint_label(self, primal: Var) -> str:
-        """Call the adjoint of `x[1]` as that of `x_1`, unless there is one of that name."""
-        name = self.names[primal]
-        if primal in self.elements and (joined := identifier(name)) not in self.namer.taken:
-            return adjoint_name(joined)
-        return adjoint_name(name)
 
     def _differentiated(self, var: Var, origins: Iterable[Var]) -> tuple[str, ...]:
         """Name the forward statements that an adjoint statement differentiates."""
@@ -221,6 +210,19 @@ class _Emitter:
             origins = self.contributors.get(var.primal, origins)
         homes = dict.fromkeys(self.home.get(origin, origin) for origin in origins)
         return tuple(self.names[home] for home in homes if home in self.forward)
+
+
+def _adjoint_label(name: str, is_element: bool, taken: Container[str]) -> str:
+    """Call the adjoint of `x[1]` as that of `x_1` would be, unless there is such a name."""
+    if is_element and (joined := identifier(name)) not in taken:
+        return adjoint_name(joined)
+    return adjoint_name(name)
+
+
+def _seed(program: Program, signature: Signature, names: Mapping[Var, str]) -> str:
+    """What the value is called, whose adjoint is 1."""
+    output = program.outputs[0] if signature.value else None
+    return names.get(output, "value") if isinstance(output, Var) else "value"
 
 
 def _identifiers(program: Program, signature: Signature) -> frozenset[str]:
