@@ -75,6 +75,8 @@ def _vector(x: Any, size: int) -> FloatArray:
         TypeError: something in it is no real number.
         ValueError: it has another shape than `(size,)`, or is nested too deeply.
     """
+    if type(x) is np.ndarray and x.dtype == np.float64 and x.shape == (size,):
+        return np.require(x, requirements=["C", "A"])  # what solvers give
     try:
         items, structure = read(x if isinstance(x, list | tuple) else np.asanyarray(x))
     except TypeError as error:
