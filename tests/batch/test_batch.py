@@ -983,7 +983,7 @@ def test_bad_calls():
     with pytest.raises(TypeError, match=r"^flat: expected .* \['x', 'y'\], got \['x', 'y', 'z'\]$"):
         flat([1.0, 2.0, 0.0], x=X, y=Y, z=1.0)
     with pytest.raises(ValueError, match=r"^flat: expected a vector of shape \(3,\), got \(2,\)$"):
-        flat([1.0, 2.0], x=X, y=Y)
+        flat(np.ones(2), x=X, y=Y)
     with pytest.raises(ValueError, match=r"'x': expected rows of which each is an array of shape"):
         flat([1.0, 2.0, 0.0], x=X[:, :1], y=Y)
     with pytest.raises(ValueError, match=r"^neuron: batched arguments need equally many rows"):
