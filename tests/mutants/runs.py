@@ -108,7 +108,7 @@ class Worker:
 
     def __init__(self, root: Path, limit: float = math.inf) -> None:
         self.limit = limit
-        self.folder = Path(tempfile.mkdtemp(prefix="gradcompile-mutants-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="mutants-"))
         self.tree = self.folder / "tree"
         self.faults_done = 0
         self.tree.mkdir()
