@@ -9,7 +9,7 @@ The structure of an argument is hashable: it is the key under which a traced fun
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
 from itertools import islice, product
 from typing import Any
 
@@ -75,7 +75,7 @@ class Structure:
 NUMBER = Structure("leaf")
 
 
-@cache
+@lru_cache(maxsize=1024)
 def _vector(kind: Hashable, count: int) -> Structure:
     """The structure of a list or tuple of numbers: one object, so that it compares fast."""
     return Structure(kind, (), (NUMBER,) * count)

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gradcompile.support.files import PACKAGE
-
 _STANDARD_LIBRARY = sysconfig.get_path("stdlib") + os.sep
-_INTERNAL = (str(PACKAGE) + os.sep, str(Path(np.__file__).parent) + os.sep)
+_PACKAGE = str(Path(__file__).parent.parent) + os.sep
+_INTERNAL = (_PACKAGE, str(Path(np.__file__).parent) + os.sep)
 """Where code lies that calls a user's values, but is not the user's."""
 
 

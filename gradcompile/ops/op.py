@@ -187,7 +187,8 @@ def _compiled(arguments: Sequence[str], text: str, names: Mapping[str, Any]) -> 
 def _elementwise(op: Op, operands: tuple[Any, ...]) -> Any:
     arrays = [x if isinstance(x, np.ndarray) else _object_array(x) for x in operands]
     try:
-        with np.errstate(all="ignore"):  # numpy warns of what a comparison with nan leaves behind
+        # numpy looks at the processor's flags, which CPython may leave raised where nan is compared.
+        with np.errstate(all="ignore"):
             result = np.frompyfunc(op, op.arity, 1)(*arrays)
     except ValueError as error:
         shapes = " and ".join(str(array.shape) for array in arrays)

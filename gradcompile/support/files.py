@@ -102,7 +102,8 @@ def write(path: Path, content: bytes) -> bool:
 def load(source: str, name: str, use_cache: bool = True) -> ModuleType:
     """The emitted module, executed from its file; text that is loaded already is so but once.
 
-    The module lives as long as one of its functions does, and so long its name can be imported.
+    The module lives as long as one of its functions does, and so long its name can be imported;
+    that gives an empty module, which holds none of them.
     """
     content = source.encode()
     stem = f"{name}_{hashlib.sha256(content).hexdigest()[:16]}"

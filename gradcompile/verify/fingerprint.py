@@ -11,7 +11,7 @@ import ast
 import hashlib
 import math
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -80,7 +80,7 @@ def _inverse(x: Any) -> int:
     return pow(number, -1, MODULUS) if number else apply("1 /", x).value
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _number(x: float) -> int:
     """Find the element of the field that a number is, so that sums of numbers are sums there."""
     if not math.isfinite(x):
