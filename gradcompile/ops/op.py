@@ -187,7 +187,7 @@ def _compiled(arguments: Sequence[str], text: str, names: Mapping[str, Any]) -> 
 def _elementwise(op: Op, operands: tuple[Any, ...]) -> Any:
     arrays = [x if isinstance(x, np.ndarray) else _object_array(x) for x in operands]
     try:
-        # numpy looks at the processor's flags, which CPython may leave raised where nan is compared.
+        # numpy looks at the flags of the processor, which comparing nan may leave raised.
         with np.errstate(all="ignore"):
             result = np.frompyfunc(op, op.arity, 1)(*arrays)
     except ValueError as error:
