@@ -1,7 +1,7 @@
 """Loop nests → statements: formulas above them, loops, assignments, and calls of products."""
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from gradcompile.emit.expressions import may_be_python_float
@@ -10,6 +10,7 @@ from gradcompile.emit.nest_names import BLOCK_SIZE, WIDTH, NestNames, arrays_in
 from gradcompile.emit.nest_places import expression_tree, place_tree
 from gradcompile.emit.product_calls import is_exact, product_call
 from gradcompile.emit.trees import call, float_tree, integer, one_or_tuple
+from gradcompile.emit.wrapping import MAX_COMMENT
 from gradcompile.ir.nests import (
     BLOCK_ROUNDS,
     Apply,
@@ -26,6 +27,9 @@ from gradcompile.ir.nests import (
 from gradcompile.ir.program import Const
 from gradcompile.ops import table
 
+DIFFERENTIATES = "differentiates"
+"""What a heading in the reverse sweep begins with; without it, it would read as a formula."""
+
 
 def nest_items(nests: Iterable[Nest], names: NestNames) -> list[tuple[Item, ...]]:
     """Write nests, each under the formulas that it computes.
@@ -34,8 +38,30 @@ def nest_items(nests: Iterable[Nest], names: NestNames) -> list[tuple[Item, ...]
         nests: in the order in which they are computed.
         names: of arrays and indices.
     """
+    nests = list(nests)
     plain: set[str] = set()
-    return [tuple(_nest(nest, names, plain)) for nest in nests]
+    written = [tuple(_nest(nest, names, plain)) for nest in nests]
+    statements = {
+        formula.number: _formula(formula, names, plain).text
+        for nest in nests
+        if not nest.reverse
+        for formula in nest.formulas
+    }
+    headings = [_heading(nest, statements) for nest in nests]
+    return [
+        (Comment(heading), *items) if heading and heading != before else items
+        for heading, before, items in zip(headings, ["", *headings], written, strict=False)
+    ]
+
+
+def _heading(nest: Nest, statements: Mapping[int, str]) -> str:
+    """The forward statements that a nest differentiates; several long ones by their names."""
+    numbers = {number for formula in nest.formulas for number in formula.differentiates}
+    said = [statements[number] for number in sorted(numbers) if number in statements]
+    text = ", ".join(said)
+    if len(said) > 1 and len(text) > MAX_COMMENT - len(f"# {DIFFERENTIATES} "):
+        text = ", ".join(statement.partition(" = ")[0] for statement in said)
+    return f"{DIFFERENTIATES} {text}" if text else ""
 
 
 def _nest(nest: Nest, names: NestNames, plain: set[str]) -> Iterator[Item]:

@@ -200,10 +200,19 @@ Step = Loop | Assign
 
 @dataclass(frozen=True)
 class Formula:
-    """What a nest computes: `place = ` the sum of the terms, each over its own indices."""
+    """What a nest computes: `place = ` the sum of the terms, each over its own indices.
+
+    Attributes:
+        place: what is computed.
+        terms: each with the indices that it is summed up over.
+        number: of the formula; those of one statement of the user's program have the same.
+        differentiates: the numbers of the forward formulas that it is an adjoint by.
+    """
 
     place: Place
     terms: tuple[tuple[tuple[Index, ...], Expression], ...]
+    number: int = -1
+    differentiates: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from gradcompile.ir.nests import (
     Array,
     Assign,
     Expression,
-    Formula,
     Index,
     Loop,
     Nest,
@@ -53,7 +52,7 @@ def rewrite(
             (tuple([renamed.get(index, index) for index in sums]), rewrite_expression(x, place_of))
             for sums, x in formula.terms
         ]
-        formulas.append(Formula(place_of(formula.place), tuple(terms)))
+        formulas.append(replace(formula, place=place_of(formula.place), terms=tuple(terms)))
     return Nest(_rewritten(nest.steps, place_of, renamed), tuple(formulas), nest.reverse)
 
 

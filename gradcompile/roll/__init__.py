@@ -4,6 +4,7 @@
     groups.py           values of equal form of which none depends on another: one loop
     scans.py            groups that repeat one after the other: a loop around their loops
     families.py         groups that share an array
+    origins.py          which forward groups those of the reverse sweep differentiate
     results.py          groups that write into what is returned
     affine.py           addresses as strides of loop indices
     shapes.py           the loops of each group, and what it reads and writes in them
@@ -43,6 +44,7 @@ from gradcompile.roll.families import find_families
 from gradcompile.roll.forms import Forms
 from gradcompile.roll.groups import StatementOrder, make_groups
 from gradcompile.roll.nests import NestBuilder
+from gradcompile.roll.origins import with_origins
 from gradcompile.roll.results import place_results
 from gradcompile.roll.scans import find_scans
 from gradcompile.roll.shapes import shape_groups
@@ -107,6 +109,7 @@ def roll(
     # Where values lie, and what each group reads and writes there.
     given = given_arrays(program)
     families = find_families(forms, groups, statements)
+    groups = with_origins(forms, groups, families.group_of)
     names = [bundle.name for bundle in signature.results]
     results = place_results(program, forms, groups, families, totals, names)
     accesses = shape_groups(forms, groups, families.group_of, results, given)

@@ -63,6 +63,8 @@ class Group:
         scan: the number of the scan it belongs to; -1 for none.
         ragged: the segment of which each member sums another number of terms; -1 for none.
         runs: for each member, the leaves of these terms.
+        number: its place among all groups.
+        differentiates: the numbers of the forward groups that its values are adjoints by.
     """
 
     members: list[int]
@@ -76,6 +78,8 @@ class Group:
     scan: int = -1
     ragged: int = -1
     runs: list[tuple[int, ...]] = field(default_factory=list)
+    number: int = -1
+    differentiates: tuple[int, ...] = ()
 
     @cached_property
     def tables(self) -> list[IntArray]:

@@ -62,7 +62,8 @@ class NestBuilder:
             if shaped.is_total:
                 terms = own_sums(terms, place, around, row)
             terms = [times_rows(sums, x, row) for sums, x in constants_last(terms)]
-        formula = Formula(place, tuple(terms))
+        group = shaped.group
+        formula = Formula(place, tuple(terms), group.number, group.differentiates)
         steps = steps_of(formula, around, self.strict, shaped.is_total)
         nest = Nest(steps, (formula,), shaped.group.reverse)
         return nest if self.strict else unroll(nest)

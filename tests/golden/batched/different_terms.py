@@ -37,6 +37,8 @@ def total_value_and_grad(weights, row):
             )
         value += total
         # reverse sweep, from value_bar = 1.0
+        # differentiates value = sum_i(weights[0] * terms[i] + weights[1] * terms_2[i]
+        #     + weights[2] * terms_3[i] + weights[3] * terms_4[i])
         # weights_bar[3] = sum_i(terms_4[i])
         total_2 = 0.0
         for i in range(n):

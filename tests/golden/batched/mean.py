@@ -41,14 +41,18 @@ def layer_value_and_grad(weights, biases, row, target):
             total += v3[i] * v3[i]
         value += total
         # reverse sweep, from value_bar = 1.0
+        # differentiates value = sum_i(v3[i] * v3[i])
         for i in range(width):
             v3_bar[i] = v3[i] * 2.0
+        # differentiates v3[i] = v2[0, i] + v2[1, i] + biases[0] + biases[1]
+        #     - target_rows[i]
         # biases_bar[j] = sum_i(v3_bar[i])
         for j in range(2):
             total_2 = 0.0
             for i in range(n):
                 total_2 += v3_bar[i]
             biases_bar[j] += total_2
+        # differentiates v1, v2[j, i]
         # weights_2_bar[j, k] = sum_i(row_rows[k, i] * v1_bar[i])
         for j in range(2):
             for i in range(width):

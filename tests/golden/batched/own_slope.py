@@ -18,6 +18,7 @@ def growth_value_and_grad(rate, row):
         for i in range(width):
             v1[i] = exp(rate * row_rows[i])
         # reverse sweep, from value_bar = 1.0
+        # differentiates v1[i] = exp(rate * row_rows[i])
         # rate_bar = sum_i(row_rows[i] * v1[i])
         total = 0.0
         for i in range(n):

@@ -42,14 +42,17 @@ def layer_value_and_grad(weights, biases, row, target):
             total += v4[i] * v4[i]
         value += total
         # reverse sweep, from value_bar = 1.0
+        # differentiates value = sum_i(v4[i] * v4[i])
         for i in range(width):
             v4_bar[i] = v4[i] * 2.0
+        # differentiates v3 = v2[0, i] + biases[0] + biases[1] + v2[1, i]
         # biases_bar[j] = sum_i(v4_bar[i])
         for j in range(2):
             total_2 = -0.0
             for i in range(n):
                 total_2 += v4_bar[i]
             biases_bar[j] += total_2
+        # differentiates v1[i], v2[j, i]
         # weights_2_bar[j, k] = sum_i(row_rows[k, i] * v1_bar[i])
         for j in range(2):
             for i in range(width):

@@ -31,10 +31,13 @@ def slope_value_and_grad(weights, row):
             total += sin(v2[i])
         value += total
         # reverse sweep, from value_bar = 1.0
+        # differentiates v1[i], v2[i], value
         for i in range(n):
             v2_bar = cos(v2[i])
             v1_bar[i] = row_rows[0, i] * v2_bar
             row_bar[0, start + i] = v2_bar * v1[i] + weights[0] * v1_bar[i]
+        # differentiates v1[i] = weights[0] * row_rows[0, i] + weights[1]
+        #     * row_rows[1, i] + weights[2] * row_rows[2, i]
         # weights_bar[j] = sum_i(row_rows[j, i] * v1_bar[i])
         for j in range(3):
             total_2 = 0.0

@@ -105,11 +105,14 @@ def attention_value_and_grad(query, key, value, data, tables):
     for k in range(6):
         value_2 += v8[k] * v8[k]
     # reverse sweep, from value_bar = 1.0
+    # differentiates v2[i], value_2
     for i in range(2):
         v3_bar[i] = v3[i] * 2.0
         v10[i] = v3_bar[i] / v1[0]
+    # differentiates value_2 = v3[0] * v3[0] + v3[1] * v3[1] + sum_k(v8[k] * v8[k])
     for k in range(6):
         v8_bar[k] = v8[k] * 2.0
+    # differentiates v9[i, n] = v6[i, n] / v5[i]
     for i in range(2):
         for n in range(2):
             v11[2 * i + n + 2] = v8_bar[2 * i + n + 2] / v5[i]
@@ -118,28 +121,35 @@ def attention_value_and_grad(query, key, value, data, tables):
             -(v8_bar[2 * i + 2] * (v9[i, 0] / v5[i]))
             - (v8_bar[2 * i + 3] * (v9[i, 1] / v5[i]))
         )
+    # differentiates v7[i] = (v1[1] * v[0, i] + v1[2] * v[1, i]) / v4
     for i in range(2):
         v11[i] = v8_bar[i] / v4
     v4_bar[0] = -(v8_bar[0] * (v7[0] / v4)) - v8_bar[1] * (v7[1] / v4)
+    # differentiates v2[i] = v1[0] * v[0, i] / v1[0]
     v1_bar = (
         v10[0] * v[0, 0] + v10[1] * v[0, 1] - (v3_bar[0] * (v2[0] / v1[0]))
         - (v3_bar[1] * (v2[1] / v1[0]))
     )
+    # differentiates v6[1, i] = sum_j(v1[j + 6] * v[j, i])
     for i in range(2):
         v_bar[1, i] = v11[i + 4] * v1[9]
+    # differentiates v1[l], v4, v5[0], v5[1], v6[0, i], v6[1, i], v7[i]
     for m in range(9):
         v1_bar_2 = (
             v11[table_7[m]] * v[table_8[m], 0]
             + v11[table_7[m] + 1] * v[table_8[m], 1] + v4_bar[table_9[m]]
         )
         v12[m] = v1_bar_2 * v1[m + 1] / 1.4142135623730951
+    # differentiates v6[0, i], v6[1, i]
     for i in range(2):
         v_bar_2[i] = v11[i + 4] * v1[8] + v11[i + 2] * v1[5]
+    # differentiates v6[0, i], v6[1, i], v7[i]
     for i in range(2):
         v_bar[0, i] = (
             v11[i] * v1[table_10[0]] + v11[i + 2] * v1[table_10[1]]
             + v11[i + 4] * v1[table_10[2]]
         )
+    # differentiates v[j, i], v2[i], v6[0, i], v6[1, i], v7[i]
     for i in range(2):
         v_bar_3 = (
             v11[i] * v1[table_11[0]] + v11[i + 2] * v1[table_11[1]]
@@ -150,6 +160,8 @@ def attention_value_and_grad(query, key, value, data, tables):
                 data_7[0, n] * v_bar[0, i] + data_7[1, n] * v_bar[1, i]
                 + data_8[n] * v_bar_2[i] + data_9[n] * v_bar_3
             )
+    # differentiates v1[l] = exp((q[table_3[l]] * q[table_4[l]] + q[table_5[l]]
+    #     * q[table_6[l]]) / 1.4142135623730951)
     v13 = v1_bar * v1[0] / 1.4142135623730951
     for i in range(2):
         q_bar[i] = v13 * q[2 * i + 1]
@@ -173,6 +185,7 @@ def attention_value_and_grad(query, key, value, data, tables):
             q_bar_3[i, n] = (
                 v12[6 * i + 1] * q[6 * i + n + 6] + v12[4 * i] * q[table_15[i, n]]
             )
+    # differentiates q[table_2[j, i]], v1[l]
     for i in range(2):
         q_bar_4 = (
             v12[table_16[0]] * q[i + 4] + v12[table_16[1]] * q[i + 8]
@@ -183,6 +196,8 @@ def attention_value_and_grad(query, key, value, data, tables):
                 data_7[0, n] * q_bar_2[0, 0, i] + data_7[1, n] * q_bar_2[1, 1, i]
                 + data_8[n] * q_bar_3[1, i] + data_9[n] * q_bar_4
             )
+    # differentiates q[table[j, i]] = query_2[i, 0] * data_2[j] + query_2[i, 1]
+    #     * data_3[j]
     for i in range(2):
         for n in range(2):
             query_2_bar[i, n] = (

@@ -48,15 +48,20 @@ def rnn_value_and_grad(w, u, out, data):
     v3 = out[0] * h[5, 0] + out[1] * h[5, 1] + out[2] * h[5, 2]
     value = v3 * v3
     # reverse sweep, from value_bar = 1.0
+    # differentiates value = v3 * v3
     v3_bar = v3 * 2.0
+    # differentiates v3 = out[0] * h[5, 0] + out[1] * h[5, 1] + out[2] * h[5, 2]
     for i in range(3):
         out_bar[i] = v3_bar * h[5, i]
+    # differentiates h[j + 1, i], v3
     for i in range(3):
         v4[5, i] = out[i] * v3_bar * (1.0 - h[5, i] * h[5, i])
+    # differentiates h[0, i], v2[i], h[j + 1, i]
     for j in range(4, -1, -1):
         for i in range(3):
             h_bar = w_2[i] * v4[j + 1, 0] + w_4[i] * v4[j + 1, 1] + w_5[i] * v4[j + 1, 2]
             v4[j, i] = h_bar * (1.0 - h[j, i] * h[j, i])
+    # differentiates v1[i], v2[i]
     # w_3_bar[i, m] = v4[5, i] * h[4, m] + sum_l(v4[l + 1, i] * h[l, m]) + data_2[m]
     #     * v4[0, i]
     for i in range(3):
