@@ -31,7 +31,7 @@ from gradcompile.jit.flags import REASSOCIATION, SETTINGS
 from gradcompile.jit.meanings import INTERNAL, register
 from gradcompile.jit.parts import VECTOR, Part, loop_part, register_entries, with_parts
 from gradcompile.jit.pipelines import pipeline
-from gradcompile.jit.wrapper import expected
+from gradcompile.jit.wrapper import ROWS, Expected, expected
 from gradcompile.support.arrays import AnyArray
 
 MATRIX = types.Array(types.float64, 2, "A", readonly=True)
@@ -122,6 +122,9 @@ def bind(dispatcher: Any, name: str, signature: Signature, constants: Sequence[A
 def flatten(dispatcher: Any, name: str, signature: Signature) -> Any:
     """Make the dispatcher of the flat inputs, and of a tuple of matrices of rows, if there are."""
     rows = sum(group.is_row for group in signature.parameters)
-    flat = numba.njit(on_flat_arrays(dispatcher, name, signature), **SETTINGS)
+    # Of any length to the wrapper: the text says itself which one is right.
+    checked = pipeline(False, Expected(((ROWS,),), f"{name}: expected a float64 array"))
+    options = {} if rows else {"pipeline_class": checked}
+    flat = numba.njit(on_flat_arrays(dispatcher, name, signature), **options, **SETTINGS)
     flat.compile((VECTOR, types.UniTuple(MATRIX, rows)) if rows else (VECTOR,))
     return flat
