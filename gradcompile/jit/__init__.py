@@ -124,7 +124,7 @@ def flatten(dispatcher: Any, name: str, signature: Signature) -> Any:
     rows = sum(group.is_row for group in signature.parameters)
     # Of any length to the wrapper: the text says itself which one is right.
     checked = pipeline(False, Expected(((ROWS,),), f"{name}: expected a float64 array"))
-    options = {} if rows else {"pipeline_class": checked}
+    options: dict[str, Any] = {} if rows else {"pipeline_class": checked}
     flat = numba.njit(on_flat_arrays(dispatcher, name, signature), **options, **SETTINGS)
     flat.compile((VECTOR, types.UniTuple(MATRIX, rows)) if rows else (VECTOR,))
     return flat
