@@ -27,6 +27,11 @@ def noise():
     return 2.0 if busy() else 1.2
 
 
+def before_numba(found):
+    """Return the seconds of our own stages: numba's are the larger part, and do not grow."""
+    return compiling(found) - found["stages"]["numba"]
+
+
 # --- the works -----------------------------------------------------------------------------------
 
 
@@ -162,10 +167,11 @@ def test_the_transformer_is_few_nests():
 @pytest.mark.parametrize("work", ["rnn", "pendulum"])
 def test_recurrences_compile_in_linear_time(lab, work):
     steps = {"rnn": 100, "pendulum": 500}[work]
-    half, full = (lab.cold(job="build", work=work, size=n, check=True) for n in (steps, 2 * steps))
-    assert max(full["from interpreter"], full["from eager"]) < AGREE
-    assert compiling(full) < noise() * LINEAR * compiling(half)
-    assert full["lines"] == pytest.approx(half["lines"], abs=10)
+    few, many = (lab.cold(job="build", work=work, size=n, check=True) for n in (steps, 4 * steps))
+    assert max(many["from interpreter"], many["from eager"]) < AGREE
+    assert before_numba(many) < noise() * LINEAR * 4 * before_numba(few)
+    # numba reads the same lines of code for any number of steps.
+    assert many["lines"] == pytest.approx(few["lines"], abs=10)
 
 
 @pytest.mark.slow
