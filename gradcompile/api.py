@@ -10,7 +10,7 @@ from gradcompile.compiler.arguments import Arguments
 from gradcompile.compiler.function import CompiledFunction
 from gradcompile.compiler.options import Options, Wrt
 from gradcompile.graph import value as values
-from gradcompile.graph.trace import Inputs, Traced, trace_graph
+from gradcompile.graph.trace import MAX_BRANCHES, Inputs, Traced, trace_graph
 from gradcompile.graph.value import Value
 from gradcompile.support.names import identifier
 
@@ -32,6 +32,7 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
     check_domain: bool = False,
     roll: bool | str = "auto",
     strict: bool = False,
+    branches: int = MAX_BRANCHES,
     progress: bool = False,
 ) -> Any:
     """Compile a function or a finished expression graph.
@@ -60,6 +61,8 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
             ones stay straight-line, for reading), True or False.
         strict: keep the order of every sum, and so every bit; otherwise sums that became loops may
             be added in another order.
+        branches: so many ways a function may go, at most, where it branches on its arguments (`if`,
+            `while`, `max`, `sorted`): each is traced, and the results are joined by `where`.
         progress: show a progress bar while a large program is compiled.
 
     Returns:
@@ -84,7 +87,7 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
         return functools.partial(
             compile, inputs=inputs, wrt=wrt, batched=batched, reduce=reduce, parallel=parallel,
             cache=cache, name=name, check_domain=check_domain, roll=roll, strict=strict,
-            progress=progress,
+            branches=branches, progress=progress,
         )  # fmt: skip
     if roll not in (True, False, "auto"):
         raise ValueError(f'roll: expected True, False or "auto", got {roll!r:.60}')
@@ -92,9 +95,13 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
         raise TypeError(
             f"batched: expected names of arguments, got {type(batched).__name__} {batched!r:.60}"
         )
+    if type(branches) is not int or branches < 1:
+        raise ValueError(f"branches: expected how many ways, 1 or more, got {branches!r:.60}")
     names = (batched,) if isinstance(batched, str) else tuple(batched)
     threads = _threads(parallel, names)
-    options = Options(wrt, cache, check_domain, roll, strict, progress, names, reduce, threads)
+    options = Options(
+        wrt, cache, check_domain, roll, strict, progress, names, reduce, threads, branches
+    )
     if names:
         _require_batchable(options)
     if isinstance(target, Value):

@@ -140,8 +140,14 @@ class Arguments:
     def trace(self, bound: inspect.BoundArguments, structures: dict[str, Structure]) -> Traced:
         """The program of the function for arguments of these structures."""
         assert self.function is not None
-        check = self.options.check_domain
-        return trace_function(self.function, self.name, bound, structures, check)
+        return trace_function(
+            self.function,
+            self.name,
+            bound,
+            structures,
+            branches=self.options.branches,
+            record_lines=self.options.check_domain,
+        )
 
     def latest(self) -> Traced:
         """The program to show when no arguments are given."""

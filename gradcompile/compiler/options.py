@@ -34,6 +34,7 @@ class Options:
     batched: tuple[str, ...] = ()
     reduce: str | None = "mean"
     threads: int = 1
+    branches: int = 32
 
 
 Wrt = str | Sequence[str] | None

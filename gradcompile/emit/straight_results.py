@@ -65,8 +65,9 @@ def results_of(program: Program, signature: Signature) -> ReturnedGroups:
     for group, output in zip(signature.results, program.outputs, strict=True):
         operands = output if isinstance(output, tuple) else (output,)
         is_gradient = signature.gradient is not None and group in signature.gradient
-        by_element = is_gradient and not group.labels
-        filled = group.shape is not None and (by_element or group.size > MAX_LISTED)
+        # A list is a vector: a matrix is filled, as what has no labels to be listed by is.
+        is_listed = len(group.shape or ()) == 1 and not (is_gradient and not group.labels)
+        filled = group.shape is not None and (not is_listed or group.size > MAX_LISTED)
         found.append(ReturnedGroup(group, operands, filled))
     computed = {instruction.result for instruction in program.instructions}
     entries: dict[Var, ast.Subscript] = {}

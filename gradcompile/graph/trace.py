@@ -4,20 +4,33 @@ import inspect
 import keyword
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import accumulate, islice
 from typing import Any
 
 import numpy as np
 
 from gradcompile.graph import bindings
+from gradcompile.graph.branches import Results, traced_ways
 from gradcompile.graph.lower import lower
 from gradcompile.graph.nested import Structure, flatten, paths, unflatten
-from gradcompile.graph.value import LINES, Constant, TracedValue, TraceError, Value, topological
+from gradcompile.graph.value import (
+    MADE,
+    Constant,
+    TracedValue,
+    TraceError,
+    Value,
+    topological,
+    user_line,
+)
 from gradcompile.ir.packed import PackedProgram
 from gradcompile.ir.program import Program
 from gradcompile.support.collector import collector_paused
 from gradcompile.support.names import Names
 from gradcompile.support.timing import Stages
+
+MAX_BRANCHES = 32
+"""So many ways a function may go, if nobody says otherwise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,57 +68,74 @@ def trace_function(
     name: str,
     bound: inspect.BoundArguments,
     structures: Mapping[str, Structure],
+    *,
+    branches: int = MAX_BRANCHES,
     record_lines: bool = False,
 ) -> Traced:
-    """Run `function` once on traced values and lower what it builds.
+    """Run `function` on traced values, once for each way through it, and lower what it builds.
 
     Args:
         function: the user's.
         name: of the program.
-        bound: a call of it; only the shapes of its arguments matter.
-        structures: the structure of each argument.
+        bound: a call of it; of the arguments in `structures`, only the shapes matter.
+        structures: the structures of the arguments that are data.
+        branches: so many ways it may go, at most, where it branches on traced values.
         record_lines: remember the user's line of every operation.
 
     Raises:
-        TraceError: the function branches on a traced value, or returns something that is not
-            built from its inputs.
+        TraceError: the function branches too often, or returns something that is not built from
+            its inputs.
     """
     names = [path for argument, s in structures.items() for path in paths(s, argument)]
     inputs = [TracedValue(None, (), label) for label in names]
-    supply = iter(inputs)
-    arguments = {
-        argument: unflatten(s, list(islice(supply, s.size))) for argument, s in structures.items()
-    }
-    call = inspect.BoundArguments(bound.signature, arguments)
-    lines: dict[int, str] | None = {} if record_lines else None
+
+    def call() -> Results:
+        # Made anew for each run: a function may change the lists that it is given.
+        supply = iter(inputs)
+        made = {k: unflatten(s, list(islice(supply, s.size))) for k, s in structures.items()}
+        given = inspect.BoundArguments(bound.signature, {**bound.arguments, **made})
+        return _results(bindings.call(function, given.args, given.kwargs), name)
+
+    lines: dict[int, str] = {}
     stages = Stages()
-    token = LINES.set(lines)
+    token = MADE.set(partial(_record_line, lines) if record_lines else None)
     try:
         with stages("trace"):
-            returned = bindings.call(function, call.args, call.kwargs)
+            outputs, result = traced_ways(call, branches, lines)
     finally:
-        LINES.reset(token)  # to the lines of the trace that this one is part of, if it is
-    outputs, result = _outputs(returned, name)
+        MADE.reset(token)  # to what the trace asks for that this one is part of, if it is
+    if not any(isinstance(output, TracedValue) for output in outputs):
+        raise _not_built(outputs[0].data, name)
     with stages("lower"):
         lowered = lower(outputs, inputs, names, name, lines)
     return Traced(lowered, structures, result, stages.seconds)
 
 
-def _outputs(returned: Any, name: str) -> tuple[list[Value], Structure]:
+def _record_line(lines: dict[int, str], value: TracedValue) -> None:
+    lines[id(value)] = user_line()
+
+
+def _results(returned: Any, name: str) -> Results:
+    """Read what one way through the function returned; numbers become constants."""
     try:
-        outputs, structure = flatten(returned, is_leaf=lambda x: isinstance(x, Value))
+        leaves, structure = flatten(returned, is_leaf=lambda x: isinstance(x, Value))
     except TypeError:
-        outputs, structure = [returned], Structure("leaf")
-    for output in outputs:
-        if not isinstance(output, TracedValue):
-            kind = "nothing" if output is None else f"{type(output).__name__} {output!r:.60}"
-            raise TraceError(
-                f"{name} returned {kind}, which is not built from its inputs; "
-                "return a value computed from the arguments"
-            )
-    if not outputs:
+        raise _not_built(returned, name) from None
+    if not leaves:
         raise TraceError(f"{name} returned {returned!r:.60}, which holds no value")
-    return outputs, structure
+    outputs = [Constant(leaf) if isinstance(leaf, float) else leaf for leaf in leaves]
+    for output in outputs:
+        if not isinstance(output, TracedValue | Constant):
+            raise _not_built(output, name)
+    return Results(outputs, structure)
+
+
+def _not_built(returned: Any, name: str) -> TraceError:
+    kind = "nothing" if returned is None else f"{type(returned).__name__} {returned!r:.60}"
+    return TraceError(
+        f"{name} returned {kind}, which is not built from its inputs; "
+        "return a value computed from the arguments"
+    )
 
 
 Inputs = Iterable[Any] | Mapping[str, Any] | Value | None

@@ -20,8 +20,11 @@ from gradcompile.ops.op import Op, as_float
 from gradcompile.ops.operators import Operators
 from gradcompile.ops.table import pow_
 
-LINES: ContextVar[dict[int, str] | None] = ContextVar("LINES", default=None)
-"""Where each traced value was made, by its id, while the trace of this thread is asked for it."""
+MADE: "ContextVar[Callable[[TracedValue], None] | None]" = ContextVar("MADE", default=None)
+"""Is told of each traced value that the trace of this thread makes, where somebody asks for it."""
+
+DECIDE: "ContextVar[Callable[[TracedValue], bool] | None]" = ContextVar("DECIDE", default=None)
+"""Tells the trace of this thread which way to go where a traced condition decides."""
 
 
 svg: "Callable[[Value], str] | None" = None
@@ -178,9 +181,9 @@ class TracedValue(Value):
         self.operands = operands
         self.label = label
         self.bound = "" if op is None else binding(sys._getframe(2))
-        lines = LINES.get()
-        if lines is not None:
-            lines[id(self)] = user_line()
+        made = MADE.get()
+        if made is not None:
+            made(self)
 
     def _apply(self, op: Op, operands: tuple[Any, ...]) -> "TracedValue":
         return TracedValue(op, _values(op, operands))
@@ -194,10 +197,16 @@ class TracedValue(Value):
         frame = sys._getframe(3)  # past `_binary` and the operator
         bound = KNOWN.get(id(frame.f_code) + frame.f_lasti)
         value.bound = binding(frame) if bound is None else bound
-        lines = LINES.get()
-        if lines is not None:
-            lines[id(value)] = user_line()
+        made = MADE.get()
+        if made is not None:
+            made(value)
         return value
+
+    def __bool__(self) -> bool:
+        decide = DECIDE.get()
+        if decide is None:
+            stop("a traced value has no truth when its trace has ended", "compute with numbers")
+        return decide(self)
 
     @property
     def data(self) -> NoReturn:  # type: ignore[override]
@@ -235,6 +244,13 @@ class TracedValue(Value):
 
 
 _new = object.__new__
+
+
+def traced_value(op: Op, operands: tuple[Value, ...], bound: Bound) -> TracedValue:
+    """Make a traced value that no code of the user's makes, under the name of one that it made."""
+    value = _new(TracedValue)
+    value.op, value.operands, value.label, value.bound = op, operands, "", bound
+    return value
 
 
 def _values(op: Op, operands: tuple[Any, ...]) -> tuple[Value, ...]:

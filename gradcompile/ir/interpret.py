@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 
 from gradcompile.ir.program import Const, Instruction, Operand, Program, Var
 
@@ -19,7 +20,8 @@ def interpret(
     Args:
         program: to run.
         inputs: one float an input.
-        observe: is shown each instruction with its operands and its result.
+        observe: is shown each instruction with its operands and its result, but for those of
+            branches that are not taken.
 
     Raises:
         ValueError: the number of inputs is not the program's.
@@ -33,15 +35,32 @@ def interpret(
     def read(operand: Operand) -> float:
         return operand.value if isinstance(operand, Const) else values[operand]
 
-    for instruction in program.instructions:
-        operands = list(map(read, instruction.operands))
-        values[instruction.result] = result = instruction.op.evaluate(*operands)
-        if observe is not None:
-            observe(instruction, operands, result)
+    for result, op, operands, _ in program.instructions:
+        values[result] = op.evaluate(*map(read, operands))
+    if observe is not None:
+        for instruction in _taken(program, read):
+            observe(instruction, list(map(read, instruction.operands)), values[instruction.result])
     return [
         list(map(read, output)) if isinstance(output, tuple) else read(output)
         for output in program.outputs
     ]
+
+
+def _taken(program: Program, read: Callable[[Operand], float]) -> list[Instruction]:
+    """List the instructions that the outputs are computed from, in order: no branch not taken."""
+    needed: set[Operand] = set(program.flat_outputs)
+    taken = []
+    for instruction in reversed(program.instructions):
+        result, op, operands, _ = instruction
+        if result in needed:
+            taken.append(instruction)
+            inputs = [read(result), *map(read, operands)]
+            needed.update(
+                operand
+                for operand, selects in zip_longest(operands, op.selects)
+                if selects is None or selects(*inputs)
+            )
+    return taken[::-1]
 
 
 def require_finite(instruction: Instruction, operands: list[float], result: float) -> None:

@@ -162,13 +162,6 @@ def error_of(function, *args):
 
 
 @pytest.mark.parametrize("function", BRANCHES)
-def test_a_branch_on_a_traced_value_is_refused(function):
-    message = error_of(function, 1.0, 2.0)
-    assert place(function) in message
-    assert all(way_out in message for way_out in ("where", "maximum", "minimum"))
-
-
-@pytest.mark.parametrize("function", BRANCHES)
 def test_a_branch_on_an_eager_value_is_refused(function):
     with pytest.raises(TraceError) as caught:
         function(Value(1.0), Value(2.0))
@@ -195,7 +188,7 @@ def test_a_users_file_beside_the_package_is_a_users_file(tmp_path):
     # Its path starts with the same characters as the package's.
     filename = inspect.getfile(gdc).removesuffix("/__init__.py") + "_of_a_user.py"
     namespace = {}
-    exec(compile("def f(x):\n    if x > 0:\n        return x\n", filename, "exec"), namespace)
+    exec(compile("def f(x):\n    return float(x)\n", filename, "exec"), namespace)
     assert f"{filename}, line 2" in error_of(namespace["f"], 1.0)
 
 
@@ -228,7 +221,6 @@ OUTER = Value(3.0, label="outer")
         (lambda x: "text", "str 'text'"),
         (lambda x: [], "[]"),
         (lambda x: {}, "{}"),
-        (lambda x: [x, 3.0], "float 3.0"),
         (lambda x: {"a": x, "b": None}, "None"),
         (lambda x: OUTER * 2.0, "Value"),
         (lambda x: np.ones(2), "1.0"),
