@@ -29,7 +29,7 @@ from gradcompile.graph.returns import line_of_return
 from gradcompile.graph.value import DECIDE, MADE, TracedValue, TraceError, Value, user_line
 
 
-class Results(NamedTuple):
+class Outcome(NamedTuple):
     """What a function returned: its values, one by one, and their structure."""
 
     outputs: list[Value]
@@ -51,14 +51,14 @@ class Run:
         self.told = told
         self.truths: list[bool] = []
         self.forks: list[Fork] = []
-        self.returned: Results | None = None
+        self.returned: Outcome | None = None
         self.error: Exception | None = None
         self._numbering = numbering
         self._limit = limit
         self._order = count()
         self._known: dict[int, bool] = {}
 
-    def go(self, call: Callable[[], Results]) -> "Run":
+    def go(self, call: Callable[[], Outcome]) -> "Run":
         """Call the function once."""
         self._watched = MADE.get()
         made, decide = MADE.set(self._watched), DECIDE.set(self._decide)
@@ -103,7 +103,7 @@ class Run:
         self._numbering.note(value, Made(next(self._order), site_of(sys._getframe(1))))
 
 
-def traced_ways(call: Callable[[], Results], limit: int, lines: dict[int, str]) -> Results:
+def traced_ways(call: Callable[[], Outcome], limit: int, lines: dict[int, str]) -> Outcome:
     """Trace a function along every way that it can go, and join the results.
 
     Args:
@@ -136,7 +136,7 @@ def _next(truths: Sequence[bool]) -> list[bool] | None:
 
 def _joined(
     numbering: Numbering, runs: Sequence[Run], depth: int, lines: dict[int, str]
-) -> Results:
+) -> Outcome:
     """Join the results of runs that were told the same at the first forks, as many as `depth`."""
     (first, *others) = runs
     assert first.returned is not None
@@ -169,7 +169,7 @@ def _require_values(runs: Sequence[Run]) -> None:
         ) from error
 
 
-def _require_one_structure(runs: Sequence[Run], call: Callable[[], Results], limit: int) -> None:
+def _require_one_structure(runs: Sequence[Run], call: Callable[[], Outcome], limit: int) -> None:
     structures = [run.returned.structure for run in runs if run.returned is not None]
     for run, structure in zip(runs, structures, strict=True):
         if structure != structures[0]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gradcompile.graph import bindings
-from gradcompile.graph.branches import Results, traced_ways
+from gradcompile.graph.branches import Outcome, traced_ways
 from gradcompile.graph.lower import lower
 from gradcompile.graph.nested import Structure, flatten, paths, unflatten
 from gradcompile.graph.value import (
@@ -89,12 +89,12 @@ def trace_function(
     names = [path for argument, s in structures.items() for path in paths(s, argument)]
     inputs = [TracedValue(None, (), label) for label in names]
 
-    def call() -> Results:
+    def call() -> Outcome:
         # Made anew for each run: a function may change the lists that it is given.
         supply = iter(inputs)
         made = {k: unflatten(s, list(islice(supply, s.size))) for k, s in structures.items()}
         given = inspect.BoundArguments(bound.signature, {**bound.arguments, **made})
-        return _results(bindings.call(function, given.args, given.kwargs), name)
+        return _outcome(bindings.call(function, given.args, given.kwargs), name)
 
     lines: dict[int, str] = {}
     stages = Stages()
@@ -115,7 +115,7 @@ def _record_line(lines: dict[int, str], value: TracedValue) -> None:
     lines[id(value)] = user_line()
 
 
-def _results(returned: Any, name: str) -> Results:
+def _outcome(returned: Any, name: str) -> Outcome:
     """Read what one way through the function returned; numbers become constants."""
     try:
         leaves, structure = flatten(returned, is_leaf=lambda x: isinstance(x, Value))
@@ -127,7 +127,7 @@ def _results(returned: Any, name: str) -> Results:
     for output in outputs:
         if not isinstance(output, TracedValue | Constant):
             raise _not_built(output, name)
-    return Results(outputs, structure)
+    return Outcome(outputs, structure)
 
 
 def _not_built(returned: Any, name: str) -> TraceError:
