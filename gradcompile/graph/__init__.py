@@ -5,8 +5,8 @@ nested.py    nested arguments to a flat list and back
 trace.py     a function to a graph of Values, and the arguments of a graph
 branches.py  both ways of every branch of a function
 joins.py     two ways of a branch joined to one graph
+endings.py   at which line a function returns, and what it raises
 numbering.py value numbers over several runs of a function
-returns.py   the line at which a function returns
 users.py     which frames run a user's code
 bytecode.py  where the bytecode stores the result of an instruction
 bindings.py  the variables that traced values are bound to

@@ -22,10 +22,10 @@ from itertools import count
 from typing import NamedTuple
 
 from gradcompile.graph import bindings
+from gradcompile.graph.endings import is_raised_by_user, line_of_return
 from gradcompile.graph.joins import Fork, Join
 from gradcompile.graph.nested import Structure
 from gradcompile.graph.numbering import Made, Numbering, site_of
-from gradcompile.graph.returns import line_of_return
 from gradcompile.graph.value import DECIDE, MADE, TracedValue, TraceError, Value, user_line
 
 
@@ -112,8 +112,8 @@ def traced_ways(call: Callable[[], Outcome], limit: int, lines: dict[int, str]) 
         lines: where traced values were made, by their ids, if that is recorded.
 
     Raises:
-        TraceError: it can go more ways; one of them raises an error, or returns another structure
-            than the others.
+        TraceError: it can go more ways; one of them stops with an error that no statement of the
+            user's raises, or returns another structure than the others.
     """
     numbering = Numbering()
     runs: list[Run] = []
@@ -123,9 +123,11 @@ def traced_ways(call: Callable[[], Outcome], limit: int, lines: dict[int, str]) 
             raise _too_many([fork for run in runs for fork in run.forks[-1:]], limit)
         runs.append(Run(numbering, told, limit).go(call))
         told = _next(runs[-1].truths)
-    _require_values(runs)
+    _require_results(runs)
     _require_one_structure(runs, call, limit)
-    return _joined(numbering, runs, 0, lines)
+    outcome = _joined(numbering, runs, 0, lines)
+    assert outcome is not None  # some way returns
+    return outcome
 
 
 def _next(truths: Sequence[bool]) -> list[bool] | None:
@@ -136,49 +138,60 @@ def _next(truths: Sequence[bool]) -> list[bool] | None:
 
 def _joined(
     numbering: Numbering, runs: Sequence[Run], depth: int, lines: dict[int, str]
-) -> Outcome:
-    """Join the results of runs that were told the same at the first forks, as many as `depth`."""
+) -> Outcome | None:
+    """Join the results of runs that were told the same at the first forks, as many as `depth`.
+
+    It is None where all of them raise errors. Where only some do, the result is multiplied by nan,
+    so that derivatives are nan as well.
+    """
     (first, *others) = runs
-    assert first.returned is not None
     if not others:
         return first.returned
     holds = [run for run in runs if run.truths[depth]]
     fails = [run for run in runs if not run.truths[depth]]
-    if numbering.number(first.forks[depth].condition) != numbering.number(
-        fails[0].forks[depth].condition
-    ):
+    fork = first.forks[depth]
+    if numbering.number(fork.condition) != numbering.number(fails[0].forks[depth].condition):
         raise TraceError(
-            f"{first.forks[depth].line}: another condition is asked for when the function is run "
-            "again with the same arguments; it has to compute the same each time"
+            f"{fork.line}: another condition is asked for when the function is run again with the "
+            "same arguments; it has to compute the same each time"
         )
     left, right = (_joined(numbering, half, depth + 1, lines) for half in (holds, fails))
-    join = Join(first.forks[depth], numbering, lines)
+    if left is None and right is None:
+        return None
+    join = Join(fork, numbering, lines)
+    if left is None or right is None:
+        (outcome,) = (side for side in (left, right) if side is not None)
+        return outcome._replace(outputs=join.valid(outcome.outputs, where=right is None))
     return left._replace(outputs=list(map(join, left.outputs, right.outputs)))
 
 
-def _require_values(runs: Sequence[Run]) -> None:
-    """Require that every way returns something."""
+def _require_results(runs: Sequence[Run]) -> None:
+    """Require that some way returns, and that the others raise errors by statements of the user's.
+
+    What else raises an error, such as an operation on wrong types, is a fault of the function.
+    """
     failed = [(run, run.error) for run in runs if run.error is not None]
     for run, error in failed:
         if len(failed) == len(runs):
             raise error
-        raise TraceError(
-            f"{run.forks[-1].line}: where this is {str(run.truths[-1]).lower()}, the function "
-            f"raises {type(error).__name__} ({error!s:.100}), and compiled code raises nothing; "
-            "return a number there, such as nan, or look at the argument before the call"
-        ) from error
+        if not is_raised_by_user(error):
+            raise TraceError(
+                f"{run.forks[-1].line}: where this is {str(run.truths[-1]).lower()}, the function "
+                f"stops with {type(error).__name__} ({error!s:.100})"
+            ) from error
 
 
 def _require_one_structure(runs: Sequence[Run], call: Callable[[], Outcome], limit: int) -> None:
-    structures = [run.returned.structure for run in runs if run.returned is not None]
-    for run, structure in zip(runs, structures, strict=True):
-        if structure != structures[0]:
+    returned = [(run, run.returned.structure) for run in runs if run.returned is not None]
+    first, expected = returned[0]
+    for run, structure in returned:
+        if structure != expected:
             one, other = (
                 line_of_return(partial(Run(Numbering(), way.truths, limit).go, call))
-                for way in (runs[0], run)
+                for way in (first, run)
             )
             raise TraceError(
-                f"{other}: the function returns {structure} there, and {structures[0]} at {one}; "
+                f"{other}: the function returns {structure} there, and {expected} at {one}; "
                 "return the same structure on both ways"
             )
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import inf
+from math import inf, nan
 from typing import NamedTuple
 
 from gradcompile.graph.bindings import Bound
 from gradcompile.graph.numbering import Made, Numbering, Site
-from gradcompile.graph.value import TracedValue, Value, traced_value
+from gradcompile.graph.value import Constant, TracedValue, Value, traced_value
 from gradcompile.ops import table
 
 
@@ -63,6 +63,22 @@ class Join:
             else:
                 self._keep(a, b, self._where(a, b))
         return self.joined[self._key(left, right)]
+
+    def valid(self, values: Sequence[Value], *, where: bool) -> list[Value]:
+        """Make nan of values, and of all their derivatives, on one of the ways.
+
+        Args:
+            values: of the other way.
+            where: are they valid where the condition holds, or where it does not?
+        """
+        factors = [Constant(1.0), Constant(nan)] if where else [Constant(nan), Constant(1.0)]
+        site, line = (*self.fork.site, "valid"), self.fork.line
+        factor = traced_value(table.where, (self.fork.condition, *factors), "")
+        self._new(factor, site, line)
+        return [
+            self._new(traced_value(table.mul, (value, factor), value.bound), site, line)
+            for value in values
+        ]
 
     def _key(self, a: Value, b: Value) -> tuple[int, int]:
         return self.numbering.number(a), self.numbering.number(b)

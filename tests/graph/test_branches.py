@@ -421,10 +421,32 @@ def refuses(x):
     return gdc.log(x)
 
 
-def test_a_way_that_raises_names_the_line_and_the_error():
-    message = error_of(refuses, 1.0)
-    assert f"line {refuses.__code__.co_firstlineno + 1}" in message
-    assert "ValueError (x is to be positive)" in message
+def asserts(x, y):
+    assert x > 0.0, "x is to be positive"
+    if y == 0.0:
+        raise ZeroDivisionError
+    return gdc.log(x) / y, 1.0
+
+
+def test_a_way_that_raises_makes_nan():
+    log = gdc.compile(refuses)
+    assert log.value_and_grad(2.0) == (math.log(2.0), (0.5,))
+    value, gradient = log.value_and_grad(-1.0)
+    assert math.isnan(value)
+    assert math.isnan(gradient.x)
+    several = gdc.compile(asserts)
+    assert several(math.e, 2.0) == (0.5, 1.0)
+    assert all(map(math.isnan, [*several(-1.0, 2.0), *several(1.0, 0.0)]))
+
+
+def test_another_error_on_a_way_names_the_line():
+    def f(x):
+        return x if x > 0.0 else x[0]
+
+    message = error_of(f, 1.0)
+    assert f"line {f.__code__.co_firstlineno + 1}" in message
+    assert "where this is false" in message
+    assert "TypeError" in message
 
 
 def test_an_error_on_every_way_is_the_error():

@@ -1,12 +1,14 @@
-"""The line at which the function that is traced returns, for messages."""
+"""How a run of a traced function ends: where it returns, or which statement raises an error."""
 
 import linecache
 import sys
 from collections.abc import Callable
+from opcode import opmap
 from types import FrameType
 from typing import Any
 
 from gradcompile.graph import bindings
+from gradcompile.graph.users import is_users
 
 
 def line_of_return(run: Callable[[], object]) -> str:
@@ -34,3 +36,14 @@ def line_of_return(run: Callable[[], object]) -> str:
     finally:
         sys.settrace(before)
     return found[0]
+
+
+def is_raised_by_user(error: BaseException) -> bool:
+    """Tell whether a `raise` or an `assert` of the user's code raised an error."""
+    step = error.__traceback__
+    while step is not None and step.tb_next is not None:
+        step = step.tb_next
+    if step is None:
+        return False
+    code = step.tb_frame.f_code
+    return is_users(code.co_filename) and code.co_code[step.tb_lasti] == opmap["RAISE_VARARGS"]
