@@ -6,6 +6,7 @@ import pytest
 import gradcompile as gdc
 
 PLAIN = np.array([1.0, 2.0, 3.0])
+GAPS = "expected numbers everywhere, got masked elements"
 MASKED = np.ma.array(PLAIN, mask=[False, True, False])
 
 
@@ -38,19 +39,22 @@ DOORS = {
 }
 
 
+def is_refused(call, f):
+    with pytest.raises((TypeError, ValueError), match=GAPS):
+        call(f, MASKED)
+    return True
+
+
 @pytest.mark.parametrize("door", DOORS)
 def test_masked_elements_are_refused(door):
     make, call = DOORS[door]
     f = make()
     if "flat" in door:  # a function has been called before
         f(*([2.0] if make is of_rows else []), PLAIN)
-    refused = pytest.raises((TypeError, ValueError), match="expected numbers everywhere, got masked")
-    for _ in range(2):
-        with refused:
-            call(f, MASKED)
+    assert is_refused(call, f)
+    assert is_refused(call, f)
     expected = call(f, PLAIN)
-    with refused:  # also by what was written for a plain array
-        call(f, MASKED)
+    assert is_refused(call, f)  # also by what was written for a plain array
     nothing_masked = np.ma.array(PLAIN, mask=False)
     np.testing.assert_equal(call(f, nothing_masked), expected)
 
@@ -61,13 +65,13 @@ def test_machine_code_refuses_them(name):
     f(PLAIN)
     machine = getattr(f.grad, name)
     machine(PLAIN)
-    with pytest.raises(Exception, match="expected .*a float64 array") as error:
+    with pytest.raises(Exception, match=r"expected .*a float64 array") as error:
         machine(MASKED)
     assert type(error.value).__name__ in ("TypeError", "TypingError")
 
 
 def test_the_gap_itself_is_no_number():
-    with pytest.raises(TypeError, match="expected numbers everywhere, got masked"):
+    with pytest.raises(TypeError, match=GAPS):
         gdc.compile(lambda x: x * x)(MASKED[1])
 
 
@@ -82,7 +86,7 @@ def test_the_gap_itself_is_no_number():
     ],
 )
 def test_sums_take_no_gaps(function):
-    with pytest.raises(TypeError, match="expected numbers everywhere, got masked"):
+    with pytest.raises(TypeError, match=GAPS):
         function(PLAIN)
-    with pytest.raises(TypeError, match="expected numbers everywhere, got masked"):
+    with pytest.raises(TypeError, match=GAPS):
         gdc.compile(lambda x: function(x) * x[0])(PLAIN)
