@@ -95,7 +95,7 @@ class Module:
             ValueError: it is set to more or fewer numbers than there are parameters.
             TypeError: it is set to something else than numbers.
         """
-        return np.array([float(parameter) for parameter in self.parameters()], dtype=np.float64)
+        return np.array([_number(x) for x in self.parameters()], dtype=np.float64)
 
     @flat.setter
     def flat(self, numbers: Any) -> None:
@@ -146,6 +146,10 @@ def _supplied(module: Module, params: Any, count: int, user: str) -> list[Any]:
     if len(leaves) != count:
         raise ValueError(f"{name}: expected {count} parameters, got {len(leaves)}")
     return leaves
+
+
+def _number(parameter: Any) -> Any:
+    return parameter.data if isinstance(parameter, Value) else parameter
 
 
 def _replaced(node: Any, twins: dict[int, Any]) -> Any:

@@ -141,8 +141,10 @@ def test_what_is_no_activation(activation, error, says):
 
 def test_an_activation_that_loses_the_gradient_is_refused():
     neuron = nn.Neuron(1, activation=math.tanh)
-    with pytest.raises(TypeError, match=r"TanhNeuron\(1\): .* made float .* gdc.tanh"):
+    with pytest.raises(TypeError, match="gradient would be lost"):
         neuron([1.0])
+    with pytest.raises(TypeError, match=r"Neuron\(1\): .* made float .* gdc.tanh"):
+        nn.Neuron(1, activation=lambda x: math.tanh(x.data))([1.0])
     with pytest.raises(gdc.TraceError, match="no number yet"):
         gdc.compile(neuron).grad([1.0])
     assert neuron.with_parameters([1.0, 0.0])([0.5]) == math.tanh(0.5)
@@ -388,7 +390,7 @@ def test_compiled_from_the_graph():
 
 def test_a_traced_model_says_that_it_has_no_numbers():
     model = lecture()
-    with pytest.raises(gdc.TraceError, match="no number yet"):
+    with pytest.raises(gdc.TraceError, match=r"a traced value has no `\.data`"):
         gdc.compile(lambda params: model.with_parameters(params).flat.sum())(model.flat)
 
 

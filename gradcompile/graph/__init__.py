@@ -1,6 +1,7 @@
 """User code becomes a program: values, tracing, lowering.
 
 value.py     `Value`: the expression graph, eager evaluation, eager `backward()`
+own.py       operations of the user's own, in micrograd's way
 nested.py    nested arguments to a flat list and back
 trace.py     a function to a graph of Values, and the arguments of a graph
 branches.py  both ways of every branch of a function

@@ -7,8 +7,9 @@ from itertools import chain, count
 import numpy as np
 
 from gradcompile.graph.bindings import bound_names
+from gradcompile.graph.own import OwnOp
 from gradcompile.graph.value import TracedValue, Value, topological
-from gradcompile.ir.packed import PackedProgram, pack_instructions
+from gradcompile.ir.packed import PackedInstructions, PackedProgram, pack_instructions
 from gradcompile.support.collector import collector_paused
 
 BYTES_A_NODE = 5_000
@@ -34,6 +35,7 @@ def lower(
         lines: where the user's code made a Value, by its id.
 
     Raises:
+        ValueError: an operation is of the user's own, so that nothing is known of it.
         MemoryError: this machine has not the memory to compile a graph of that size.
     """
     given = set(inputs)
@@ -50,10 +52,22 @@ def lower(
         np.array([index_of[root] for root in roots], np.int64),
         [leaf.data for leaf in leaves],
     )
+    _require_known(instructions, name)
     labels = {k: str(value.label) for k, value in enumerate(computed) if value.label}
     made_at = {k: lines[id(value)] for k, value in enumerate(computed)} if lines else {}
     bound = bound_names(computed) if isinstance(roots[0], TracedValue) else {}
     return PackedProgram(name, tuple(names), instructions, labels, bound, made_at)
+
+
+def _require_known(instructions: PackedInstructions, name: str) -> None:
+    for op in instructions.operations:
+        if isinstance(op, OwnOp):
+            called = f" {op.name!r}" if op.name else ""
+            raise ValueError(
+                f"{name}: the operation{called} of your own, made by Value(data, children, ...), "
+                "cannot be compiled, for its formula is not known: write it with gradcompile's "
+                "operations, or give its result as an input"
+            )
 
 
 def _require_memory(nodes: int, name: str) -> None:

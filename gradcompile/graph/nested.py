@@ -191,6 +191,8 @@ def _flatten(node: Any, items: list[Any], is_leaf: IsLeaf) -> Structure:
 
 
 def _flatten_array(array: AnyArray, items: list[Any], is_leaf: IsLeaf) -> Structure:
+    if np.ma.is_masked(array):
+        raise TypeError("expected numbers everywhere, got masked elements; fill them with nan")
     if not array.ndim:
         return _flatten(array[()], items, is_leaf)
     if array.dtype != object:
@@ -231,8 +233,6 @@ def _floats(array: AnyArray) -> FloatArray:
     """The array as machine code reads it where it lies: float64, contiguous and aligned."""
     if array.dtype.kind not in "iuf":
         raise TypeError(f"expected an array of real numbers, got one of dtype {array.dtype}")
-    if np.ma.is_masked(array):
-        raise TypeError("expected numbers everywhere, got masked elements; fill them with nan")
     with np.errstate(over="ignore"):  # a long double beyond the range is inf
         return np.require(np.asarray(array), np.float64, ["C", "A"])
 

@@ -10,15 +10,15 @@
 
 import linecache
 import sys
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 from contextvars import ContextVar
 from typing import Any, NoReturn
 
 from gradcompile.graph.bindings import KNOWN, Bound, binding
+from gradcompile.graph.own import OwnOp, OwnOperations
 from gradcompile.graph.users import is_users
 from gradcompile.ops.op import Op, as_float
-from gradcompile.ops.operators import Operators
-from gradcompile.ops.table import pow_
+from gradcompile.ops.table import equal, not_equal, pow_
 
 MADE: "ContextVar[Callable[[TracedValue], None] | None]" = ContextVar("MADE", default=None)
 """Is told of each traced value that the trace of this thread makes, where somebody asks for it."""
@@ -35,11 +35,14 @@ class TraceError(Exception):
     """The function being traced does something that a program of instructions cannot express."""
 
 
-class Value(Operators):
+class Value(OwnOperations):
     """A scalar that remembers how it was computed.
 
     Args:
         data: its number (int, float or a numpy scalar; kept as a float).
+        _children: the Values that an operation of your own made it from, as in micrograd; assign
+            `_backward` what adds to their gradients. A text is taken as the label.
+        _op: the name of that operation.
         label: its name in pictures and emitted code; any text.
 
     Attributes:
@@ -50,7 +53,7 @@ class Value(Operators):
         operands: the Values it was made from, in order; a constant operand is a leaf.
 
     Raises:
-        TypeError: `data` is no real number.
+        TypeError: `data` is no real number, or a child no Value.
 
     Example:
         >>> x = Value(3.0, label="x")
@@ -60,21 +63,23 @@ class Value(Operators):
         (Value(data=10.0, grad=1.0), Value(data=3.0, grad=6.0, label='x'))
     """
 
-    __slots__ = ("__weakref__", "data", "grad", "label", "op", "operands")
+    __slots__ = ("__weakref__", "data", "grad")
 
     data: float
     grad: float
-    label: str
-    op: Op | None
     operands: "tuple[Value, ...]"
     bound: Bound = ""
 
-    def __init__(self, data: float, label: str = "") -> None:
+    def __init__(
+        self, data: float, _children: "Iterable[Value] | str" = (), _op: str = "", label: str = ""
+    ) -> None:
         self.data = as_float(data, "Value")
         self.grad = 0.0
         self.label = str(label)
         self.op = None
         self.operands = ()
+        if _children or _op:
+            self._become_own(_children, _op)
 
     def _apply(self, op: Op, operands: tuple[Any, ...]) -> "Value":
         values = _values(op, operands)
@@ -102,13 +107,15 @@ class Value(Operators):
         reached = {id(self)}
         for value in reversed(order):
             if id(value) in reached:
-                reached.update(map(id, value._backward()))
+                reached.update(map(id, value._propagate()))
 
-    def _backward(self) -> "list[Value]":
+    def _propagate(self) -> "list[Value]":
         """Add this value's contributions to its operands' gradients, and give those reached."""
         reached: list[Value] = []
         if self.op is None:
             return reached
+        if isinstance(self.op, OwnOp):
+            return list(self.operands) if self.op.runs_backward() else reached
         inputs = [x.data for x in self.operands]
         for index, (operand, partial) in enumerate(
             zip(self.operands, self.op.partials, strict=True)
@@ -129,15 +136,29 @@ class Value(Operators):
         for value in topological(self):
             value.grad = 0.0
 
-    def __bool__(self) -> bool:  # noqa: PLE0304
-        stop(
-            "a branch on a Value would be frozen in the compiled function",
-            "use gdc.where(condition, a, b), gdc.maximum, gdc.minimum, abs, "
-            "gdc.greater for arrays, or compare `.data` where only eager numbers are meant",
+    def __bool__(self) -> bool:
+        # Lists look for their items by ==, which in micrograd asks whether it is the same object.
+        if self.op in (equal, not_equal) and not any(
+            isinstance(x, Constant) for x in self.operands
+        ):
+            a, b = self.operands
+            return (a is b) is (self.op is equal)
+        raise TypeError(
+            "a Value is neither true nor false, as `if`, `and`, `max` and `sorted` would have it: "
+            "compare `.data`, or keep the gradient by gdc.maximum, gdc.minimum or "
+            "gdc.where(condition, a, b)"
         )
 
     def __float__(self) -> float:
-        return self.data
+        raise TypeError(
+            "a Value does not become a plain number by itself, for its gradient would be lost: "
+            "use `.data` to detach it, or gradcompile's functions, such as gdc.exp, to keep it"
+        )
+
+    __int__ = __complex__ = __float__
+
+    def __format__(self, spec: str) -> str:
+        return format(self.data, spec) if spec else str(self)
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
@@ -226,6 +247,11 @@ class TracedValue(Value):
 
     def __float__(self) -> NoReturn:
         stop("a traced value has no number yet", "use gradcompile's functions, such as gdc.exp")
+
+    __complex__ = __float__
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)
 
     def __index__(self) -> NoReturn:  # noqa: PLE0305
         stop(

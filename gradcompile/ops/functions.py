@@ -278,6 +278,9 @@ def matmul(a: Any, b: Any) -> Any:
 
 def _array(x: Any, user: str) -> AnyArray:
     """Make an object array of floats and operands; `user` is named in errors."""
+    for part in (x, *x) if isinstance(x, list | tuple) else (x,):
+        if isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part):
+            raise TypeError(f"{user}: expected numbers everywhere, got masked elements; fill them")
     try:
         array = np.array(x, dtype=object)
     except ValueError:  # numpy cannot tell the shape

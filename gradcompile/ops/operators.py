@@ -12,6 +12,9 @@ import numpy as np
 from gradcompile.ops import table
 from gradcompile.ops.op import Op
 
+KNOWN = (int, float, complex, np.generic, str, bytes, list, tuple)
+"""Types whose own operators know no `Value`, and would say less clearly what was wrong."""
+
 
 class Operators:
     """Operators, numpy's ufuncs and one method an operation, all by the op table.
@@ -131,7 +134,13 @@ def _binary(op: Op, a: Any, b: Any) -> Any:
     if a is None or b is None or isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
         other = b if operand is a else a
         return op(a, b) if isinstance(other, np.ndarray) else NotImplemented
-    return operand._operate(op, (a, b))
+    try:
+        return operand._operate(op, (a, b))
+    except TypeError:
+        is_equality = op in (table.equal, table.not_equal)
+        if not is_equality and isinstance(b if operand is a else a, KNOWN):
+            raise
+        return NotImplemented  # a class of somebody else's, whose own operator is asked then
 
 
 def _method(op: Op) -> Any:

@@ -153,11 +153,14 @@ def roll(
 
 
 def _arrays_of(program: Program, signature: Signature) -> list[int]:
-    """For each input, the number of the array that it is an element of; -1 for a single number."""
-    found = [-1] * program.given
+    """For each input, the number of the array that it is an element of; -1 for a single number.
+
+    What is a number in each row is an array, too.
+    """
+    found = [-1] * (program.given + program.rows)
     for number, bundle in enumerate(signature.parameters):
-        if bundle.shape is not None and not bundle.is_row:
-            for k in range(bundle.start, min(bundle.stop, program.given)):
+        if bundle.shape is not None or bundle.is_row:
+            for k in range(bundle.start, min(bundle.stop, len(found))):
                 found[k] = number
     return found
 

@@ -144,6 +144,7 @@ class _Kinds:
     def __init__(self, forms: Forms, parameters: Sequence[int]) -> None:
         self.groups: dict[object, Group] = {}
         self._given = forms.program.given
+        self._arrays = forms.program.given + forms.program.rows
         self._strict = forms.strict
         self._levels = _aligned_levels(forms)
         self._outputs = _outputs(forms)
@@ -182,7 +183,7 @@ class _Kinds:
         if min(value.leaves, default=self._given) < self._given:
             leaves = [value.leaves[k] for k in chain.from_iterable(firsts)]
             read = tuple(
-                [x if leaf < self._given else -1 for x, leaf in zip(read, leaves, strict=True)]
+                [x if leaf < self._arrays else -1 for x, leaf in zip(read, leaves, strict=True)]
             )
         shape = Shape(reverse, value.is_sum, counts, read, output)
         if (level, shape) not in self.groups:

@@ -1179,3 +1179,57 @@ def test_gradients_for_each_row_that_are_written_in_parts_sum_up_to_the_total(
             added = [*added["w"], added["b"]]
         assert len(apart) == count
         np.testing.assert_allclose(apart.sum(axis=0), added, rtol=1e-10, atol=1e-10)
+
+
+# --- the same rows, held in different ways -------------------------------------------------------
+
+
+def forms(p, c):
+    """Formulas that say the same of each of four numbers of a row, which loops would gather."""
+    return {
+        "a square of a sum": (p[0] * c[0] + p[1] * c[1] + p[2] * c[2] + p[3] * c[3]) ** 2,
+        "a sum of squares": gdc.sum([(x - q) ** 2 for x, q in zip(c, p, strict=True)]),
+        "a softmax": gdc.logsumexp([q * x for x, q in zip(c, p, strict=True)]),
+        "layers": gdc.tanh(gdc.dot(p, c)) * gdc.sum([gdc.tanh(x) for x in c]),
+    }
+
+
+HELD = {
+    "a matrix": (lambda X: X, lambda x: list(x)),
+    "four vectors": (
+        lambda X: dict(zip("abcd", X.T, strict=True)),
+        lambda x: [x["a"], x["b"], x["c"], x["d"]],
+    ),
+    "two matrices": (
+        lambda X: {"a": X[:, :2], "b": X[:, 2:]},
+        lambda x: [*x["a"], *x["b"]],
+    ),
+    "a matrix and vectors": (
+        lambda X: {"a": X[:, 0], "b": X[:, 1:3], "c": X[:, 3]},
+        lambda x: [x["a"], *x["b"], x["c"]],
+    ),
+}
+
+
+@pytest.mark.parametrize("engine", slow_but(["text"], ENGINES))
+@pytest.mark.parametrize("held", list(HELD)[1:])
+@pytest.mark.parametrize("form", forms([1.0] * 4, [1.0] * 4))
+def test_rows_of_several_arrays_are_those_of_one(form, held, engine):
+    run = by_text if engine == "text" else lambda kernel, *args: kernel(*args)
+    X = np.random.default_rng(0).normal(size=(30, 4))
+    p = np.array([0.5, -1.0, 0.25, 2.0])
+
+    def found(held, wrt):
+        hold, columns = HELD[held]
+        f = gdc.compile(lambda p, x: forms(p, columns(x))[form], batched="x", reduce="sum", wrt=wrt)
+        value, slopes = run(f.value_and_grad, p, hold(X))
+        if wrt == "p":
+            return value, slopes.p
+        parts = slopes.x.values() if isinstance(slopes.x, dict) else [slopes.x]
+        return value, np.column_stack(list(parts))
+
+    for wrt in ("p", "x"):
+        value, slopes = found(held, wrt)
+        expected, expected_slopes = found("a matrix", wrt)
+        assert value == pytest.approx(expected, rel=1e-12)
+        np.testing.assert_allclose(slopes, expected_slopes, rtol=1e-12, atol=1e-12)

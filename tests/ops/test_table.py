@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import gradcompile as gdc
-from gradcompile import TraceError, Value, ieee
+from gradcompile import Value, ieee
 from gradcompile.autodiff.reverse import reverse
 from gradcompile.ir.interpret import interpret
 from gradcompile.ir.program import Const, Instruction, Program, Var
@@ -355,10 +355,13 @@ def test_operands_with_defaults_may_be_left_out(op):
 NUMPY = {name: op for name, op in UFUNCS.items() if isinstance(getattr(np, name, None), np.ufunc)}
 
 DECIDED_BY_NUMPY = {
-    "maximum", "minimum", "sign", "equal", "not_equal", "greater", "greater_equal", "less",
-    "less_equal", "logical_and", "logical_or", "logical_not",
+    "maximum", "minimum", "sign", "greater", "greater_equal", "less", "less_equal",
+    "logical_and", "logical_or", "logical_not",
 }  # fmt: skip
 """For object arrays numpy branches on the elements itself: that is an error, never a number."""
+
+BY_IDENTITY = {"equal", "not_equal"}
+"""For object arrays numpy asks whether elements are equal: that is whether they are the same."""
 
 NOT_FOR_OBJECTS = {"copysign", "logaddexp"}
 """numpy has no loop over objects for these."""
@@ -380,8 +383,11 @@ def test_as_a_numpy_function_of_an_array_of_values(name):
     point = point_of(op)
     arrays = [np.array([Value(x), Value(x)], dtype=object) for x in point]
     if name in DECIDED_BY_NUMPY:
-        with pytest.raises(TraceError, match="where"):
+        with pytest.raises(TypeError, match="where"):
             ufunc(*arrays)
+    elif name in BY_IDENTITY:
+        a, b = arrays
+        assert [*ufunc(a, a), *ufunc(a, b)] == [*[name == "equal"] * 2, *[name != "equal"] * 2]
     elif name in NOT_FOR_OBJECTS:
         with pytest.raises(TypeError):
             ufunc(*arrays)
