@@ -95,7 +95,7 @@ class Value(Operators):
         for value in order:
             value.grad = 0.0
         self.grad = 1.0
-        # What only a branch not taken leads to is never reached, so its inf and nan stay there.
+        # What only blocked operands of gates lead to is never reached: its inf and nan stay there.
         reached = {id(self)}
         for value in reversed(order):
             if id(value) in reached:
@@ -115,9 +115,7 @@ class Value(Operators):
             selects = self.op.selects[index] if self.op.selects else None
             if selects is not None and not selects(self.data, *inputs):
                 continue
-            slope = self.op.slope(index, self.data, inputs)
-            if slope != 0.0 or not self.op.gate:
-                operand.grad += self.grad * slope
+            operand.grad += self.grad * self.op.slope(index, self.data, inputs)
             reached.append(operand)
         return reached
 
