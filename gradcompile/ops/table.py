@@ -79,8 +79,8 @@ cbrt = Op("cbrt", "x", "cbrt(x)", (lambda y, x: 1.0 / (3.0 * (y * y)),),
           sympy="x ** (1 / 3) if x > 0 else -(-x) ** (1 / 3)", domain="x != 0")
 rsqrt = Op("rsqrt", "x", "1.0 / sqrt(x)", (lambda y, x: -0.5 * y / x,), domain="x > 0")
 hypot = Op("hypot", "a b", "hypot(a, b)",
-           (lambda y, a, b: where(y == 0.0, 0.0, a / y),
-            lambda y, a, b: where(y == 0.0, 0.0, b / y)),
+           (lambda y, a, b: where(abs_(a) == y, sign(a), a / y),
+            lambda y, a, b: where(abs_(b) == y, sign(b), b / y)),
            sympy="sqrt(a * a + b * b)", domain="a != 0 or b != 0",
            kinks={(0.0, 0.0): (0.0, 0.0)}, commutative=True)
 
