@@ -70,7 +70,8 @@ log10 = Op("log10", "x", "log10(x)", (lambda y, x: LOG10_E / x,), sympy="log(x) 
 log1p = Op("log1p", "x", "log1p(x)", (lambda y, x: 1.0 / (1.0 + x),), sympy="log(1 + x)",
            domain="x > -1")
 logaddexp = Op("logaddexp", "a b", "logaddexp(a, b)",
-               (lambda y, a, b: sigmoid(a - b), lambda y, a, b: sigmoid(b - a)),
+               (lambda y, a, b: where(a == b, 0.5, sigmoid(a - b)),
+                lambda y, a, b: where(a == b, 0.5, sigmoid(b - a))),
                sympy="log(exp(a) + exp(b))", commutative=True)
 
 # --- roots -------------------------------------------------------------------------------------
@@ -95,8 +96,8 @@ acos = Op("acos", "x", "acos(x)", (lambda y, x: -rsqrt((1.0 - x) * (1.0 + x)),),
 atan = Op("atan", "x", "atan(x)", (lambda y, x: 1.0 / (1.0 + x * x),), ufunc="arctan")
 # Divided twice: a * a + b * b would overflow for arguments near 1e154.
 atan2 = Op("atan2", "a b", "atan2(a, b)",
-           (lambda y, a, b: b / hypot(a, b) / hypot(a, b),
-            lambda y, a, b: -a / hypot(a, b) / hypot(a, b)),
+           (lambda y, a, b: where(hypot(a, b) == math.inf, 0.0, b / hypot(a, b) / hypot(a, b)),
+            lambda y, a, b: where(hypot(a, b) == math.inf, 0.0, -a / hypot(a, b) / hypot(a, b))),
            domain="a != 0 or b > 0", ufunc="arctan2")
 
 # --- hyperbolic --------------------------------------------------------------------------------
