@@ -181,7 +181,7 @@ def digamma(x: float) -> float:
     6.3.5, with the reflection 6.3.7 for negative x. The error is below 2e-15 * max(1, |result|)
     for x > 0.
     """
-    result = 0.0 * x
+    result = 0.0
     if x <= 0.0:
         if x == floor(x):
             return float64(nan)

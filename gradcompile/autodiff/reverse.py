@@ -16,6 +16,8 @@ from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
+from gradcompile.autodiff.guards import OPEN, Guards, behind, either
+from gradcompile.autodiff.hazards import NOT_FINITE, Hazards
 from gradcompile.autodiff.partials import Recording, record
 from gradcompile.ir.builder import Builder, Ref, operand_of
 from gradcompile.ir.program import Const, Instruction, Operand, Program, Var
@@ -39,7 +41,7 @@ def reverse(program: Program, wrt: Sequence[int], keep_value: bool = True) -> Pr
     active = _depends_on(program, sources)
     adjoints = _Adjoints(program, active)
     if output in active:
-        adjoints.contribute(output, Const(1.0))
+        adjoints.contribute(output, Const(1.0), OPEN)
     for instruction in reversed(program.instructions):
         adjoints.differentiate(instruction)
     gradient = tuple([adjoints.accumulate(source)[0] for source in sources])
@@ -59,37 +61,36 @@ def _depends_on(program: Program, sources: Sequence[Var]) -> set[Operand]:
 class _Adjoints:
     """Collects the contributions to every value, and the instructions of both sweeps.
 
-    What a branch of `where` leads to counts only where that branch is taken. So a contribution may
-    carry a guard: the condition without which it is zero, whatever inf or nan its partials are.
+    What a gate blocks does not count. So a contribution may carry guards: conditions without which
+    it is zero, whatever inf or nan its partials are.
     """
 
     def __init__(self, program: Program, active: set[Operand]) -> None:
         self.builder = Builder(list(program.instructions))
         self.active = active
+        has_gates = any(op.selects and not op.obeys for _, op, _, _ in program.instructions)
+        self.hazards = Hazards(program, active) if has_gates else None
         self.contributions: defaultdict[Operand, list[_Contribution]] = defaultdict(list)
         self.pullback_of = cache(_pullback)
 
-    def contribute(self, to: Operand, value: Operand, guard: Operand | None = None) -> None:
+    def contribute(self, to: Operand, value: Operand, guards: Guards) -> None:
         """Add a contribution to those of one operand."""
-        self.contributions[to].append((value, self.builder.origin, guard))
+        self.contributions[to].append((value, self.builder.origin, guards))
 
-    def accumulate(self, var: Var) -> tuple[Operand, Operand | None]:
-        """Add up the contributions to `var`: its adjoint, and the guard of all of them."""
+    def accumulate(self, var: Var) -> tuple[Operand, Guards]:
+        """Add up the contributions to `var`: its adjoint, and the guards of all of them."""
         contributions = self.contributions.pop(var, None)
         if contributions is None:
-            return Const(0.0), None
-        total, self.builder.origin, guard = contributions[0]
+            return Const(0.0), OPEN
+        total, self.builder.origin, guards = contributions[0]
         if len(contributions) > 1:
-            for value, origin, other in contributions[1:]:
+            for value, origin, others in contributions[1:]:
                 self.builder.origin = origin
                 total = self.builder.apply(table.add, (total, value))
-                if guard is None or other is None:
-                    guard = None
-                elif guard is not other:
-                    guard = self.builder.apply(table.logical_or, (guard, other))
+                guards = either(self.builder, guards, others)
         if isinstance(total, Var) and total.primal is None:
             total.primal = var
-        return total, guard
+        return total, guards
 
     def differentiate(self, instruction: Instruction) -> None:
         """Pass the contributions of one instruction to its active operands."""
@@ -97,29 +98,52 @@ class _Adjoints:
         if result not in self.contributions:
             return
         builder = self.builder
-        total, guard = self.accumulate(result)
+        total, guards = self.accumulate(result)
         builder.origin = result
         for index, operand in enumerate(operands):
             pullback = self.pullback_of(op, index) if operand in self.active else None
             if pullback is None:
                 continue
-            contribution, condition, is_one = pullback
-            if is_one and isinstance(operand, Var) and not operand.full_name:
-                self.contribute(operand, total, guard)
+            if pullback.is_one and isinstance(operand, Var) and not operand.full_name:
+                self.contribute(operand, total, self.guards_behind(operand, guards))
                 continue
-            value, slope = contribution.append(builder, (total, result, *operands))
-            if guard is not None and isinstance(slope, Var):
+            value, slope = pullback.contribution.append(builder, (total, result, *operands))
+            guard = self.guard_of(instruction, index, slope, guards)
+            if guard is not None:
                 value = builder.apply(table.where, (guard, value, Const(0.0)))
-            inner = guard
-            if condition is not None:
-                (inner,) = condition.append(builder, (result, *operands))
-                if guard is not None:
-                    inner = builder.apply(table.logical_and, (guard, inner))
+            inner = self.guards_behind(operand, guards)
+            if pullback.condition is not None and (op.obeys or self.is_hazard(operand)):
+                (condition,) = pullback.condition.append(builder, (result, *operands))
+                inner = behind(builder, inner, condition, for_all=op.obeys)
             self.contribute(operand, value, inner)
 
+    def is_hazard(self, operand: Operand) -> bool:
+        """Tell whether a slope on the way from a value to the inputs may be inf or nan."""
+        return self.hazards is not None and operand in self.hazards.behind
 
-_Contribution = tuple[Operand, Var | None, Operand | None]
-"""A value that is added to an adjoint, its origin, and its guard."""
+    def guards_behind(self, operand: Operand, guards: Guards) -> Guards:
+        """Give the guards of an operand, without what nothing behind it needs."""
+        if guards.risky is guards.every or self.is_hazard(operand):
+            return guards
+        return Guards(guards.every, guards.every)
+
+    def guard_of(
+        self, instruction: Instruction, index: int, slope: Operand, guards: Guards
+    ) -> Operand | None:
+        """Choose the guard of the contribution to one operand; None if it needs none."""
+        if guards.risky is None:
+            return None
+        if isinstance(slope, Const):
+            return guards.risky if slope in NOT_FINITE else None
+        result, op, operands, _ = instruction
+        if guards.risky is guards.every or self.hazards is None:
+            return guards.every
+        is_risky = self.hazards.is_risky(result, op, operands, index)
+        return guards.risky if is_risky else guards.every
+
+
+_Contribution = tuple[Operand, Var | None, Guards]
+"""A value that is added to an adjoint, its origin, and its guards."""
 
 
 class _Pullback(NamedTuple):
@@ -127,8 +151,8 @@ class _Pullback(NamedTuple):
 
     Attributes:
         contribution: from (adjoint, result, *operands) to the contribution and the slope.
-        condition: from (result, *operands) to the condition under which the operand is looked at;
-            None for always.
+        condition: from (result, *operands) to the condition under which the operand counts; None
+            for always.
         is_one: is the partial 1, and the contribution the adjoint itself? An operand with a name
             gets an adjoint with that name all the same.
     """
@@ -146,7 +170,7 @@ def _pullback(op: Op, index: int) -> _Pullback | None:
 
     def contribution(adjoint: Ref, y: Ref, *inputs: Ref) -> tuple[Ref | float, Ref | float]:
         slope = partial(y, *inputs)
-        return _gated(adjoint, slope) if op.gate else adjoint * slope, slope
+        return _gated(adjoint, slope) if selects else adjoint * slope, slope
 
     recorded = record(contribution, op.arity + 2)
     _, slope = recorded.append(Builder(), tuple(Var() for _ in range(op.arity + 2)))
@@ -160,8 +184,9 @@ def _gated(adjoint: Ref, slope: Ref | float) -> Ref | float:
     if isinstance(operand, Const):
         return 0.0 if operand.value == 0.0 else adjoint * operand.value
     builder = adjoint.builder
-    (choice,) = (i for i in builder.instructions if i.result is operand)
-    if choice.op is not table.where:
+    choices = (i for i in builder.instructions if i.result is operand and i.op is table.where)
+    choice = next(choices, None)
+    if choice is None:
         return adjoint * slope
     condition, *branches = map(builder.ref, choice.operands)
     chosen: Ref = table.where(condition, *(_gated(adjoint, branch) for branch in branches))

@@ -103,7 +103,7 @@ class Value(OwnOperations):
         for value in order:
             value.grad = 0.0
         self.grad = 1.0
-        # What only a branch not taken leads to is never reached, so its inf and nan stay there.
+        # What only blocked operands of gates lead to is never reached: its inf and nan stay there.
         reached = {id(self)}
         for value in reversed(order):
             if id(value) in reached:
@@ -125,9 +125,7 @@ class Value(OwnOperations):
             selects = self.op.selects[index] if self.op.selects else None
             if selects is not None and not selects(self.data, *inputs):
                 continue
-            slope = self.op.slope(index, self.data, inputs)
-            if slope != 0.0 or not self.op.gate:
-                operand.grad += self.grad * slope
+            operand.grad += self.grad * self.op.slope(index, self.data, inputs)
             reached.append(operand)
         return reached
 

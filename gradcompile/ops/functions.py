@@ -236,7 +236,8 @@ def cross_entropy(logits: Any, target: Any) -> Any:
     shifted = table.sub(rows, shift_of(rows))
     if goal.ndim == 0:
         return _result(table.sub(_log_total(shifted), _chosen(shifted, goal[()])))
-    return _result(_inner(goal, table.sub(_log_total(shifted), shifted)))
+    terms = table.mul(goal, table.sub(_log_total(shifted), shifted))
+    return _result(_fold(table.add, table.where(_left_out(goal, shifted), 0.0, terms), 0.0))
 
 
 def matmul(a: Any, b: Any) -> Any:
@@ -345,6 +346,18 @@ def shift_of(rows: Any) -> Any:
     largest = _fold(table.maximum, rows, -math.inf)
     finite = table.less(table.abs_(largest), math.inf)
     return table.stop_gradient(table.where(finite, largest, 0.0))
+
+
+def _left_out(goal: AnyArray, logits: AnyArray) -> Any:
+    """Tell which classes a cross-entropy leaves out: of probability 0, with a logit of -inf.
+
+    A probability that is known to be 0 leaves its class out whatever the logit; one that is not
+    known has a slope by it.
+    """
+    is_zero = table.equal(goal, 0.0)
+    if is_zero.dtype == np.float64:
+        return is_zero
+    return table.logical_and(is_zero, table.equal(logits, -math.inf))
 
 
 def _log_total(shifted: AnyArray) -> Any:

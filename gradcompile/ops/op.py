@@ -50,8 +50,9 @@ class Op:
         domain: the open set where it is smooth, as Python text; kinks are left out of it.
         kinks: sample points where it is not smooth, each with the slopes chosen there.
         commutative: its two operands may be exchanged.
-        gate: a partial that is zero blocks: nothing passes, not even inf or nan.
-        selects: for each operand, the condition under which it is looked at; None for always.
+        gate: it gives one of its operands, exactly.
+        selects: for each operand, the condition under which it counts; None for always. What does
+            not count contributes exactly nothing, whatever inf or nan its computation meets.
         defaults: values for the last operands, where they may be left out.
         ufunc: numpy's name for it, where it differs from `name`.
     """
@@ -79,6 +80,11 @@ class Op:
     def arity(self) -> int:
         """Count the operands that it takes."""
         return len(self.partials)
+
+    @cached_property
+    def obeys(self) -> bool:
+        """Tell whether a condition among the operands selects, and no comparison of the others."""
+        return any(self.selects) and any(name in CONDITIONS for name in self.operand_names)
 
     @cached_property
     def template(self) -> ast.expr:

@@ -70,7 +70,8 @@ log10 = Op("log10", "x", "log10(x)", (lambda y, x: LOG10_E / x,), sympy="log(x) 
 log1p = Op("log1p", "x", "log1p(x)", (lambda y, x: 1.0 / (1.0 + x),), sympy="log(1 + x)",
            domain="x > -1")
 logaddexp = Op("logaddexp", "a b", "logaddexp(a, b)",
-               (lambda y, a, b: sigmoid(a - b), lambda y, a, b: sigmoid(b - a)),
+               (lambda y, a, b: where(a == b, 0.5, sigmoid(a - b)),
+                lambda y, a, b: where(a == b, 0.5, sigmoid(b - a))),
                sympy="log(exp(a) + exp(b))", commutative=True)
 
 # --- roots -------------------------------------------------------------------------------------
@@ -79,8 +80,8 @@ cbrt = Op("cbrt", "x", "cbrt(x)", (lambda y, x: 1.0 / (3.0 * (y * y)),),
           sympy="x ** (1 / 3) if x > 0 else -(-x) ** (1 / 3)", domain="x != 0")
 rsqrt = Op("rsqrt", "x", "1.0 / sqrt(x)", (lambda y, x: -0.5 * y / x,), domain="x > 0")
 hypot = Op("hypot", "a b", "hypot(a, b)",
-           (lambda y, a, b: where(y == 0.0, 0.0, a / y),
-            lambda y, a, b: where(y == 0.0, 0.0, b / y)),
+           (lambda y, a, b: where(abs_(a) == y, sign(a), a / y),
+            lambda y, a, b: where(abs_(b) == y, sign(b), b / y)),
            sympy="sqrt(a * a + b * b)", domain="a != 0 or b != 0",
            kinks={(0.0, 0.0): (0.0, 0.0)}, commutative=True)
 
@@ -95,8 +96,8 @@ acos = Op("acos", "x", "acos(x)", (lambda y, x: -rsqrt((1.0 - x) * (1.0 + x)),),
 atan = Op("atan", "x", "atan(x)", (lambda y, x: 1.0 / (1.0 + x * x),), ufunc="arctan")
 # Divided twice: a * a + b * b would overflow for arguments near 1e154.
 atan2 = Op("atan2", "a b", "atan2(a, b)",
-           (lambda y, a, b: b / hypot(a, b) / hypot(a, b),
-            lambda y, a, b: -a / hypot(a, b) / hypot(a, b)),
+           (lambda y, a, b: where(hypot(a, b) == math.inf, 0.0, b / hypot(a, b) / hypot(a, b)),
+            lambda y, a, b: where(hypot(a, b) == math.inf, 0.0, -a / hypot(a, b) / hypot(a, b))),
            domain="a != 0 or b > 0", ufunc="arctan2")
 
 # --- hyperbolic --------------------------------------------------------------------------------
@@ -135,14 +136,17 @@ silu = Op("silu", "x", "x / (1.0 + exp(-x))",
 gelu = Op("gelu", "x", f"0.5 * x * erfc(-x * {SQRT_HALF})",
           (lambda y, x: 0.5 * erfc(-x * SQRT_HALF) + x * (INV_SQRT_2PI * exp(-0.5 * (x * x))),))
 relu = Op("relu", "x", "max(x, 0.0)", (lambda y, x: where(y > 0.0, 1.0, 0.0),),
-          symbol="ReLU", domain="x != 0", kinks={(0.0,): (0.0,)}, gate=True)
+          symbol="ReLU", domain="x != 0", kinks={(0.0,): (0.0,)}, gate=True,
+          selects=(lambda y, x: y > 0.0,))
 leaky_relu = Op("leaky_relu", "x a", "x if x > 0.0 else a * x",
                 (lambda y, x, a: where(x > 0.0, 1.0, a), lambda y, x, a: where(x > 0.0, 0.0, x)),
-                domain="x != 0", kinks={(0.0, 0.25): (0.25, 0.0)}, defaults=(0.01,))
+                domain="x != 0", kinks={(0.0, 0.25): (0.25, 0.0)}, defaults=(0.01,),
+                selects=(None, lambda y, x, a: logical_not(x > 0.0)))
 elu = Op("elu", "x a", "x if x > 0.0 else a * expm1(x)",
          (lambda y, x, a: where(x > 0.0, 1.0, a * exp(x)),
           lambda y, x, a: where(x > 0.0, 0.0, expm1(x))),
-         domain="x != 0", kinks={(0.0, 0.25): (0.25, 0.0)}, defaults=(1.0,))
+         domain="x != 0", kinks={(0.0, 0.25): (0.25, 0.0)}, defaults=(1.0,),
+         selects=(None, lambda y, x, a: logical_not(x > 0.0)))
 
 # --- piecewise ---------------------------------------------------------------------------------
 abs_ = Op("abs", "x", "abs(x)", (lambda y, x: sign(x),),
@@ -159,19 +163,24 @@ maximum = Op("maximum", "a b", "maximum(a, b)",
              (lambda y, a, b: where(a > b, 1.0, where(a == b, 0.5, 0.0)),
               lambda y, a, b: where(b > a, 1.0, where(a == b, 0.5, 0.0))),
              sympy="a if a > b else b", symbol="max",
-             domain="a != b", kinks={(1.5, 1.5): (0.5, 0.5)}, commutative=True, gate=True)
+             domain="a != b", kinks={(1.5, 1.5): (0.5, 0.5)}, commutative=True, gate=True,
+             selects=(lambda y, a, b: a >= b, lambda y, a, b: b >= a))
 minimum = Op("minimum", "a b", "minimum(a, b)",
              (lambda y, a, b: where(a < b, 1.0, where(a == b, 0.5, 0.0)),
               lambda y, a, b: where(b < a, 1.0, where(a == b, 0.5, 0.0))),
              sympy="a if a < b else b", symbol="min",
-             domain="a != b", kinks={(1.5, 1.5): (0.5, 0.5)}, commutative=True, gate=True)
+             domain="a != b", kinks={(1.5, 1.5): (0.5, 0.5)}, commutative=True, gate=True,
+             selects=(lambda y, a, b: a <= b, lambda y, a, b: b <= a))
 # At its two bounds the slope is the one from inside: 1 by x.
 clip = Op("clip", "x a b", "minimum(maximum(x, a), b)",
           (lambda y, x, a, b: where(x < a, 0.0, where(x > b, 0.0, 1.0)),
            lambda y, x, a, b: where(x < a, where(a < b, 1.0, 0.0), 0.0),
            lambda y, x, a, b: where(x > b, 1.0, where(a < b, 0.0, 1.0))),
           domain="a < b and x != a and x != b",
-          kinks={(0.0, 0.0, 1.0): (1.0, 0.0, 0.0), (1.0, 0.0, 1.0): (1.0, 0.0, 0.0)}, gate=True)
+          kinks={(0.0, 0.0, 1.0): (1.0, 0.0, 0.0), (1.0, 0.0, 1.0): (1.0, 0.0, 0.0)}, gate=True,
+          selects=(lambda y, x, a, b: logical_not(logical_or(x < a, x > b)),
+                   lambda y, x, a, b: logical_and(x < a, a < b),
+                   lambda y, x, a, b: logical_or(x > b, logical_not(a < b))))
 where = Op("where", "c a b", "a if c else b",
            (None, lambda y, c, a, b: where(c, 1.0, 0.0), lambda y, c, a, b: where(c, 0.0, 1.0)),
            selects=(None, lambda y, c, a, b: c, lambda y, c, a, b: logical_not(c)), gate=True)

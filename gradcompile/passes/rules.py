@@ -107,7 +107,7 @@ class Pattern(Operators):
 IDENTITIES: tuple[Rule, ...] = (
     Rule("x + 0.0",  "x",         "adding nothing"),
     Rule("x - 0.0",  "x",         "subtracting nothing"),
-    Rule("0.0 - x",  "-x",        "negation says it directly"),
+    Rule("exp(0.0 - x)", "exp(-x)", "negation says it directly; a zero needs no sign here"),
     Rule("x * 1.0",  "x",         "a factor of one"),
     Rule("x / 1.0",  "x",         "a divisor of one"),
     Rule("x * -1.0", "-x",        "negation says it directly"),
@@ -143,8 +143,14 @@ IDENTITIES: tuple[Rule, ...] = (
     Rule("where(c, w, where(c, x, y) / z)", "where(c, w, y / z)", "chosen already"),
     Rule("where(c, w, -where(c, x, y))", "where(c, w, -y)", "chosen already"),
     Rule("where(c, x, 0.0) + where(c, y, 0.0)", "where(c, x + y, 0.0)", "the same choice"),
+    Rule("where(c, 0.0, x) + where(c, 0.0, y)", "where(c, 0.0, x + y)", "the same choice"),
+    Rule("where(c, x, 0.0) + where(c, 0.0, y)", "where(c, x, y)", "the same choice"),
 )
-"""Rules that keep the result, up to the sign of zero or a rounding less."""
+"""Rules that keep the result, up to the sign of zero or a rounding less.
+
+Where the operands are not -0, no rule makes -0 of 0: a pole behind would change its sign. So
+`0.0 - x` stays, which is 0 at 0 where `-x` is -0.
+"""
 
 STABILITY: tuple[Rule, ...] = (
     Rule("log(1.0 + x)", "log1p(x)", "1 + x drops the digits of a small x",
@@ -155,7 +161,8 @@ STABILITY: tuple[Rule, ...] = (
          ((-1e-3, 1e-3),)),
     Rule("exp(x) + -1.0", "expm1(x)", "exp(x) is near 1 for a small x: its digits cancel",
          ((-1e-3, 1e-3),)),
-    Rule("1.0 - exp(x)", "-expm1(x)", "exp(x) is near 1 for a small x: its digits cancel",
+    Rule("1.0 - exp(x)", "0.0 - expm1(x)", "exp(x) is near 1 for a small x: its digits cancel; "
+         "no negation, which gives -0 at 0 and turns poles round",
          ((-1e-3, 1e-3),)),
     Rule("log(exp(x))", "x", "exp(x) overflows from 710 on, and is 0 from -746 down",
          ((-1e3, 1e3),)),
@@ -173,6 +180,8 @@ STABILITY: tuple[Rule, ...] = (
     Rule("log(sigmoid(x))", "-softplus(-x)", "sigmoid(x) is 0 from -746 down, and near 1 above 20",
          ((20.0, 700.0),)),
     Rule("expm1(x) / (1.0 + exp(x))", "tanh(0.5 * x)", "inf / inf from 710 on",
+         ((710.0, 1e4),)),
+    Rule("(0.0 - expm1(x)) / (1.0 + exp(x))", "0.0 - tanh(0.5 * x)", "inf / inf from 710 on",
          ((710.0, 1e4),)),
     Rule("1.0 - square(tanh(x))",
          "where(abs(x) < 1.5, -(square(tanh(x)) - 1.0), reciprocal(square(cosh(x))))",

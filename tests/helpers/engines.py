@@ -10,7 +10,8 @@ change the sign of a zero and may round better; with a rule between them, two re
   operation of either program spread their results as far;
 - because a rule is nearer to the exact result;
 - in a gradient, where the value itself is no finite number, where both overflow on the way, or
-  where 0 * inf is nan: a rule may leave out what has no influence, and with it the nan.
+  where 0 * inf is nan: a rule may leave out what has no influence, and with it the nan; and behind
+  a closed gate a compiled product with an infinite input is nan, where eager code does not go.
 
 Whatever none of these explains is a `Difference`.
 """
@@ -433,6 +434,8 @@ class Subject:
                     reason = "overflow"
                 elif near(run_with(first, at, no_zero_times_infinity)[k], b):
                     reason = "zero times infinity"
+                elif near(run_with(second, at, no_zero_times_infinity)[k], a):
+                    reason = "infinity behind a gate"
                 elif not math.isfinite(a) and is_limit(first, at, k, b):
                     reason = "the limit"
             if reason is None:

@@ -73,6 +73,10 @@ class Recipe:
     def graph(self, at: Sequence[float]) -> tuple[Value, list[Value]]:
         """The expression graph at a point: its root, and its inputs."""
         inputs = [Value(x, f"x{index}") for index, x in enumerate(at)]
+        return self.of(inputs), inputs
+
+    def of(self, inputs: Sequence[Value]) -> Value:
+        """The result for inputs that are given, traced ones too."""
         values = list(inputs)
         for step in self.steps:
             given = [values[x] if type(x) is int else x for x in step.operands]
@@ -82,7 +86,7 @@ class Recipe:
             value = TABLE[step.op](*given)
             value.label = step.label
             values.append(value)
-        return values[-1], inputs
+        return values[-1]
 
     def program(self) -> Program:
         """The linear IR of it, unoptimised."""

@@ -338,7 +338,7 @@ WRITTEN = {
     "log(1 - x)": (lambda x: gdc.log(1 - x), ["neg", "log1p"]),
     "exp(x) - 1": (lambda x: gdc.exp(x) - 1, ["expm1"]),
     "-1 + exp(x)": (lambda x: -1 + gdc.exp(x), ["expm1"]),
-    "1 - exp(-x)": (lambda x: 1 - gdc.exp(-x), ["neg", "expm1", "neg"]),
+    "1 - exp(-x)": (lambda x: 1 - gdc.exp(-x), ["neg", "expm1", "sub"]),
     "log(exp(x))": (lambda x: gdc.log(gdc.exp(3 * x)), ["mul"]),
     "log(1 + exp(x))": (lambda x: gdc.log(1 + gdc.exp(x)), ["softplus"]),
     "log(exp(x) + 1)": (lambda x: gdc.log(gdc.exp(x) + 1), ["softplus"]),

@@ -1,0 +1,99 @@
+"""Hazards: slopes that may be inf or nan although the inputs of a program are finite.
+
+A contribution that a gate blocks is zero, and zero times a finite slope is zero: nothing has to be
+done. Zero times inf is nan, so behind a gate a slope that may be infinite needs a guard. Whether it
+may is found by trying an operation on `NUMBERS`, once for all its uses: 1 / x and log(x) are
+infinite at 0, exp(x) overflows, a logarithm of a negative number is nan. Sums and products of
+finite numbers count as finite, although they may overflow.
+"""
+
+import math
+from functools import cache, lru_cache
+from itertools import product
+
+from gradcompile.autodiff.partials import record
+from gradcompile.ir.program import Const, Operand, Program, Var
+from gradcompile.ops.op import CONDITIONS, Op
+
+NUMBERS = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 3.0, -3.0, 750.0, -750.0, 1e100, -1e100)
+"""Finite numbers among which every operation that may give inf or nan does: poles, ends of domains,
+what exp overflows for; but no product of two or three of them overflows."""
+
+NOT_FINITE = frozenset({Const(math.inf), Const(-math.inf), Const(math.nan)})
+
+
+class Hazards:
+    """What may be inf or nan in a program whose inputs are finite.
+
+    Attributes:
+        wild: the values that may be, and the constants that are.
+        behind: the active values on whose way back to the inputs a slope may be.
+    """
+
+    def __init__(self, program: Program, active: set[Operand]) -> None:
+        self.wild: set[Operand] = set(NOT_FINITE)
+        self.behind: set[Operand] = set()
+        for result, op, operands, _ in program.instructions:
+            if not self.wild.isdisjoint(operands) or not _is_tame(op, None, operands):
+                self.wild.add(result)
+            if result in active and (
+                not self.behind.isdisjoint(operands)
+                or any(
+                    self.is_risky(result, op, operands, index)
+                    for index, operand in enumerate(operands)
+                    if operand in active
+                )
+            ):
+                self.behind.add(result)
+
+    def is_risky(self, result: Var, op: Op, operands: tuple[Operand, ...], index: int) -> bool:
+        """Tell whether the slope of an instruction by one of its operands may be inf or nan."""
+        reads = _reads_of_slope(op, index)
+        if not reads:
+            return False
+        values = (result, *operands)
+        if any(values[place] in self.wild for place in reads):
+            return True
+        return not _is_tame(op, index, operands)
+
+
+def _is_tame(op: Op, index: int | None, operands: tuple[Operand, ...]) -> bool:
+    """Tell whether finite operands make a finite result, or a finite slope by operand `index`."""
+    if _tried(op, index, (None,) * op.arity):
+        return True
+    constants = tuple(x.value if isinstance(x, Const) else None for x in operands)
+    return any(x is not None for x in constants) and _tried(op, index, constants)
+
+
+@lru_cache(4096)
+def _tried(op: Op, index: int | None, constants: tuple[float | None, ...]) -> bool:
+    for operands in product(*(NUMBERS if x is None else (x,) for x in constants)):
+        result = op.evaluate(*operands)
+        if not math.isfinite(result if index is None else op.slope(index, result, operands)):
+            return False
+    return True
+
+
+@cache
+def _reads_of_slope(op: Op, index: int) -> tuple[int, ...]:
+    """List what the slope by operand `index` is computed from: 0 for the result, n for operand n.
+
+    What decides a choice only is left out: the slope of a gate is 0 or 1, whatever it compares.
+    """
+    partial = op.partials[index]
+    if partial is None:
+        return ()
+    given = op.arity + 1
+    slope = record(lambda *values: (partial(*values),), given)
+    first_step = given + len(slope.constants)
+    reads: set[int] = set()
+    waiting = list(slope.outputs)
+    while waiting:
+        place = waiting.pop()
+        if place >= first_step:
+            step, places = slope.steps[place - first_step]
+            named = zip(step.operand_names, places, strict=True)
+            waiting += [x for name, x in named if name not in CONDITIONS]
+        elif place < given:
+            reads.add(place)
+    return tuple(sorted(reads))
