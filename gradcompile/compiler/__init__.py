@@ -3,6 +3,7 @@
 options.py          the kinds of kernel, and what `compile` was asked for
 function.py         `CompiledFunction`, the face of it all
 arguments.py        what calls bind, and the program for each structure of arguments
+parameters.py       how a function's arguments are passed, and which of them are static
 signature.py        what the emitted function takes and returns
 kernel.py           one derived function: built on first use, called fast
 inspection.py       what a kernel shows: text, program, machine code

@@ -16,7 +16,8 @@ that the user knows. Anything else goes the general way, which converts it or ex
         return __general([w, b], __rest, __others)
 
 Single numbers and arrays are not looked at here: machine code refuses, by a TypeError, what it
-cannot take as it is, and sees that faster than Python can.
+cannot take as it is, and sees that faster than Python can. What is static is compared, and has to
+be absent where its default was used.
 
 No text of the user's is in it but the names of arguments.
 """
@@ -31,6 +32,7 @@ from gradcompile.compiler.machine_code import Machines
 from gradcompile.compiler.plain_arguments import ABSENT, NotPlainError, PlainTests, Tested
 from gradcompile.compiler.unpacking import Returned, unpack_lines
 from gradcompile.graph.nested import Structure
+from gradcompile.graph.static import Static
 from gradcompile.ir.signature import Bundle
 
 Call = Callable[..., Any]
@@ -46,14 +48,18 @@ class Called:
     Attributes:
         name: of the kernel, for Python's own messages.
         signature: of the user's function.
-        arguments: the structures of its arguments, those of the rows where they are batched.
+        data: the names of its arguments that are data, in its order.
+        arguments: the structures of these, those of the rows where they are batched.
+        statics: the arguments that are static; any other is left out for its default.
         batched: the arguments that hold rows of data.
         returned: what the user gets.
     """
 
     name: str
     signature: inspect.Signature
+    data: Sequence[str]
     arguments: Mapping[str, Structure]
+    statics: Mapping[str, Static]
     batched: Sequence[str]
     returned: Returned
 
@@ -67,11 +73,14 @@ def written_call(called: Called, machines: Machines, general: General) -> Call |
         general: takes any other call.
     """
     parameters = called.signature.parameters
-    if not _is_simple(called.signature) or set(parameters) != set(called.arguments):
+    if not _is_simple(called.signature):
         return None
     tests = PlainTests()
+    for name in parameters:
+        if name not in called.arguments:
+            tests.static(called.statics.get(name), name)
     try:
-        tested = iter([x for name in parameters for x in _tested(called, name, tests)])
+        tested = iter([x for name in called.data for x in _tested(called, name, tests)])
     except NotPlainError:
         return None
     given = [given_text(group, tested, tests) for group in called.returned.signature.parameters]

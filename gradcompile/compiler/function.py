@@ -49,7 +49,7 @@ class CompiledFunction:
             functools.update_wrapper(self, arguments.function, updated=())
         self.__name__ = self.name
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """The value."""
         return self.value(*args, **kwargs)
 

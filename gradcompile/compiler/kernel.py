@@ -61,7 +61,7 @@ class Kernel(Inspection):
         """The signature of the original function."""
         return self._arguments.signature
 
-    def _by_any(self, *args: Any, **kwargs: Any) -> Any:
+    def _by_any(self, /, *args: Any, **kwargs: Any) -> Any:
         return self._general(args, kwargs)
 
     def _general(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -71,8 +71,7 @@ class Kernel(Inspection):
             return self._call_on_values(args, kwargs)
         if self._arguments.options.check_domain:
             return self._checked(call)
-        plan = self._plan(call.traced, call.structures)
-        return plan(call.given)
+        return self._plan(call)(call.given)
 
     def _checked(self, call: Call) -> Any:
         """Call the kernel by the interpreter, up to the first nan or inf."""
@@ -80,25 +79,26 @@ class Kernel(Inspection):
 
         assert call.traced is not None
         build = self._build(call.traced)
-        plan = self._made_plan(build, call.structures)
+        plan = self._made_plan(build, call)
         signature = build.request.signature
         return plan.unpack(interpreted(build.program, signature, plan.arguments(call.given)))
 
-    def _plan(self, traced: Traced, structures: Mapping[str, Structure]) -> "Plan":
+    def _plan(self, call: Call) -> "Plan":
         """How to call the kernel with arguments of these structures; from now on without detour."""
-        key = (traced, tuple(structures.items()))
+        assert call.traced is not None
+        key = (call.traced, tuple(call.structures.items()))
         if key not in self._plans:
-            build = self._build(traced)
-            plan = self._plans.setdefault(key, self._made_plan(build, structures))
+            build = self._build(call.traced)
+            plan = self._plans.setdefault(key, self._made_plan(build, call))
             self._write(plan, build.machines)
         return self._plans[key]
 
-    def _made_plan(self, build: "Build", structures: Mapping[str, Structure]) -> "Plan":
+    def _made_plan(self, build: "Build", call: Call) -> "Plan":
         from gradcompile.compiler.plans import plan
 
         name = f"{self._arguments.name}.{self._mode.name}"
         run = build.run if not self._arguments.options.check_domain else _not_run
-        return plan(build.request, structures, name, run)
+        return plan(build.request, self._arguments.signature, call, name, run)
 
     def _write(self, plan: "Plan", machines: "Machines") -> None:
         """Let a function written for these arguments take the next call."""
@@ -129,11 +129,9 @@ class Kernel(Inspection):
     def _new_build(self, traced: Traced) -> "Build":
         # The passes load when something is compiled.
         from gradcompile.compiler.build import Build
-        from gradcompile.compiler.request import Request
         from gradcompile.compiler.strategies import choose
 
-        arguments = self._arguments
-        request = Request(self._mode, traced, arguments.wrt, arguments.options, arguments.signature)
+        request = self._arguments.request(self._mode, traced)
         return Build(request, partial(choose, request))
 
     def flat(self, x: Any, /, *, out: FloatArray | None = None, **others: Any) -> Any:

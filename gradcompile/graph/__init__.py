@@ -1,6 +1,8 @@
 """User code becomes a program: values, tracing, lowering.
 
 value.py     `Value`: the expression graph, eager evaluation, eager `backward()`
+records.py   containers with named fields, such as dataclasses
+static.py    what is static: no numbers to differentiate by
 nested.py    nested arguments to a flat list and back
 trace.py     a function to a graph of Values, and the arguments of a graph
 branches.py  both ways of every branch of a function
