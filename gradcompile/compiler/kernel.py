@@ -102,12 +102,8 @@ class Kernel(Inspection):
 
     def _write(self, plan: "Plan", machines: "Machines") -> None:
         """Let a function written for these arguments take the next call."""
-        before = self.__call__ if self._written < MAX_WRITTEN else self._by_any
-
-        def otherwise(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-            return before(*args, **kwargs)
-
-        written = plan.written(machines, otherwise)
+        before = self.__call__ if 0 < self._written < MAX_WRITTEN else None
+        written = plan.written(machines, before, self._by_any)
         if written is not None:
             self._written = self._written % MAX_WRITTEN + 1
             self.__call__ = written

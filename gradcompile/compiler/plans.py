@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradcompile.compiler import arguments
-from gradcompile.compiler.calls import Call, Called, General, written_call, written_unpack
+from gradcompile.compiler.calls import Call, Called, without_absent, written_call, written_unpack
 from gradcompile.compiler.conversion import travel_alike
 from gradcompile.compiler.machine_code import Machines
 from gradcompile.compiler.request import Request
@@ -44,14 +44,18 @@ class Plan:
         made = chain.from_iterable([given[name] for name in self.called.data])
         return arrange(self.called.returned.signature.parameters, made)
 
-    def written(self, machines: Machines, general: General) -> Call | None:
+    def written(self, machines: Machines, before: Call | None, any_call: Call) -> Call | None:
         """Write the call that takes these arguments without a detour; None if there is none.
 
         Args:
             machines: take what `run` does.
-            general: takes any other call.
+            before: another written call, which takes those that this one does not; None without.
+            any_call: takes what none does.
         """
-        return written_call(self.called, machines, general) if self.is_plain else None
+        if not self.is_plain:
+            return None
+        general = before or without_absent(self.called.signature, any_call)
+        return written_call(self.called, machines, general)
 
 
 def flat_inputs(request: Request, given: Mapping[str, Sequence[Any]]) -> AnyArray:

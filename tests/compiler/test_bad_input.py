@@ -352,7 +352,7 @@ def test_what_is_static_instead_of_a_number_is_named(scale, bad):
 @pytest.mark.parametrize("bad", ["1.0", None, True, print])
 def test_a_call_without_a_number(bad):
     f = gdc.compile(lambda x: x * x, name="f")
-    with pytest.raises(TypeError, match="f: argument 'x': expected numbers, as no other .* got"):
+    with pytest.raises(TypeError, match=r"f: argument 'x': expected numbers, as no other .* got"):
         f(bad)
 
 
