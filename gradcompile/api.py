@@ -8,6 +8,7 @@ from gradcompile import compiler
 from gradcompile.batch.threads import cores
 from gradcompile.compiler.arguments import Arguments
 from gradcompile.compiler.function import CompiledFunction
+from gradcompile.compiler.methods import ClassMethod
 from gradcompile.compiler.options import Options, Wrt
 from gradcompile.graph import value as values
 from gradcompile.graph.trace import MAX_BRANCHES, Inputs, Traced, trace_graph
@@ -110,6 +111,13 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
     if isinstance(target, Value):
         label = identifier(name or target.label) or "f"
         return _compiled(None, trace_graph(target, inputs, label), label, options)
+    if isinstance(target, staticmethod | classmethod):
+        made = compile(
+            target.__func__, inputs, wrt=wrt, static=static, batched=batched, reduce=reduce,
+            parallel=parallel, cache=cache, name=name, check_domain=check_domain, roll=roll,
+            strict=strict, progress=progress,
+        )  # fmt: skip
+        return staticmethod(made) if isinstance(target, staticmethod) else ClassMethod(made)
     if not callable(target):
         given = type(target).__name__
         raise TypeError(f"compile: expected a function or a Value, got {given} {target!r:.60}")

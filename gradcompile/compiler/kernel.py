@@ -172,6 +172,18 @@ class Kernel(Inspection):
         self._flats.setdefault(build.request.traced, (written, general))
         return result
 
+    def __copy__(self) -> "Kernel":
+        return self  # as functions are
+
+    def __deepcopy__(self, memo: Any) -> "Kernel":
+        arguments = self._arguments.deepcopy(memo)
+        return self if arguments is self._arguments else type(self)(arguments, self._mode)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from gradcompile.compiler.pickles import kernel_of, source_of  # loads on first use
+
+        return kernel_of, (source_of(self._arguments), type(self), self._mode)
+
     def __repr__(self) -> str:
         return f"<kernel {self._arguments.name}.{self._mode.name}>"
 

@@ -100,7 +100,7 @@ def plan(
         request.traced.result if mode.keeps_value else None,
         [structures[field] for field in by] if mode.differentiates else None,
         [expected[field] for field in by] if mode.differentiates else None,
-        gradient_type(by) if mode.differentiates else None,
+        gradient_type(tuple(by)) if mode.differentiates else None,
     )
     batched = request.options.batched
     called = Called(
