@@ -74,6 +74,13 @@ class Bound:
         return attrgetter(self._path), (self.__self__,)
 
 
+def unbound(function: Any, args: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
+    """The compiled function itself, and the arguments with the object, if that is data."""
+    if type(function) is Bound:
+        return function._target, (*function._given, *args)
+    return function, args
+
+
 @dataclass(frozen=True)
 class _OfObject:
     """A function without its first argument, which is an object that it does not keep alive."""

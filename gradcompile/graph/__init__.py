@@ -1,6 +1,7 @@
 """User code becomes a program: values, tracing, lowering.
 
 value.py     `Value`: the expression graph, eager evaluation, eager `backward()`
+copies.py    graphs copied and pickled, at any depth
 records.py   containers with named fields, such as dataclasses
 static.py    what is static: no numbers to differentiate by
 nested.py    nested arguments to a flat list and back
