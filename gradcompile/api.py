@@ -8,6 +8,7 @@ from gradcompile import compiler
 from gradcompile.batch.threads import cores
 from gradcompile.compiler.arguments import Arguments
 from gradcompile.compiler.function import CompiledFunction
+from gradcompile.compiler.methods import ClassMethod
 from gradcompile.compiler.options import Options, Wrt
 from gradcompile.graph import value as values
 from gradcompile.graph.trace import MAX_BRANCHES, Inputs, Traced, trace_graph
@@ -24,6 +25,7 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
     inputs: Inputs = None,
     *,
     wrt: Wrt = None,
+    static: str | Sequence[str] = (),
     batched: str | Sequence[str] = (),
     reduce: str | None = "mean",
     parallel: bool | int = False,
@@ -38,14 +40,19 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
     """Compile a function or a finished expression graph.
 
     Args:
-        target: a Python function of numbers (in lists, tuples, dicts or arrays, nested in any
-            way), which is traced on its first call for each structure of arguments; or a `Value`.
-            Without it, `compile` is a decorator with options.
+        target: a Python function of numbers (in lists, tuples, dicts, arrays, namedtuples,
+            dataclasses, attrs classes or `SimpleNamespace`s, nested in any way), which is traced on
+            its first call for each structure of arguments; or a `Value`. A default that is left out
+            keeps its value, and is no input. Without a target, `compile` is a decorator with
+            options, of methods as well.
         inputs: for a `Value`: the arguments of the compiled function. A sequence of Values, or a
             mapping of names to Values or to nested lists or arrays of them; without it, the
             labelled leaves. Every other leaf is a constant.
         wrt: the names of the arguments to differentiate by; if not given, all that are not batched
-            (all, if every one is).
+            (all, if every one is) and not static.
+        static: the names of arguments that are no data, but hashable Python objects, such as
+            counts; the function is traced for each value of them. None, strings, bools, callables,
+            enums, types and ranges are static by themselves.
         batched: the names of the arguments that hold rows of data: arrays, or dicts of arrays,
             whose first axis is that of the rows. The function (or the graph) is that of one row;
             it is compiled for any number of rows.
@@ -69,9 +76,10 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
         A `CompiledFunction`.
 
     Raises:
-        TypeError: the target is neither a function nor a Value; `wrt` or `batched` are no names.
-        ValueError: `inputs` names a Value that the graph does not contain, or one twice; `wrt`
-            or `batched` names no argument; `reduce` or `roll` is none of its values.
+        TypeError: the target is neither a function nor a Value; `wrt`, `static` or `batched` are no
+            names.
+        ValueError: `inputs` names a Value that the graph does not contain, or one twice; `wrt`,
+            `static` or `batched` names no argument; `reduce` or `roll` is none of its values.
 
     Example:
         >>> import gradcompile as gdc
@@ -85,28 +93,31 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
     """
     if target is None:
         return functools.partial(
-            compile, inputs=inputs, wrt=wrt, batched=batched, reduce=reduce, parallel=parallel,
-            cache=cache, name=name, check_domain=check_domain, roll=roll, strict=strict,
-            branches=branches, progress=progress,
+            compile, inputs=inputs, wrt=wrt, static=static, batched=batched, reduce=reduce,
+            parallel=parallel, cache=cache, name=name, check_domain=check_domain, roll=roll,
+            strict=strict, branches=branches, progress=progress,
         )  # fmt: skip
     if roll not in (True, False, "auto"):
         raise ValueError(f'roll: expected True, False or "auto", got {roll!r:.60}')
-    if not isinstance(batched, str | Sequence):
-        raise TypeError(
-            f"batched: expected names of arguments, got {type(batched).__name__} {batched!r:.60}"
-        )
     if type(branches) is not int or branches < 1:
         raise ValueError(f"branches: expected how many ways, 1 or more, got {branches!r:.60}")
-    names = (batched,) if isinstance(batched, str) else tuple(batched)
-    threads = _threads(parallel, names)
+    names = _names("batched", batched)
     options = Options(
-        wrt, cache, check_domain, roll, strict, progress, names, reduce, threads, branches
-    )
+        wrt, _names("static", static), cache, check_domain, roll, strict, progress, names, reduce,
+        _threads(parallel, names), branches,
+    )  # fmt: skip
     if names:
         _require_batchable(options)
     if isinstance(target, Value):
         label = identifier(name or target.label) or "f"
         return _compiled(None, trace_graph(target, inputs, label), label, options)
+    if isinstance(target, staticmethod | classmethod):
+        made = compile(
+            target.__func__, inputs, wrt=wrt, static=static, batched=batched, reduce=reduce,
+            parallel=parallel, cache=cache, name=name, check_domain=check_domain, roll=roll,
+            strict=strict, progress=progress,
+        )  # fmt: skip
+        return staticmethod(made) if isinstance(target, staticmethod) else ClassMethod(made)
     if not callable(target):
         given = type(target).__name__
         raise TypeError(f"compile: expected a function or a Value, got {given} {target!r:.60}")
@@ -115,6 +126,14 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
     given = name or str(getattr(target, "__name__", type(target).__name__))
     label = "f" if given == "<lambda>" else identifier(given) or "f"
     return _compiled(target, None, label, options)
+
+
+def _names(option: str, names: Any) -> tuple[str, ...]:
+    if not isinstance(names, str | Sequence):
+        raise TypeError(
+            f"{option}: expected names of arguments, got {type(names).__name__} {names!r:.60}"
+        )
+    return (names,) if isinstance(names, str) else tuple(names)
 
 
 def _threads(parallel: Any, batched: Sequence[str]) -> int:

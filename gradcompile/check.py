@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from gradcompile.compiler.function import CompiledFunction
+from gradcompile.compiler.methods import unbound
 from gradcompile.compiler.plans import flat_inputs
 from gradcompile.graph.nested import flatten
 from gradcompile.support.arrays import AnyArray
@@ -154,14 +155,15 @@ def check_grad(
         raise TypeError(f"check_grad: {f.name} is batched; check the function of one row")
     _, gradient = f.value_and_grad(*args, **kwargs)
     given = np.array(flatten(gradient)[0], dtype=np.float64)
-    call = f.arguments.read(args, kwargs)
-    traced, build = call.traced, f.value._build(call.traced)
+    of, of_args = unbound(f, args)  # `f` keeps the object of a method alive
+    call = of.arguments.read(of_args, kwargs)
+    traced, build = call.traced, of.value._build(call.traced)
     at, slots = flat_inputs(build.request, call.given), build.request.slots
     called = build.request.signature.names()
     names = [called[slot] for slot in slots]
     method, slopes, errors = numerical_slopes(build.program, at, np.array(slots, int))
     # Rounding is no fault of the gradient either.
-    rounding = rounding_errors(f.value_and_grad._build(traced).program, at)[1:]
+    rounding = rounding_errors(of.value_and_grad._build(traced).program, at)[1:]
     errors = errors + np.where(np.isfinite(given), rounding, 0.0)
     verdicts = _verdicts(given, slopes, errors, rtol)
     columns = zip(names, given.tolist(), slopes.tolist(), errors.tolist(), verdicts, strict=True)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from gradcompile.batch.rows import as_row, rows_of
-from gradcompile.compiler.arguments import Arguments, Call
+from gradcompile.compiler.arguments import Arguments
 from gradcompile.compiler.options import Options
 from gradcompile.graph.nested import Structure
 from gradcompile.graph.trace import Traced
@@ -38,19 +38,8 @@ class BatchedArguments(Arguments):
         self.options = replace(options, batched=batched)
         if graph is not None:
             self.newest = self.graph = _batched_graph(graph, batched)
-        parameters = self.signature.parameters
-        if options.wrt is None and len(parameters) > len(batched):
-            self.wrt = tuple(name for name in parameters if name not in batched)
-
-    def read(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
-        """Read the arguments of a call, rows apart, and find the program for their structures."""
-        bound = self.bind(args, kwargs)
-        given: dict[str, list[Any]] = {}
-        structures: dict[str, Structure] = {}
-        for name in self._batched_last(bound.arguments):
-            given[name], structures[name] = self.take(name, bound.arguments[name])
-        self.require_equal(given)
-        return self.call(bound, given, structures)
+        if options.wrt is None and any(name not in batched for name in self.wrt):
+            self.wrt = tuple(name for name in self.wrt if name not in batched)
 
     def take(self, name: str, argument: Any) -> tuple[list[Any], Structure]:
         """List what an argument is made of, and its structure: that of a row, if it is batched."""
@@ -94,13 +83,12 @@ class BatchedArguments(Arguments):
         """A call with a number for each argument, and one row of one number where it is batched."""
         args, kwargs = super().numbers()
         one: dict[str, Any] = {name: np.ones(1) for name in self.options.batched}
-        pairs = zip(self.signature.parameters, args, strict=False)
-        mixed = [one.get(name, number) for name, number in pairs]
+        mixed = [one.get(name, x) for name, x in zip(self.signature.parameters, args, strict=False)]
         return tuple(mixed), {name: one.get(name, x) for name, x in kwargs.items()}
 
-    def _batched_last(self, names: Mapping[str, Any]) -> list[str]:
-        batched = self.options.batched
-        return sorted(names, key=lambda name: name in batched)
+    def order(self, names: list[str]) -> list[str]:
+        """The names of arguments in the order of the program's inputs: the batched ones last."""
+        return sorted(names, key=lambda name: name in self.options.batched)
 
     def require_equal(self, given: Mapping[str, list[Any]]) -> None:
         """Raise an error if the batched arguments do not have equally many rows, or none."""

@@ -7,7 +7,6 @@ from gradcompile.batch.arguments import BatchedArguments
 from gradcompile.batch.strategy import loops_over_rows
 from gradcompile.compiler.build import Build
 from gradcompile.compiler.kernel import Kernel
-from gradcompile.compiler.request import Request
 from gradcompile.graph.trace import Traced
 
 
@@ -19,7 +18,6 @@ class BatchKernel(Kernel):
     _arguments: BatchedArguments
 
     def _new_build(self, traced: Traced) -> Build:
-        arguments = self._arguments
-        request = Request(self._mode, traced, arguments.wrt, arguments.options, arguments.signature)
+        request = self._arguments.request(self._mode, traced)
         spread, few = partial(threads.over_threads, request), 2 * threads.MIN_ROWS_OF_A_THREAD
         return Build(request, partial(loops_over_rows, request), spread, few)

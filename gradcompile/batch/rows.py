@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gradcompile.graph.nested import NUMBER, Structure
+from gradcompile.graph.records import fields_of, is_record
 from gradcompile.support.arrays import FloatArray
 
 
@@ -24,18 +25,20 @@ class BatchedRows:
 
 
 def rows_of(argument: Any) -> BatchedRows:
-    """The rows of an array, or of a dict of arrays, whose first axis is that of the rows.
+    """The rows of an array, or of a dict or record of arrays, whose first axis is the rows'.
 
     Raises:
         TypeError: it is no array of real numbers.
         ValueError: it has no axis of rows, or elements that are masked.
     """
-    if isinstance(argument, dict):
-        if not argument:
-            raise ValueError("expected arrays, got a dict without any")
-        parts = [rows_of(part) for part in argument.values()]
+    kind = dict if isinstance(argument, dict) else type(argument)
+    if kind is dict or is_record(kind):
+        fields = argument if kind is dict else {x.name: x.value for x in fields_of(argument)}
+        if not fields:
+            raise ValueError(f"expected arrays, got a {kind.__name__} without any")
+        parts = [rows_of(part) for part in fields.values()]
         return BatchedRows(
-            Structure(dict, tuple(argument), tuple([part.structure for part in parts])),
+            Structure(kind, tuple(fields), tuple([part.structure for part in parts])),
             tuple([array for part in parts for array in part.arrays]),
         )
     if np.ma.is_masked(argument):
@@ -44,7 +47,7 @@ def rows_of(argument: Any) -> BatchedRows:
         array = np.asarray(argument)
     except ValueError:
         raise ValueError("expected an array, got rows of different lengths") from None
-    if array.dtype.kind not in "iuf":
+    if array.dtype.kind not in "biuf":
         raise TypeError(f"expected an array of real numbers, got one of dtype {array.dtype}")
     if not array.ndim:
         raise ValueError("expected an array whose first axis is that of the rows, got a number")
@@ -61,7 +64,7 @@ def _row(shape: tuple[int, ...]) -> Structure:
 
 def as_row(name: str, structure: Structure) -> Structure:
     """A row as arrays hold it: lists of numbers, also of equally long lists, are an array."""
-    if structure.kind is dict:
+    if structure.kind is dict or is_record(structure.kind):
         return replace(structure, parts=tuple(as_row(name, part) for part in structure.parts))
     if structure.kind in ("leaf", "array"):
         return structure

@@ -3,8 +3,11 @@
 options.py          the kinds of kernel, and what `compile` was asked for
 function.py         `CompiledFunction`, the face of it all
 arguments.py        what calls bind, and the program for each structure of arguments
+parameters.py       how a function's arguments are passed, and which of them are static
 signature.py        what the emitted function takes and returns
 kernel.py           one derived function: built on first use, called fast
+methods.py          compiled functions bound to objects
+pickles.py          what a pickle of a compiled function holds
 inspection.py       what a kernel shows: text, program, machine code
 request.py          what is to be built: one kernel for one structure of arguments
 build.py            the build of it, stage by stage, from program to machine code

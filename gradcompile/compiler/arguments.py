@@ -3,15 +3,25 @@
 This is all that a kernel knows of the function that it belongs to.
 """
 
+import copy
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcompile.compiler.conversion import converted, misfit
-from gradcompile.compiler.options import Options, Wrt
+from gradcompile.compiler.options import Mode, Options
+from gradcompile.compiler.parameters import parameters_of
 from gradcompile.graph.nested import Structure, read
+from gradcompile.graph.static import Static
 from gradcompile.graph.trace import Traced, trace_function
 from gradcompile.graph.value import TraceError, Value
+
+if TYPE_CHECKING:
+    from gradcompile.compiler.request import Request
+
+
+Key = tuple[tuple[tuple[str, Structure], ...], tuple[tuple[str, Static], ...]]
+"""The structures of the arguments that are data, and those that are static."""
 
 
 class Call(NamedTuple):
@@ -20,28 +30,33 @@ class Call(NamedTuple):
     Attributes:
         given: what each argument is made of, as the program expects it: numbers, float64 arrays.
         structures: of the arguments, or of a row where they are batched.
+        statics: the arguments that are no data; a default that was left out is in none of these.
         traced: the program for these; None if there are Values among them, which build a graph.
     """
 
     given: dict[str, list[Any]]
     structures: dict[str, Structure]
+    statics: dict[str, Static]
     traced: Traced | None
 
 
 class Arguments:
     """The arguments of a function or of a finished graph.
 
-    A function is traced anew for each structure that its arguments have. Threads that ask for one
-    at the same time may both trace it; the first program is the one that both go on with.
+    A function is traced anew for each structure that its arguments have, and for each value of
+    those that are static. A default that is left out keeps its value, whatever it is. Threads that
+    ask for one at the same time may both trace it; the first program is the one that both go on
+    with.
 
     Attributes:
         function: the user's; None for a graph.
         graph: the program of a finished graph, which has no other; None for a function.
         name: of the function, in messages.
         options: what `compile` was asked for.
-        signature: the names of the arguments, and how they are passed.
-        wrt: the names of the arguments that are differentiated by.
-        traces: the program for each structure.
+        parameters: how the arguments are passed, and which are static.
+        signature: the names of the arguments.
+        wrt: the names of the arguments that are differentiated by, if they are data.
+        traces: the program for each structure, and for what is static.
         newest: the program that was traced last; None before the first call.
     """
 
@@ -56,43 +71,31 @@ class Arguments:
         self.graph = self.newest = graph
         self.name = name
         self.options = options
-        self.signature = _signature(function, graph)
-        self.wrt = _wrt_names(options.wrt, list(self.signature.parameters))
-        self.traces: dict[tuple[tuple[str, Structure], ...], Traced] = {}
+        self.parameters = parameters_of(name, function, graph, options)
+        self.signature = self.parameters.signature
+        self.wrt = self.parameters.wrt
+        self.traces: dict[Key, Traced] = {}
 
     def read(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
         """Read the arguments of a call, and find the program for their structures."""
-        bound = self.bind(args, kwargs)
+        bound = self.parameters.bind(args, kwargs)
+        statics = self.parameters.statics(bound)
         given: dict[str, list[Any]] = {}
         structures: dict[str, Structure] = {}
-        for name, argument in bound.arguments.items():
-            given[name], structures[name] = self.take(name, argument)
+        for name in self.order([name for name in bound.arguments if name not in statics]):
+            given[name], structures[name] = self.take(name, bound.arguments[name])
         if any(isinstance(item, Value) for items in given.values() for item in items):
-            return Call(given, structures, None)
-        return self.call(bound, given, structures)
-
-    def call(
-        self,
-        bound: inspect.BoundArguments,
-        given: dict[str, list[Any]],
-        structures: dict[str, Structure],
-    ) -> Call:
-        """Find the program for the structures of arguments, which are converted for a graph."""
-        traced = self.traced(bound, structures)
+            return Call(given, structures, statics, None)
+        self.require_equal(given)
+        traced = self.traced(bound, structures, statics)
         if self.graph is not None:
             expected = self.graph.arguments
             given = {k: converted(x, structures[k], expected[k]) for k, x in given.items()}
-        return Call(given, structures, traced)
+        return Call(given, structures, statics, traced)
 
-    def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> inspect.BoundArguments:
-        """The arguments of a call by name, with the defaults of those that are not given."""
-        try:
-            bound = self.signature.bind(*args, **kwargs)
-        except TypeError as error:
-            given = f"{len(args)} positional" + (f" and {sorted(kwargs)}" if kwargs else "")
-            raise TypeError(f"{self.name}{self.signature}: {error} (given: {given})") from None
-        bound.apply_defaults()
-        return bound
+    def order(self, names: list[str]) -> list[str]:
+        """The names of arguments in the order of the program's inputs."""
+        return names
 
     def take(self, name: str, argument: Any) -> tuple[list[Any], Structure]:
         """List what an argument is made of, and its structure."""
@@ -126,13 +129,18 @@ class Arguments:
     def require_equal(self, given: Mapping[str, list[Any]]) -> None:
         """Raise an error if batched arguments do not have equally many rows: here are none."""
 
-    def traced(self, bound: inspect.BoundArguments, structures: dict[str, Structure]) -> Traced:
+    def traced(
+        self,
+        bound: inspect.BoundArguments,
+        structures: dict[str, Structure],
+        statics: dict[str, Static],
+    ) -> Traced:
         """The program for arguments of these structures, traced if it is not known yet."""
         if self.graph is not None:
             for name, expected in self.graph.arguments.items():
                 self.require(name, expected, structures[name])
             return self.graph
-        key = tuple(structures.items())
+        key = tuple(structures.items()), tuple(statics.items())
         if key not in self.traces:
             self.newest = self.traces.setdefault(key, self.trace(bound, structures))
         return self.traces[key]
@@ -140,14 +148,22 @@ class Arguments:
     def trace(self, bound: inspect.BoundArguments, structures: dict[str, Structure]) -> Traced:
         """The program of the function for arguments of these structures."""
         assert self.function is not None
-        return trace_function(
-            self.function,
-            self.name,
-            bound,
-            structures,
-            branches=self.options.branches,
-            record_lines=self.options.check_domain,
-        )
+        options = self.options
+        try:
+            return trace_function(
+                self.function,
+                self.name,
+                bound,
+                structures,
+                branches=options.branches,
+                record_lines=options.check_domain,
+            )
+        except Exception as error:  # text that should have been a number shows in the user's code
+            kept = {name: x for name, x in bound.arguments.items() if name not in structures}
+            if kept:
+                given = ", ".join(f"{name} = {x!r:.60}" for name, x in kept.items())
+                error.add_note(f"{self.name} was traced with what is static: {given}")
+            raise
 
     def latest(self) -> Traced:
         """The program to show when no arguments are given."""
@@ -162,31 +178,20 @@ class Arguments:
         assert self.newest is not None
         return self.newest
 
+    def request(self, mode: Mode, traced: Traced) -> "Request":
+        """What is to be built of one of the programs."""
+        from gradcompile.compiler.request import Request  # loads when something is compiled
+
+        data = tuple(name for name in self.signature.parameters if name in traced.arguments)
+        wrt = tuple(name for name in self.wrt if name in traced.arguments)
+        return Request(mode, traced, wrt, self.options, data)
+
+    def deepcopy(self, memo: Any) -> "Arguments":
+        """The arguments of a copy: the same, unless the function belongs to what is copied."""
+        function = copy.deepcopy(self.function, memo)
+        same = function is self.function
+        return self if same else type(self)(function, None, self.name, self.options)
+
     def numbers(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """A call with a number for each argument."""
-        parameters = self.signature.parameters.values()
-        keywords = [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
-        positional = (1.0,) * (len(parameters) - len(keywords))
-        return positional, dict.fromkeys(keywords, 1.0)
-
-
-def _signature(function: Callable[..., Any] | None, graph: Traced | None) -> inspect.Signature:
-    if function is not None:
-        return inspect.signature(function)
-    assert graph is not None
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    return inspect.Signature([inspect.Parameter(name, kind) for name in graph.arguments])
-
-
-def _wrt_names(wrt: Wrt, names: list[str]) -> tuple[str, ...]:
-    if wrt is None:
-        return tuple(names)
-    if not isinstance(wrt, str | Sequence):
-        raise TypeError(
-            f"wrt: expected the names of arguments, got {type(wrt).__name__} {wrt!r:.60}"
-        )
-    chosen = [wrt] if isinstance(wrt, str) else list(wrt)
-    for name in chosen:
-        if name not in names:
-            raise ValueError(f"wrt: {name!r} is not an argument; the arguments are {names}")
-    return tuple(name for name in names if name in chosen)
+        """A call with a number for each argument that has no default."""
+        return self.parameters.numbers()

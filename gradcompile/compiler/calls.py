@@ -13,10 +13,11 @@ that the user knows. Anything else goes the general way, which converts it or ex
                 return __v0, __make(__Gradient, (__g0.tolist(), __g1))
         except __TypeError:
             pass
-        return __general([w, b], __rest, __others)
+        return __general(w, b, *__rest, **__others)
 
 Single numbers and arrays are not looked at here: machine code refuses, by a TypeError, what it
-cannot take as it is, and sees that faster than Python can.
+cannot take as it is, and sees that faster than Python can. What is static is compared, and has to
+be absent where its default was used.
 
 No text of the user's is in it but the names of arguments.
 """
@@ -31,12 +32,10 @@ from gradcompile.compiler.machine_code import Machines
 from gradcompile.compiler.plain_arguments import ABSENT, NotPlainError, PlainTests, Tested
 from gradcompile.compiler.unpacking import Returned, unpack_lines
 from gradcompile.graph.nested import Structure
+from gradcompile.graph.static import Static
 from gradcompile.ir.signature import Bundle
 
 Call = Callable[..., Any]
-
-General = Callable[[tuple[Any, ...], Mapping[str, Any]], Any]
-"""Takes any arguments of a kernel: those by position, and those by name."""
 
 
 @dataclass(frozen=True)
@@ -46,32 +45,39 @@ class Called:
     Attributes:
         name: of the kernel, for Python's own messages.
         signature: of the user's function.
-        arguments: the structures of its arguments, those of the rows where they are batched.
+        data: the names of its arguments that are data, in its order.
+        arguments: the structures of these, those of the rows where they are batched.
+        statics: the arguments that are static; any other is left out for its default.
         batched: the arguments that hold rows of data.
         returned: what the user gets.
     """
 
     name: str
     signature: inspect.Signature
+    data: Sequence[str]
     arguments: Mapping[str, Structure]
+    statics: Mapping[str, Static]
     batched: Sequence[str]
     returned: Returned
 
 
-def written_call(called: Called, machines: Machines, general: General) -> Call | None:
+def written_call(called: Called, machines: Machines, general: Call) -> Call | None:
     """Write the call of a kernel; None if its arguments are too many or of too many kinds.
 
     Args:
         called: how it is called.
         machines: take the bundles of its arguments.
-        general: takes any other call.
+        general: takes any other call as a written one does, with what is absent in its place.
     """
     parameters = called.signature.parameters
-    if not _is_simple(called.signature) or set(parameters) != set(called.arguments):
+    if not _is_simple(called.signature):
         return None
     tests = PlainTests()
+    for name in parameters:
+        if name not in called.arguments:
+            tests.static(called.statics.get(name), name)
     try:
-        tested = iter([x for name in parameters for x in _tested(called, name, tests)])
+        tested = iter([x for name in called.data for x in _tested(called, name, tests)])
     except NotPlainError:
         return None
     given = [given_text(group, tested, tests) for group in called.returned.signature.parameters]
@@ -128,7 +134,7 @@ def _call_text(
     head = [f"{name}=__absent" for name in before]
     head += ["*__rest", *(f"{name}=__absent" for name in after), "**__others"]
     conditions = [*tests.conditions, "not __rest", "not __others"]
-    named = "".join(f"{name!r}: {name}, " for name in after)
+    given = [*before, "*__rest", *(f"{name}={name}" for name in after), "**__others"]
     return "\n".join(
         [
             f"def call({', '.join(head)}):",
@@ -137,23 +143,36 @@ def _call_text(
             *(f"            {line}" for line in unpack),
             "    except __TypeError:",
             "        pass",
-            f"    return __general([{', '.join(before)}], __rest, {{{named}**__others}})",
+            f"    return __general({', '.join(given)})",
         ]
     )
 
 
-def _made(text: str, tests: PlainTests, machines: Machines, general: General, name: str) -> Call:
-    def otherwise(before: Sequence[Any], rest: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
-        """Give the arguments as they were given: a default stands for what was not."""
-        names = call.__code__.co_varnames[: len(before)]
-        count = next((k for k, x in enumerate(before) if x is ABSENT), len(before))
-        others = {**dict(zip(names[count:], before[count:], strict=True)), **named}
-        given = {name: x for name, x in others.items() if x is not ABSENT}
-        return general((*before[:count], *rest), given)
-
-    by_name = {"__machine": machines.run, "__of_few": machines.of_few, "__general": otherwise}
+def _made(text: str, tests: PlainTests, machines: Machines, general: Call, name: str) -> Call:
+    by_name = {"__machine": machines.run, "__of_few": machines.of_few, "__general": general}
     names = {**tests.globals, **by_name}
     exec(compile(text, f"<call of {name}>", "exec"), names)  # our own text, and names of arguments
     call: Call = names["call"]
     call.__name__ = call.__qualname__ = name
+    return call
+
+
+def without_absent(signature: inspect.Signature, general: Call) -> Call:
+    """Make the call that a written one hands over to last: with what is absent left out.
+
+    Args:
+        signature: of the user's function.
+        general: takes any arguments of it.
+    """
+    parameters = signature.parameters.items()
+    names = [name for name, p in parameters if p.kind is not inspect.Parameter.KEYWORD_ONLY]
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        """Give the arguments as they were given: a default stands for what was not."""
+        before, rest = args[: len(names)], args[len(names) :]
+        count = next((k for k, x in enumerate(before) if x is ABSENT), len(before))
+        others = {**dict(zip(names[count:], before[count:], strict=True)), **kwargs}
+        given = {name: x for name, x in others.items() if x is not ABSENT}
+        return general(*before[:count], *rest, **given)
+
     return call

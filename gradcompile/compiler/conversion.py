@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcompile.graph.nested import NUMBER, Structure, divide, travelling
+from gradcompile.graph.nested import NUMBER, Structure, assembled, divide, travelling
+from gradcompile.graph.records import has_attributes
 from gradcompile.support.arrays import FloatArray
 
 
@@ -48,7 +49,8 @@ def misfit(expected: Structure, given: Structure, place: str = "") -> Misfit | N
     parts, others = _parts(expected), _parts(given)
     if regular or not parts or len(parts) != len(others) or not _same_keys(expected, given):
         return Misfit(place, expected, given)
-    keys = expected.keys if expected.kind is dict else range(len(parts))
+    named = expected.kind is dict or has_attributes(expected.kind)
+    keys = expected.keys if named else range(len(parts))
     for key, part, other_part in zip(keys, parts, others, strict=True):
         found = misfit(part, other_part, f"{place}[{key!r}]")
         if found is not None:
@@ -58,7 +60,7 @@ def misfit(expected: Structure, given: Structure, place: str = "") -> Misfit | N
 
 def _same_keys(expected: Structure, given: Structure) -> bool:
     """Is a dict given for a dict, with the same keys, or a sequence for a sequence?"""
-    if dict in (expected.kind, given.kind):
+    if any(x.kind is dict or has_attributes(x.kind) for x in (expected, given)):
         return expected.kind is given.kind and expected.keys == given.keys
     # The keys of a sequence are the fields of a namedtuple, those of an array its shape.
     return expected.kind == "array" or expected.keys in ((), given.keys)
@@ -137,6 +139,4 @@ def _restored(structure: Structure, numbers: FloatArray) -> Any:
     for part in structure.parts:
         parts.append(_restored(part, numbers[..., start : start + part.size]))
         start += part.size
-    if structure.kind is dict:
-        return dict(zip(structure.keys, parts, strict=True))
-    return structure.kind(*parts) if structure.keys else structure.kind(parts)
+    return assembled(structure, parts)

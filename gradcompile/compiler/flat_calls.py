@@ -42,7 +42,7 @@ def flat_call(request: Request, arguments: Arguments, run: Callable[..., Any]) -
         run: machine code, of the emitted parameters.
     """
     structures, signature = request.traced.arguments, request.signature
-    names, size = list(request.parameters.parameters), len(request.slots)
+    names, size = list(request.parameters), len(request.slots)
     others = [name for name in names if name not in request.wrt]
 
     def call(x: Any, out: FloatArray | None, named: Mapping[str, Any]) -> Any:
@@ -83,6 +83,8 @@ def _vector(x: Any, size: int) -> FloatArray:
         raise TypeError(f"flat: {error}") from None
     except RecursionError:
         raise ValueError("flat: the vector is nested too deeply") from None
+    if structure.statics:
+        raise TypeError("flat: expected numbers in the vector, got NoneType None")
     expected = Structure("array", (size,))
     if size == 1 and structure == NUMBER:
         structure = expected
@@ -161,7 +163,7 @@ def written_flat(
         tested = iter(list(_tested(request, tests)))
     except NotPlainError:
         return lambda x, others: general(x, None, others)
-    count = len(request.parameters.parameters) - len(request.wrt)
+    count = len(request.parameters) - len(request.wrt)
     tests.conditions.append(f"__len(__others) == {count}")
     given = [given_text(group, tested, tests) for group in request.signature.parameters]
     text = "\n".join(
@@ -190,7 +192,7 @@ def _tested(request: Request, tests: PlainTests) -> Iterator[Tested]:
     starts: dict[str, int] = {}
     for name in request.wrt:
         starts[name] = sum(structures[x].size for x in starts)
-    for name in request.parameters.parameters:
+    for name in request.parameters:
         structure = structures[name]
         if name in starts:
             yield from _parts(structure, starts[name], len(request.slots))

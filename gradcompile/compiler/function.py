@@ -4,10 +4,12 @@ import functools
 import html
 import sys
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gradcompile.compiler.arguments import Arguments
 from gradcompile.compiler.kernel import Kernel
+from gradcompile.compiler.methods import Bound, Methods
 from gradcompile.compiler.options import GRAD, VALUE, VALUE_AND_GRAD
 from gradcompile.graph.value import TraceError
 from gradcompile.ir.program import Program
@@ -47,11 +49,36 @@ class CompiledFunction:
         self.value_and_grad = kernel(arguments, VALUE_AND_GRAD)
         if arguments.function is not None:
             functools.update_wrapper(self, arguments.function, updated=())
-        self.__name__ = self.name
+        self.__name__ = self._attribute = self.name
+        self._methods = Methods(arguments, partial(CompiledFunction, kernel=kernel))
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """The value."""
         return self.value(*args, **kwargs)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """Bind the function to an object, as Python's functions are bound."""
+        if instance is None or self.arguments.function is None:
+            return self
+        if self._methods.takes(instance):
+            return Bound(self, instance, self._attribute, (instance,))
+        return Bound(self._methods.of(instance), instance, self._attribute)
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._attribute = name
+
+    def __copy__(self) -> "CompiledFunction":
+        return self  # as functions are
+
+    def __deepcopy__(self, memo: Any) -> "CompiledFunction":
+        arguments = self.arguments.deepcopy(memo)
+        same = arguments is self.arguments
+        return self if same else CompiledFunction(arguments, type(self.value))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from gradcompile.compiler.pickles import function_of, source_of  # loads on first use
+
+        return function_of, (source_of(self.arguments), CompiledFunction, type(self.value))
 
     @property
     def source(self) -> str:

@@ -61,7 +61,7 @@ class Kernel(Inspection):
         """The signature of the original function."""
         return self._arguments.signature
 
-    def _by_any(self, *args: Any, **kwargs: Any) -> Any:
+    def _by_any(self, /, *args: Any, **kwargs: Any) -> Any:
         return self._general(args, kwargs)
 
     def _general(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -71,8 +71,7 @@ class Kernel(Inspection):
             return self._call_on_values(args, kwargs)
         if self._arguments.options.check_domain:
             return self._checked(call)
-        plan = self._plan(call.traced, call.structures)
-        return plan(call.given)
+        return self._plan(call)(call.given)
 
     def _checked(self, call: Call) -> Any:
         """Call the kernel by the interpreter, up to the first nan or inf."""
@@ -80,34 +79,31 @@ class Kernel(Inspection):
 
         assert call.traced is not None
         build = self._build(call.traced)
-        plan = self._made_plan(build, call.structures)
+        plan = self._made_plan(build, call)
         signature = build.request.signature
         return plan.unpack(interpreted(build.program, signature, plan.arguments(call.given)))
 
-    def _plan(self, traced: Traced, structures: Mapping[str, Structure]) -> "Plan":
+    def _plan(self, call: Call) -> "Plan":
         """How to call the kernel with arguments of these structures; from now on without detour."""
-        key = (traced, tuple(structures.items()))
+        assert call.traced is not None
+        key = (call.traced, tuple(call.structures.items()))
         if key not in self._plans:
-            build = self._build(traced)
-            plan = self._plans.setdefault(key, self._made_plan(build, structures))
+            build = self._build(call.traced)
+            plan = self._plans.setdefault(key, self._made_plan(build, call))
             self._write(plan, build.machines)
         return self._plans[key]
 
-    def _made_plan(self, build: "Build", structures: Mapping[str, Structure]) -> "Plan":
+    def _made_plan(self, build: "Build", call: Call) -> "Plan":
         from gradcompile.compiler.plans import plan
 
         name = f"{self._arguments.name}.{self._mode.name}"
         run = build.run if not self._arguments.options.check_domain else _not_run
-        return plan(build.request, structures, name, run)
+        return plan(build.request, self._arguments.signature, call, name, run)
 
     def _write(self, plan: "Plan", machines: "Machines") -> None:
         """Let a function written for these arguments take the next call."""
-        before = self.__call__ if self._written < MAX_WRITTEN else self._by_any
-
-        def otherwise(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-            return before(*args, **kwargs)
-
-        written = plan.written(machines, otherwise)
+        before = self.__call__ if 0 < self._written < MAX_WRITTEN else None
+        written = plan.written(machines, before, self._by_any)
         if written is not None:
             self._written = self._written % MAX_WRITTEN + 1
             self.__call__ = written
@@ -129,11 +125,9 @@ class Kernel(Inspection):
     def _new_build(self, traced: Traced) -> "Build":
         # The passes load when something is compiled.
         from gradcompile.compiler.build import Build
-        from gradcompile.compiler.request import Request
         from gradcompile.compiler.strategies import choose
 
-        arguments = self._arguments
-        request = Request(self._mode, traced, arguments.wrt, arguments.options, arguments.signature)
+        request = self._arguments.request(self._mode, traced)
         return Build(request, partial(choose, request))
 
     def flat(self, x: Any, /, *, out: FloatArray | None = None, **others: Any) -> Any:
@@ -177,6 +171,18 @@ class Kernel(Inspection):
         written = written_flat(build.request, build.run, general)
         self._flats.setdefault(build.request.traced, (written, general))
         return result
+
+    def __copy__(self) -> "Kernel":
+        return self  # as functions are
+
+    def __deepcopy__(self, memo: Any) -> "Kernel":
+        arguments = self._arguments.deepcopy(memo)
+        return self if arguments is self._arguments else type(self)(arguments, self._mode)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from gradcompile.compiler.pickles import kernel_of, source_of  # loads on first use
+
+        return kernel_of, (source_of(self._arguments), type(self), self._mode)
 
     def __repr__(self) -> str:
         return f"<kernel {self._arguments.name}.{self._mode.name}>"

@@ -26,6 +26,7 @@ class Options:
     """What `compile` was asked for; see there."""
 
     wrt: str | Sequence[str] | None = None
+    static: tuple[str, ...] = ()
     cache: bool = True
     check_domain: bool = False
     roll: bool | str = "auto"

@@ -1,17 +1,21 @@
 """Tests, as Python text, of arguments that machine code can take as they are.
 
-Numbers, float64 arrays of a known shape, and lists, tuples and dicts of numbers are plain. A test
+Numbers, float64 arrays of a known shape, and lists, tuples, dicts and records of numbers are plain,
+and what is static if it is the same. A test
 binds the parts of a container to names as it goes, so that nothing is looked up twice. Names in the
 text begin with two underscores, which no argument of a user's does that comes this way.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from gradcompile.graph.nested import Structure
+from gradcompile.graph.records import has_attributes, is_record
+from gradcompile.graph.static import Static
 
 MAX_PARTS = 100
 """So many containers, arrays and single numbers are at most tested one by one."""
@@ -26,6 +30,7 @@ GLOBALS: Mapping[str, Any] = {
     "__float": float,
     "__float64": np.dtype(np.float64),
     "__floats": frozenset({float, np.float64}),
+    "__getattr": getattr,
     "__len": len,
     "__list": list,
     "__make": tuple.__new__,
@@ -34,6 +39,7 @@ GLOBALS: Mapping[str, Any] = {
     "__numpy_float": np.float64,
     "__tuple": tuple,
     "__type": type,
+    "__vars": vars,
     "__TypeError": TypeError,
 }
 """What the text of the tests refers to."""
@@ -65,13 +71,30 @@ class PlainTests:
     parts: int = 0
     has_rows: bool = False
 
+    def static(self, static: Static | None, given: str) -> None:
+        """Test that an argument is the static one; with None, that it is left out."""
+        if static is None:
+            self.conditions.append(f"{given} is __absent")
+            return
+        thing = self.refer(static.value)
+        same = f"{given} is {thing}"
+        if static.is_one_object:
+            self.conditions.append(same)
+        elif static.compares:
+            kind = self.refer(type(static.value))
+            self.conditions.append(f"({same} or __type({given}) is {kind} and {given} == {thing})")
+        else:
+            self.conditions.append(f"({same} or {self.refer(static)}.equals({given}))")
+
     def argument(self, structure: Structure, given: str) -> Iterator[Tested]:
         """Test an argument; yield each bundle that its numbers travel in.
 
         Raises:
             NotPlainError: it has too many parts.
         """
-        if structure.kind == "leaf":
+        if structure.kind == "static":
+            self.static(structure.keys[0], given)
+        elif structure.kind == "leaf":
             self._count()
             yield given, None
         elif structure.kind == "array":
@@ -88,7 +111,7 @@ class PlainTests:
 
         The number of rows is bound to a name by the first argument, and is not zero.
         """
-        if row.kind is dict:
+        if row.kind is dict or is_record(row.kind):
             for part, item in self._items(row, given):
                 yield from self.rows(part, self.bound(item))
             return
@@ -128,7 +151,9 @@ class PlainTests:
 
     def _leaves(self, structure: Structure, given: str) -> Iterator[str]:
         """Test the containers of a tree of numbers; yield its leaves, whole lists starred."""
-        if structure.kind == "leaf":
+        if structure.kind == "static":
+            self.static(structure.keys[0], given)
+        elif structure.kind == "leaf":
             self._count()
             yield given
         elif structure.is_vector:
@@ -144,6 +169,9 @@ class PlainTests:
             if structure.kind is dict:
                 key = self.refer(structure.keys[index])
                 yield part, f"{given}.get({key}, __absent)"
+            elif has_attributes(structure.kind):
+                key = self.refer(structure.keys[index])
+                yield part, f"__getattr({given}, {key}, __absent)"
             else:
                 yield part, f"{given}[{index}]"
 
@@ -151,10 +179,11 @@ class PlainTests:
         self._count()
         known = {list: "__list", tuple: "__tuple", dict: "__dict"}
         kind = known.get(structure.kind) or self.refer(structure.kind)
-        self.conditions += [
-            f"__type({given}) is {kind}",
-            f"__len({given}) == {len(structure.parts)}",
-        ]
+        self.conditions.append(f"__type({given}) is {kind}")
+        if not has_attributes(structure.kind):
+            self.conditions.append(f"__len({given}) == {len(structure.parts)}")
+        elif structure.kind is SimpleNamespace:
+            self.conditions.append(f"__len(__vars({given})) == {len(structure.parts)}")
 
     def bound(self, expression: str) -> str:
         """Bind an expression to a name, by a condition that always holds."""

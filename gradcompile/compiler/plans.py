@@ -1,5 +1,6 @@
 """Plans: how a kernel is called with arguments of one structure, and what the user gets."""
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -7,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from gradcompile.compiler.calls import Call, Called, General, written_call, written_unpack
+from gradcompile.compiler import arguments
+from gradcompile.compiler.calls import Call, Called, without_absent, written_call, written_unpack
 from gradcompile.compiler.conversion import travel_alike
 from gradcompile.compiler.machine_code import Machines
 from gradcompile.compiler.request import Request
 from gradcompile.compiler.results import gradient_type
 from gradcompile.compiler.unpacking import Returned
-from gradcompile.graph.nested import Structure
 from gradcompile.ir.signature import Bundle
 from gradcompile.support.arrays import AnyArray
 
@@ -40,22 +41,26 @@ class Plan:
 
     def arguments(self, given: Mapping[str, Sequence[Any]]) -> list[Any]:
         """List the bundles that machine code takes, of what each argument is made of."""
-        made = chain.from_iterable([given[name] for name in self.called.signature.parameters])
+        made = chain.from_iterable([given[name] for name in self.called.data])
         return arrange(self.called.returned.signature.parameters, made)
 
-    def written(self, machines: Machines, general: General) -> Call | None:
+    def written(self, machines: Machines, before: Call | None, any_call: Call) -> Call | None:
         """Write the call that takes these arguments without a detour; None if there is none.
 
         Args:
             machines: take what `run` does.
-            general: takes any other call.
+            before: another written call, which takes those that this one does not; None without.
+            any_call: takes what none does.
         """
-        return written_call(self.called, machines, general) if self.is_plain else None
+        if not self.is_plain:
+            return None
+        general = before or without_absent(self.called.signature, any_call)
+        return written_call(self.called, machines, general)
 
 
 def flat_inputs(request: Request, given: Mapping[str, Sequence[Any]]) -> AnyArray:
     """Join what each argument is made of to the flat inputs of the program."""
-    made = chain.from_iterable([given[name] for name in request.parameters.parameters])
+    made = chain.from_iterable([given[name] for name in request.parameters])
     return request.signature.inputs(arrange(request.signature.parameters, made))
 
 
@@ -74,7 +79,8 @@ def _group(group: Bundle, supply: Iterable[Any]) -> Any:
 
 def plan(
     request: Request,
-    structures: Mapping[str, Structure],
+    signature: inspect.Signature,
+    call: arguments.Call,
     name: str,
     run: Callable[..., Any],
 ) -> Plan:
@@ -82,19 +88,23 @@ def plan(
 
     Args:
         request: what was built.
-        structures: of the arguments as they are given.
+        signature: of the user's function.
+        call: one with such arguments.
         name: of the kernel, for messages.
         run: machine code, of the groups of the arguments.
     """
     mode, expected = request.mode, request.traced.arguments
-    by = request.wrt
+    by, structures = request.wrt, call.structures
     returned = Returned(
         request.signature,
         request.traced.result if mode.keeps_value else None,
         [structures[field] for field in by] if mode.differentiates else None,
         [expected[field] for field in by] if mode.differentiates else None,
-        gradient_type(by) if mode.differentiates else None,
+        gradient_type(tuple(by)) if mode.differentiates else None,
     )
-    called = Called(name, request.parameters, structures, request.options.batched, returned)
+    batched = request.options.batched
+    called = Called(
+        name, signature, request.parameters, structures, call.statics, batched, returned
+    )
     is_plain = all(travel_alike(structures[field], expected[field]) for field in expected)
     return Plan(called, run, written_unpack(returned), is_plain)

@@ -1,6 +1,5 @@
 """What is to be built: one kernel for one structure of arguments."""
 
-import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,14 +23,14 @@ class Request:
         traced: the program it starts from.
         wrt: the names of the arguments that it differentiates by.
         options: what `compile` was asked for.
-        parameters: the signature of the user's function.
+        parameters: the names of the arguments that are data, in the order of the user's function.
     """
 
     mode: Mode
     traced: Traced
     wrt: tuple[str, ...]
     options: Options
-    parameters: inspect.Signature
+    parameters: tuple[str, ...]
 
     @cached_property
     def slots(self) -> list[int]:
@@ -50,7 +49,7 @@ class Request:
     def summary(self) -> str:
         """The comment on the first line of the emitted module."""
         traced = self.traced.arguments
-        arguments = ", ".join(name for name in self.parameters.parameters if name in traced)
+        arguments = ", ".join(self.parameters)
         call = f"{self._name}({arguments})" if len(arguments) < 60 else f"{self._name}(...)"
         summary = f"{call}: {self.mode.says}"
         if self.mode.differentiates and len(self.wrt) < len(traced):
@@ -67,7 +66,7 @@ class Request:
         traced, options = self.traced, self.options
         return signature_of(
             traced.arguments,
-            list(self.parameters.parameters),
+            self.parameters,
             traced.result,
             self.wrt if self.mode.differentiates else None,
             keeps_value=self.mode.keeps_value,

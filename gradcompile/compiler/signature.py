@@ -107,7 +107,7 @@ def _groups(
         elif not part.holds_arrays and not apart:
             if part.size:
                 yield Bundle(path, (part.size,), start)
-        else:
+        elif part.kind != "static":
             keys = part.keys or range(len(part.parts))
             inside = [(x, f"{path}_{key}") for key, x in zip(keys, part.parts, strict=True)]
             stack.extend(reversed(inside))

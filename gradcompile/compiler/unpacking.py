@@ -12,6 +12,7 @@ from typing import Any
 
 from gradcompile.compiler.conversion import restored, travel_alike
 from gradcompile.graph.nested import Structure, travelling
+from gradcompile.graph.records import is_record, record
 from gradcompile.ir.signature import Bundle, Signature
 
 Refer = Callable[[Any], str]
@@ -120,6 +121,8 @@ def _of_numbers(structure: Structure, leaves: Iterator[str], refer: Refer) -> st
 
 
 def _made(structure: Structure, parts: Sequence[str], refer: Refer) -> str:
+    if structure.kind == "static":
+        return refer(structure.keys[0].value)
     if structure.kind is dict:
         pairs = zip(map(refer, structure.keys), parts, strict=True)
         return f"{{{', '.join(f'{key}: {part}' for key, part in pairs)}}}"
@@ -127,8 +130,10 @@ def _made(structure: Structure, parts: Sequence[str], refer: Refer) -> str:
         return f"[{', '.join(parts)}]"
     if structure.kind is tuple:
         return _tuple(parts)
-    made = ", ".join(parts) if structure.keys else f"[{', '.join(parts)}]"
-    return f"{refer(structure.kind)}({made})"
+    if is_record(structure.kind):
+        made = refer(partial(record, structure.kind, structure.keys))
+        return f"{made}({_tuple(parts)})"
+    return f"{refer(structure.kind)}([{', '.join(parts)}])"
 
 
 def _tuple(parts: Sequence[str]) -> str:

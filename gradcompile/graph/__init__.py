@@ -2,6 +2,9 @@
 
 value.py     `Value`: the expression graph, eager evaluation, eager `backward()`
 own.py       operations of the user's own, in micrograd's way
+copies.py    graphs copied and pickled, at any depth
+records.py   containers with named fields, such as dataclasses
+static.py    what is static: no numbers to differentiate by
 nested.py    nested arguments to a flat list and back
 trace.py     a function to a graph of Values, and the arguments of a graph
 branches.py  both ways of every branch of a function

@@ -1,6 +1,7 @@
-"""Nested arguments: numbers and arrays in lists, tuples and dicts, to a flat list and back.
+"""Nested arguments: numbers and arrays in containers and records, to a flat list and back.
 
-The structure of an argument is hashable: it is the key under which a traced function is kept.
+The structure of an argument is hashable: it is the key under which a traced function is kept. What
+is no number in it, such as a string in a dict, is static: a part of the structure.
 
     >>> leaves, structure = flatten({"w": [1.0, 2.0], "b": 3})
     >>> leaves, unflatten(structure, [10.0, 20.0, 30.0])
@@ -9,12 +10,15 @@ The structure of an argument is hashable: it is the key under which a traced fun
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property, lru_cache
-from itertools import islice, product
+from itertools import chain, islice, product
 from typing import Any
 
 import numpy as np
 
+from gradcompile.graph.records import fields_of, is_record, record
+from gradcompile.graph.static import Static, is_static
 from gradcompile.ops.op import as_float
 from gradcompile.support.arrays import AnyArray, FloatArray
 
@@ -28,8 +32,8 @@ class Structure:
     """The shape of a nested argument: its kind, and the parts it is made of.
 
     Attributes:
-        kind: "leaf", "array", or the type of the container.
-        keys: the keys of a dict or the fields of a namedtuple; the shape of an array.
+        kind: "leaf", "array", "static", or the type of the container.
+        keys: the keys of a dict or the fields of a record; the shape of an array; what is static.
         parts: the structures inside.
     """
 
@@ -44,6 +48,9 @@ class Structure:
     def _hash(self) -> int:
         return hash((self.kind, self.keys, self.parts))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _structure, (self.kind, self.keys, self.parts)  # a hash is that of one process
+
     @cached_property
     def is_vector(self) -> bool:
         """Is it a list or a tuple of numbers?"""
@@ -57,6 +64,12 @@ class Structure:
         return 1 if self.kind == "leaf" else sum(part.size for part in self.parts)
 
     @cached_property
+    def statics(self) -> tuple[Static, ...]:
+        """What is static inside."""
+        found = self.keys if self.kind == "static" else ()
+        return (*found, *chain.from_iterable([part.statics for part in self.parts]))
+
+    @cached_property
     def holds_arrays(self) -> bool:
         """Is it an array, or is one inside?"""
         return self.kind == "array" or any(part.holds_arrays for part in self.parts)
@@ -66,8 +79,12 @@ class Structure:
             return "a number"
         if self.kind == "array":
             return f"an array of shape {self.keys}"
+        if self.kind == "static":
+            return repr(self.keys[0])
         if self.kind is dict:
             return f"a dict with keys {list(self.keys)}"
+        if is_record(self.kind):
+            return f"a {self.kind.__name__} with fields {list(self.keys)}"
         alike = f", each {self.parts[0]}" if len(set(self.parts)) == 1 else ""
         return f"a {self.kind.__name__} of length {len(self.parts)}{alike}"
 
@@ -81,11 +98,19 @@ def _vector(kind: Hashable, count: int) -> Structure:
     return Structure(kind, (), (NUMBER,) * count)
 
 
+def _structure(kind: Any, keys: tuple[Any, ...], parts: tuple[Structure, ...]) -> Structure:
+    """Make a structure again: those of numbers and vectors are one object each."""
+    if kind == "leaf":
+        return NUMBER
+    is_vector = kind in (list, tuple) and all(part is NUMBER for part in parts)
+    return _vector(kind, len(parts)) if is_vector else Structure(kind, keys, parts)
+
+
 def flatten(tree: Any, is_leaf: IsLeaf = None) -> tuple[list[Any], Structure]:
     """List the leaves of `tree` in order, and its structure.
 
     Args:
-        tree: a number, a list, a tuple, a dict or an array of numbers, nested in any way.
+        tree: a number, or a list, tuple, dict, record or array of numbers, nested in any way.
         is_leaf: tells what else is a leaf.
 
     Raises:
@@ -173,21 +198,42 @@ def _flatten(node: Any, items: list[Any], is_leaf: IsLeaf) -> Structure:
     if isinstance(node, np.ndarray):
         return _flatten_array(node, items, is_leaf)
     if isinstance(node, dict):
-        parts = [_flatten(part, items, is_leaf) for part in node.values()]
+        parts = [_part(part, items, is_leaf) for part in node.values()]
         return Structure(dict, tuple(node), tuple(parts))
-    if isinstance(node, list | tuple):
-        parts = [_flatten(part, items, is_leaf) for part in node]
-        return Structure(type(node), getattr(node, "_fields", ()), tuple(parts))
+    if isinstance(node, list | tuple) and not is_record(type(node)):
+        parts = [_item(part, items, is_leaf) for part in node]
+        return Structure(type(node), (), tuple(parts))
     if is_leaf is not None and is_leaf(node):
         items.append(node)
         return NUMBER
     if _is_number(node):
         items.append(as_float(node, "number"))
         return NUMBER
+    if is_record(type(node)):
+        fields = fields_of(node)
+        parts = [
+            Structure("static", (Static(field.value),))
+            if field.is_static
+            else _part(field.value, items, is_leaf)
+            for field in fields
+        ]
+        return Structure(type(node), tuple(field.name for field in fields), tuple(parts))
     raise TypeError(
         f"expected numbers in lists, tuples, dicts or arrays, got {type(node).__name__} "
         f"{node!r:.60}"
     )
+
+
+def _part(node: Any, items: list[Any], is_leaf: IsLeaf) -> Structure:
+    """The structure of what has a name in a dict or a record: it may be static."""
+    if is_static(node):
+        return Structure("static", (Static(node),))
+    return _flatten(node, items, is_leaf)
+
+
+def _item(node: Any, items: list[Any], is_leaf: IsLeaf) -> Structure:
+    """The structure of an item of a list or a tuple: of what is static, only None may be one."""
+    return _part(None, items, is_leaf) if node is None else _flatten(node, items, is_leaf)
 
 
 def _flatten_array(array: AnyArray, items: list[Any], is_leaf: IsLeaf) -> Structure:
@@ -226,12 +272,12 @@ def _are_leaves(items: Sequence[Any], is_leaf: IsLeaf) -> bool:
 
 
 def _is_number(node: Any) -> bool:
-    return isinstance(node, LEAF) and not isinstance(node, bool | np.complexfloating)
+    return isinstance(node, LEAF) and not isinstance(node, bool | np.complexfloating | Enum)
 
 
 def _floats(array: AnyArray) -> FloatArray:
     """The array as machine code reads it where it lies: float64, contiguous and aligned."""
-    if array.dtype.kind not in "iuf":
+    if array.dtype.kind not in "biuf":
         raise TypeError(f"expected an array of real numbers, got one of dtype {array.dtype}")
     with np.errstate(over="ignore"):  # a long double beyond the range is inf
         return np.require(np.asarray(array), np.float64, ["C", "A"])
@@ -266,10 +312,18 @@ def _unflatten(structure: Structure, supply: Iterator[Any], array: Callable[...,
         return array(list(islice(supply, structure.size)), structure.keys)
     if structure.is_vector:
         return structure.kind(islice(supply, structure.size))
-    parts = [_unflatten(part, supply, array) for part in structure.parts]
+    return assembled(structure, [_unflatten(part, supply, array) for part in structure.parts])
+
+
+def assembled(structure: Structure, parts: Sequence[Any]) -> Any:
+    """Make a container of its parts, or give what is static."""
+    if structure.kind == "static":
+        return structure.keys[0].value
     if structure.kind is dict:
         return dict(zip(structure.keys, parts, strict=True))
-    return structure.kind(*parts) if structure.keys else structure.kind(parts)
+    if is_record(structure.kind):
+        return record(structure.kind, structure.keys, parts)
+    return structure.kind(parts)
 
 
 def paths(structure: Structure, name: str) -> Iterator[str]:
@@ -279,6 +333,8 @@ def paths(structure: Structure, name: str) -> Iterator[str]:
     elif structure.kind == "array":
         for position in product(*[list(map(str, range(count))) for count in structure.keys]):
             yield name + "_".join(position)
+    elif structure.kind == "static":
+        return
     elif structure.kind is dict or structure.keys:
         for key, part in zip(structure.keys, structure.parts, strict=True):
             yield from paths(part, f"{name}_{key}")

@@ -212,7 +212,7 @@ def _values(tree: Any, argument: str) -> tuple[list[Value], Structure]:
         values, structure = flatten(tree, is_leaf=lambda x: isinstance(x, Value))
     except TypeError as error:
         raise TypeError(f"inputs: {argument!r}: {error}") from None
-    for value in values:
+    for value in [*(static.value for static in structure.statics), *values]:
         if not isinstance(value, Value):
             raise TypeError(
                 f"inputs: {argument!r}: expected Values, got {type(value).__name__} {value!r:.60}"

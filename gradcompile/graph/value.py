@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from typing import Any, NoReturn
 
 from gradcompile.graph.bindings import KNOWN, Bound, binding
+from gradcompile.graph.copies import copied, reduced, shallow
 from gradcompile.graph.own import OwnOp, OwnOperations
 from gradcompile.graph.users import is_users
 from gradcompile.ops.op import Op, as_float
@@ -158,6 +159,17 @@ class Value(OwnOperations):
     def __format__(self, spec: str) -> str:
         return format(self.data, spec) if spec else str(self)
 
+    def __copy__(self) -> "Value":
+        copy: Value = shallow(self)
+        return copy
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Value":
+        copy: Value = copied(self, memo, _below)
+        return copy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return reduced(self, _below)
+
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
         return f"Value(data={self.data}, grad={self.grad}{label})"
@@ -260,6 +272,15 @@ class TracedValue(Value):
 
     __int__ = __round__ = __index__
 
+    def __copy__(self) -> "TracedValue":
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "TracedValue":
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        stop("a traced value cannot be pickled", "pickle the compiled function, or its results")
+
     def __repr__(self) -> str:
         return f"TracedValue({self.label or (self.op.name if self.op else 'input')})"
 
@@ -326,6 +347,10 @@ def topological(*roots: Value, stop_at: Container[Value] = ()) -> list[Value]:
                 stack.append(None)
                 stack += value.operands[::-1]
     return order
+
+
+def _below(root: Value, known: Container[Value]) -> list[Value]:
+    return topological(root, stop_at=known)
 
 
 def user_line() -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain, count, repeat
+from typing import Any
 
 import numpy as np
 
@@ -146,6 +147,9 @@ class PackedProgram:
 
     def __len__(self) -> int:
         return len(self.instructions)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: x for name, x in vars(self).items() if name != "program"}
 
     @property
     def given(self) -> int:

@@ -266,12 +266,18 @@ def test_conditions_may_be_truth_values():
         gdc.where("yes", x, 2.0)
 
 
+STATIC = (str, bytes, bool, np.bool_, type(None))
+"""By themselves, and in a dict; see `test_static.py`."""
+
+
 @pytest.mark.parametrize("bad", [x for x in NO_NUMBERS if not isinstance(x, dict)], ids=kind)
 @pytest.mark.parametrize("check_domain", [False, True])
 def test_calls_refuse_what_is_no_number(check_domain, bad):
     f = gdc.compile(lambda x, y: x * y, name="scale", check_domain=check_domain)
     for kernel in (f, f.value, f.grad, f.value_and_grad):
-        for y in (bad, [bad], {"k": bad}, np.array([bad], dtype=object), np.array(bad)):
+        named = [] if isinstance(bad, STATIC) else [bad, {"k": bad}, np.array(bad)]
+        items = [] if bad is None else [[bad]]
+        for y in (*named, *items, np.array([bad], dtype=object)):
             with pytest.raises(TypeError, match=r"^scale: argument 'y': expected"):
                 kernel(1.0, y)
             with pytest.raises(TypeError, match=r"^scale: argument 'y': expected"):
