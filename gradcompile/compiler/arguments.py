@@ -11,7 +11,8 @@ from gradcompile.compiler.conversion import converted, misfit
 from gradcompile.compiler.options import Options, Wrt
 from gradcompile.graph.nested import Structure, read
 from gradcompile.graph.trace import Traced, trace_function
-from gradcompile.graph.value import TraceError, Value
+from gradcompile.graph.users import TraceError
+from gradcompile.graph.value import Value
 
 
 class Call(NamedTuple):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gradcompile.compiler.arguments import Arguments
 from gradcompile.compiler.kernel import Kernel
 from gradcompile.compiler.options import GRAD, VALUE, VALUE_AND_GRAD
-from gradcompile.graph.value import TraceError
+from gradcompile.graph.users import TraceError
 from gradcompile.ir.program import Program
 from gradcompile.show.html import highlighted
 

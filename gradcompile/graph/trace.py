@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from gradcompile.graph import bindings
+from gradcompile.graph.arrays import advising, value_array
 from gradcompile.graph.lower import lower
 from gradcompile.graph.nested import Structure, flatten, paths, unflatten
-from gradcompile.graph.value import LINES, Constant, TracedValue, TraceError, Value, topological
+from gradcompile.graph.users import TraceError
+from gradcompile.graph.value import LINES, Constant, TracedValue, Value, topological
 from gradcompile.ir.packed import PackedProgram
 from gradcompile.ir.program import Program
 from gradcompile.support.collector import collector_paused
@@ -74,14 +76,15 @@ def trace_function(
     inputs = [TracedValue(None, (), label) for label in names]
     supply = iter(inputs)
     arguments = {
-        argument: unflatten(s, list(islice(supply, s.size))) for argument, s in structures.items()
+        argument: unflatten(s, list(islice(supply, s.size)), value_array)
+        for argument, s in structures.items()
     }
     call = inspect.BoundArguments(bound.signature, arguments)
     lines: dict[int, str] | None = {} if record_lines else None
     stages = Stages()
     token = LINES.set(lines)
     try:
-        with stages("trace"):
+        with stages("trace"), advising():
             returned = bindings.call(function, call.args, call.kwargs)
     finally:
         LINES.reset(token)  # to the lines of the trace that this one is part of, if it is

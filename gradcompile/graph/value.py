@@ -8,14 +8,14 @@
 (0.999329, -0.004023)
 """
 
-import linecache
 import sys
 from collections.abc import Callable, Container
 from contextvars import ContextVar
 from typing import Any, NoReturn
 
+from gradcompile.graph.arrays import ValueArray, answer_function, answer_ufunc
 from gradcompile.graph.bindings import KNOWN, Bound, binding
-from gradcompile.graph.users import is_users
+from gradcompile.graph.users import stop, user_line
 from gradcompile.ops.op import Op, as_float
 from gradcompile.ops.operators import Operators
 from gradcompile.ops.table import pow_
@@ -26,10 +26,6 @@ LINES: ContextVar[dict[int, str] | None] = ContextVar("LINES", default=None)
 
 svg: "Callable[[Value], str] | None" = None
 """Draws a Value for a notebook. `gradcompile.api` sets it: pictures stand above graphs."""
-
-
-class TraceError(Exception):
-    """The function being traced does something that a program of instructions cannot express."""
 
 
 class Value(Operators):
@@ -65,6 +61,9 @@ class Value(Operators):
     op: Op | None
     operands: "tuple[Value, ...]"
     bound: Bound = ""
+    _arrays = ValueArray
+    __array_ufunc__ = answer_ufunc
+    __array_function__ = answer_function
 
     def __init__(self, data: float, label: str = "") -> None:
         self.data = as_float(data, "Value")
@@ -220,12 +219,12 @@ class TracedValue(Value):
 
     def __index__(self) -> NoReturn:  # noqa: PLE0305
         stop(
-            "a traced value cannot be a count, an index or rounded",
+            "a traced value cannot be a count, an index or an int",
             "use a number that is known while tracing, such as the length of an argument, "
             "or gdc.floor",
         )
 
-    __int__ = __round__ = __index__
+    __int__ = __index__
 
     def __repr__(self) -> str:
         return f"TracedValue({self.label or (self.op.name if self.op else 'input')})"
@@ -244,12 +243,7 @@ def _values(op: Op, operands: tuple[Any, ...]) -> tuple[Value, ...]:
             break
     else:
         return operands
-    return tuple(
-        [
-            x if isinstance(x, Value) else Constant(op.as_float(x, name))
-            for x, name in zip(operands, op.operand_names, strict=True)
-        ]
-    )
+    return tuple([x if isinstance(x, Value) else Constant(op.as_float(x)) for x in operands])
 
 
 def _node(op: Op, operands: tuple[Value, ...]) -> Value:
@@ -286,17 +280,3 @@ def topological(*roots: Value, stop_at: Container[Value] = ()) -> list[Value]:
                 stack.append(None)
                 stack += value.operands[::-1]
     return order
-
-
-def user_line() -> str:
-    """Find the line of the user's code that is running: file, number and text."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and not is_users(frame.f_code.co_filename):
-        frame = frame.f_back
-    file, line = frame.f_code.co_filename, frame.f_lineno
-    return f"{file}, line {line}: `{linecache.getline(file, line).strip()}`"
-
-
-def stop(problem: str, advice: str) -> NoReturn:
-    """Raise a `TraceError` that names the user's line."""
-    raise TraceError(f"{user_line()}: {problem}; {advice}.")

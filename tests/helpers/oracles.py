@@ -160,8 +160,8 @@ class Lifted(Operators):
 
     def _apply(self, op: Op, operands: tuple[Any, ...]) -> "Lifted":
         contents = [
-            x.content if isinstance(x, Lifted) else self.algebra.number(op.as_float(x, name))
-            for x, name in zip(operands, op.operand_names, strict=True)
+            x.content if isinstance(x, Lifted) else self.algebra.number(op.as_float(x))
+            for x in operands
         ]
         return Lifted(self.algebra, self.algebra.function(op)(*contents))
 
