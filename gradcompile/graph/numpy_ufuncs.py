@@ -77,6 +77,7 @@ def of_objects(ufunc: np.ufunc) -> np.ufunc | None:
 
     What a user has made of a Python function, by `np.frompyfunc` or `np.vectorize`, does itself.
     """
-    name = ufunc.__name__
+    if ufunc.__name__ in BY_OPERATORS:
+        return ufunc
     is_users = ufunc.ntypes == 1 and set(ufunc.types[0]) <= {"O", "-", ">"}
-    return ufunc if name in BY_OPERATORS or is_users else REPLACED.get(name)
+    return ufunc if is_users else REPLACED.get(ufunc.__name__)

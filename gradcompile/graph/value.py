@@ -215,7 +215,10 @@ class TracedValue(Value):
         )
 
     def __float__(self) -> NoReturn:
-        stop("a traced value has no number yet", "use gradcompile's functions, such as gdc.exp")
+        stop(
+            "a traced value has no number yet",
+            "use gdc.exp instead of math.exp, and dtype=object for an array that is to hold values",
+        )
 
     def __index__(self) -> NoReturn:  # noqa: PLE0305
         stop(

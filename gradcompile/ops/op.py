@@ -232,4 +232,4 @@ def as_float(x: Any, user: str) -> float:
     try:
         return float(x)
     except OverflowError:
-        return math.copysign(math.inf, x)
+        return -math.inf if str(x)[0] == "-" else math.inf
