@@ -61,14 +61,14 @@ def answer_ufunc(
         stop(f"{name} has no traced form", "build it from gradcompile's operations")
     for place in out:
         _require_objects(place, name)
-    if out:
-        options["out"] = tuple(map(_plain, out))
     for unused in ("dtype", "casting", "subok", "order"):  # all numbers are float64
         options.pop(unused, None)
     if isinstance(where, ValueArray | Operators):
         return _masked(answer_ufunc(self, ufunc, method, *inputs, **options), where, out, name)
     if where is not True:
         options["where"] = where
+    if out:
+        options["out"] = tuple(map(_plain, out))
     function = getattr(function, method) if method != "__call__" else function
     result = function(*map(_plain, inputs), **options)
     if out:

@@ -66,9 +66,9 @@ def _interp(
     if period is not None:
         stop("np.interp with a period has no traced form", "take x % period before")
     places, values = _objects(xp), _objects(fp)
-    result = values[-1]
-    if right is not None:
-        result = table.where(table.greater(x, places[-1]), right, result)
+    result = table.where(table.equal(x, places[-1]), values[-1], math.nan)  # nan for nan
+    end = values[-1] if right is None else right
+    result = table.where(table.greater(x, places[-1]), end, result)
     for k in reversed(range(len(places) - 1)):
         step = table.sub(places[k + 1], places[k])
         slope = table.div(table.sub(values[k + 1], values[k]), step)

@@ -61,13 +61,22 @@ COMPOSED: dict[str, tuple[int, int, Callable[..., Any]]] = {
 }  # fmt: skip
 """Ufuncs that are built from rows: how many operands and results they have, and how."""
 
+
+def _of_items(name: str, operands: int, results: int, function: Callable[..., Any]) -> np.ufunc:
+    """Make the ufunc of objects that applies a function; reduced as numpy's of the same name."""
+    reduced = operands == 2 and results == 1
+    options = {"identity": getattr(getattr(np, name, None), "identity", None)} if reduced else {}
+    made: np.ufunc = np.frompyfunc(function, operands, results, **options)
+    return made
+
+
 REPLACED: dict[str, np.ufunc] = {
     **{
-        name: np.frompyfunc(op, op.arity, 1)
+        name: _of_items(name, op.arity, 1, op)
         for name, op in table.UFUNCS.items()
         if name not in BY_OPERATORS
     },
-    **{name: np.frompyfunc(f, n, count) for name, (n, count, f) in COMPOSED.items()},
+    **{name: _of_items(name, *composed) for name, composed in COMPOSED.items()},
 }
 """The ufunc of objects that is called instead of numpy's or scipy's, by the name of that."""
 
