@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from gradcompile.api import check_grad, compile, draw
 from gradcompile.compiler.function import CompiledFunction
-from gradcompile.graph.value import TraceError, Value
+from gradcompile.graph.users import TraceError
+from gradcompile.graph.value import Value
 from gradcompile.ops.functions import (
     cross_entropy,
     dot,

@@ -79,7 +79,81 @@ def polygamma_claim(ats):
         )
 
 
-CLAIMS = {"digamma": digamma_claim, "lgamma": lgamma_claim, "polygamma": polygamma_claim}
+def betaln_claim(ats):
+    def exact(a):
+        return mpmath.loggamma(a) + mpmath.loggamma(b) - mpmath.loggamma(a + b)
+
+    for b in (0.2, 6.5):  # of mpmath's 30 digits enough are left
+        share = [x for x in ats if 1e-10 < x < 1e10][:: len(ats) // 400 + 1]
+        yield lambda a, b=b: ieee.betaln(a, b), exact, share, 1.0, "8e-15"
+
+
+def normal_tail(x):
+    """The probability of a standard normal variable below x."""
+    return mpmath.erfc(-x / mpmath.sqrt(2)) / 2
+
+
+def ndtr_claim(ats):
+    yield ieee.ndtr, normal_tail, [s * x for x in ats if x < 37.0 for s in (1, -1)], 0.0, "1e-15"
+
+
+def log_ndtr_claim(ats):
+    def exact(x):
+        return mpmath.log(normal_tail(x)) if x < 0 else mpmath.log1p(-normal_tail(-x))
+
+    shares = [s * x for x in ats if x < 1e4 for s in (1, -1)]
+    yield ieee.log_ndtr, exact, shares, 0.0, "1e-15"
+
+
+def quantile(p):
+    """The normal quantile of a probability below 0.5, by Newton's method on its logarithm."""
+    y = -mpmath.sqrt(-2 * mpmath.log(2 * p))
+    for _ in range(100):
+        below = normal_tail(y)
+        step = (mpmath.log(below) - mpmath.log(p)) * below / mpmath.npdf(y)
+        y -= step
+        if abs(step) <= abs(y) * mpmath.mpf(10) ** -28:
+            break
+    return y
+
+
+def ndtri_claim(ats):
+    ps = [p for p in ats if p < 0.5]
+    yield ieee.ndtri, quantile, ps[:: len(ps) // 300 + 1], 0.0, "1e-15"
+    upper = [1.0 - p for p in ps if p > 1e-16]
+    yield ieee.ndtri, lambda p: -quantile(1 - p), upper[:: len(upper) // 300 + 1], 0.0, "1e-15"
+
+
+def erfinv_claim(ats):
+    xs = [x for x in ats if x < 1.0]
+    xs += [1.0 - x for x in xs if x > 1e-16]
+    yield ieee.erfinv, mpmath.erfinv, xs[:: len(xs) // 300 + 1], 0.0, "1e-15"
+
+
+def erfcx_claim(ats):
+    def exact(x):
+        return mpmath.exp(x * x) * mpmath.erfc(x)
+
+    shares = [s * x for x in ats if x < 100.0 for s in (1, -1)]
+    yield ieee.erfcx, exact, shares, 0.0, "1e-15"
+
+
+def sinc_claim(ats):
+    yield ieee.sinc, mpmath.sincpi, [x for x in ats if x < 1e5], 0.0, "1e-15"
+
+
+CLAIMS = {
+    "digamma": digamma_claim,
+    "lgamma": lgamma_claim,
+    "polygamma": polygamma_claim,
+    "betaln": betaln_claim,
+    "ndtr": ndtr_claim,
+    "log_ndtr": log_ndtr_claim,
+    "ndtri": ndtri_claim,
+    "erfinv": erfinv_claim,
+    "erfcx": erfcx_claim,
+    "sinc": sinc_claim,
+}
 
 
 @pytest.mark.parametrize("count", slow_but([300], [300, COUNT]))

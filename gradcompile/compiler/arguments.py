@@ -14,7 +14,8 @@ from gradcompile.compiler.parameters import parameters_of
 from gradcompile.graph.nested import Structure, read
 from gradcompile.graph.static import Static
 from gradcompile.graph.trace import Traced, trace_function
-from gradcompile.graph.value import TraceError, Value
+from gradcompile.graph.users import TraceError
+from gradcompile.graph.value import Value
 
 if TYPE_CHECKING:
     from gradcompile.compiler.request import Request

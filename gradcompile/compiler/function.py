@@ -11,7 +11,7 @@ from gradcompile.compiler.arguments import Arguments
 from gradcompile.compiler.kernel import Kernel
 from gradcompile.compiler.methods import Bound, Methods
 from gradcompile.compiler.options import GRAD, VALUE, VALUE_AND_GRAD
-from gradcompile.graph.value import TraceError
+from gradcompile.graph.users import TraceError
 from gradcompile.ir.program import Program
 from gradcompile.show.html import highlighted
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from gradcompile.compiler.arguments import Arguments
 from gradcompile.compiler.options import Options
-from gradcompile.graph.value import TraceError
+from gradcompile.graph.users import TraceError
 
 KEPT_DEFAULTS = (bool, int, float, str, NoneType)
 """Defaults that a pickle of programs holds; they are shown, and nothing else."""

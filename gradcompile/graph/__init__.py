@@ -1,18 +1,21 @@
 """User code becomes a program: values, tracing, lowering.
 
-value.py     `Value`: the expression graph, eager evaluation, eager `backward()`
-own.py       operations of the user's own, in micrograd's way
-copies.py    graphs copied and pickled, at any depth
-records.py   containers with named fields, such as dataclasses
-static.py    what is static: no numbers to differentiate by
-nested.py    nested arguments to a flat list and back
-trace.py     a function to a graph of Values, and the arguments of a graph
-branches.py  both ways of every branch of a function
-joins.py     two ways of a branch joined to one graph
-endings.py   at which line a function returns, and what it raises
-numbering.py value numbers over several runs of a function
-users.py     which frames run a user's code
-bytecode.py  where the bytecode stores the result of an instruction
-bindings.py  the variables that traced values are bound to
-lower.py     a graph of Values to instructions in order, at any depth
+value.py            `Value`: the expression graph, eager evaluation, eager `backward()`
+own.py              operations of the user's own, in micrograd's way
+copies.py           graphs copied and pickled, at any depth
+arrays.py           arrays of Values, which answer numpy as arrays of floats do
+numpy_ufuncs.py     numpy's and scipy's ufuncs on arrays of Values
+numpy_functions.py  numpy's functions on arrays of Values
+records.py          containers with named fields, such as dataclasses
+static.py           what is static: no numbers to differentiate by
+nested.py           nested arguments to a flat list and back
+trace.py            a function to a graph of Values, and the arguments of a graph
+branches.py         both ways of every branch of a function
+joins.py            two ways of a branch joined to one graph
+endings.py          at which line a function returns, and what it raises
+numbering.py        value numbers over several runs of a function
+users.py            which frames run a user's code; the error that names its line
+bytecode.py         where the bytecode stores the result of an instruction
+bindings.py         the variables that traced values are bound to
+lower.py            a graph of Values to instructions in order, at any depth
 """

@@ -26,7 +26,8 @@ from gradcompile.graph.endings import is_raised_by_user, line_of_return
 from gradcompile.graph.joins import Fork, Join
 from gradcompile.graph.nested import Structure
 from gradcompile.graph.numbering import Made, Numbering, site_of
-from gradcompile.graph.value import DECIDE, MADE, TracedValue, TraceError, Value, user_line
+from gradcompile.graph.users import TraceError, user_line
+from gradcompile.graph.value import DECIDE, MADE, TracedValue, Value
 
 
 class Outcome(NamedTuple):

@@ -11,18 +11,12 @@ from typing import Any
 import numpy as np
 
 from gradcompile.graph import bindings
+from gradcompile.graph.arrays import advising, value_array
 from gradcompile.graph.branches import Outcome, traced_ways
 from gradcompile.graph.lower import lower
 from gradcompile.graph.nested import Structure, flatten, paths, unflatten
-from gradcompile.graph.value import (
-    MADE,
-    Constant,
-    TracedValue,
-    TraceError,
-    Value,
-    topological,
-    user_line,
-)
+from gradcompile.graph.users import TraceError, user_line
+from gradcompile.graph.value import MADE, Constant, TracedValue, Value, topological
 from gradcompile.ir.packed import PackedProgram
 from gradcompile.ir.program import Program
 from gradcompile.support.collector import collector_paused
@@ -92,9 +86,14 @@ def trace_function(
     def call() -> Outcome:
         # Made anew for each run: a function may change the lists that it is given.
         supply = iter(inputs)
-        made = {k: unflatten(s, list(islice(supply, s.size))) for k, s in structures.items()}
+        made = {
+            argument: unflatten(s, list(islice(supply, s.size)), value_array)
+            for argument, s in structures.items()
+        }
         given = inspect.BoundArguments(bound.signature, {**bound.arguments, **made})
-        return _outcome(bindings.call(function, given.args, given.kwargs), name)
+        with advising():
+            returned = bindings.call(function, given.args, given.kwargs)
+        return _outcome(returned, name)
 
     lines: dict[int, str] = {}
     stages = Stages()

@@ -8,16 +8,16 @@
 (0.999329, -0.004023)
 """
 
-import linecache
 import sys
 from collections.abc import Callable, Container, Iterable
 from contextvars import ContextVar
 from typing import Any, NoReturn
 
+from gradcompile.graph.arrays import ValueArray, answer_function, answer_ufunc
 from gradcompile.graph.bindings import KNOWN, Bound, binding
 from gradcompile.graph.copies import copied, reduced, shallow
 from gradcompile.graph.own import OwnOp, OwnOperations
-from gradcompile.graph.users import is_users
+from gradcompile.graph.users import stop
 from gradcompile.ops.op import Op, as_float
 from gradcompile.ops.table import equal, not_equal, pow_
 
@@ -30,10 +30,6 @@ DECIDE: "ContextVar[Callable[[TracedValue], bool] | None]" = ContextVar("DECIDE"
 
 svg: "Callable[[Value], str] | None" = None
 """Draws a Value for a notebook. `gradcompile.api` sets it: pictures stand above graphs."""
-
-
-class TraceError(Exception):
-    """The function being traced does something that a program of instructions cannot express."""
 
 
 class Value(OwnOperations):
@@ -70,6 +66,9 @@ class Value(OwnOperations):
     grad: float
     operands: "tuple[Value, ...]"
     bound: Bound = ""
+    _arrays = ValueArray
+    __array_ufunc__ = answer_ufunc
+    __array_function__ = answer_function
 
     def __init__(
         self, data: float, _children: "Iterable[Value] | str" = (), _op: str = "", label: str = ""
@@ -256,7 +255,10 @@ class TracedValue(Value):
         )
 
     def __float__(self) -> NoReturn:
-        stop("a traced value has no number yet", "use gradcompile's functions, such as gdc.exp")
+        stop(
+            "a traced value has no number yet",
+            "use gdc.exp instead of math.exp, and dtype=object for an array that is to hold values",
+        )
 
     __complex__ = __float__
 
@@ -265,12 +267,12 @@ class TracedValue(Value):
 
     def __index__(self) -> NoReturn:  # noqa: PLE0305
         stop(
-            "a traced value cannot be a count, an index or rounded",
+            "a traced value cannot be a count, an index or an int",
             "use a number that is known while tracing, such as the length of an argument, "
             "or gdc.floor",
         )
 
-    __int__ = __round__ = __index__
+    __int__ = __index__
 
     def __copy__(self) -> "TracedValue":
         return self
@@ -305,12 +307,7 @@ def _values(op: Op, operands: tuple[Any, ...]) -> tuple[Value, ...]:
             break
     else:
         return operands
-    return tuple(
-        [
-            x if isinstance(x, Value) else Constant(op.as_float(x, name))
-            for x, name in zip(operands, op.operand_names, strict=True)
-        ]
-    )
+    return tuple([x if isinstance(x, Value) else Constant(op.as_float(x)) for x in operands])
 
 
 def _node(op: Op, operands: tuple[Value, ...]) -> Value:
@@ -351,17 +348,3 @@ def topological(*roots: Value, stop_at: Container[Value] = ()) -> list[Value]:
 
 def _below(root: Value, known: Container[Value]) -> list[Value]:
     return topological(root, stop_at=known)
-
-
-def user_line() -> str:
-    """Find the line of the user's code that is running: file, number and text."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and not is_users(frame.f_code.co_filename):
-        frame = frame.f_back
-    file, line = frame.f_code.co_filename, frame.f_lineno
-    return f"{file}, line {line}: `{linecache.getline(file, line).strip()}`"
-
-
-def stop(problem: str, advice: str) -> NoReturn:
-    """Raise a `TraceError` that names the user's line."""
-    raise TraceError(f"{user_line()}: {problem}; {advice}.")

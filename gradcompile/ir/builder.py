@@ -87,10 +87,7 @@ class Ref(Operators):
         self.operand = operand
 
     def _apply(self, op: Op, operands: tuple[Any, ...]) -> "Ref":
-        reads = tuple(
-            x.operand if isinstance(x, Ref) else Const(op.as_float(x, name))
-            for x, name in zip(operands, op.operand_names, strict=True)
-        )
+        reads = tuple(x.operand if isinstance(x, Ref) else Const(op.as_float(x)) for x in operands)
         return Ref(self.builder, self.builder.apply(op, reads))
 
 

@@ -49,8 +49,8 @@ def register() -> None:
     overload(blocks.divide, strict=False, jit_options={"fastmath": False})(
         lambda totals, count: blocks.divide
     )
-    for name in (*ieee.WRITTEN, "_sinpi"):
-        _register(getattr(ieee, name), getattr(ieee, name))
+    for name in (*ieee.WRITTEN, *ieee.HELPERS):
+        _register(getattr(ieee, name), getattr(ieee, name), name in ieee.EXACT)
     for name, (signature, build) in INSTRUCTIONS.items():
         _register_instruction(getattr(vector, name), signature, build)
     register_products()
@@ -60,8 +60,11 @@ def register() -> None:
         infer_global(function, types.Dispatcher(_compiled[function]))
 
 
-def _register(function: Callable[..., Any], meaning: Callable[..., Any]) -> None:
-    overload(function, strict=False)(lambda *operands: meaning)
+def _register(
+    function: Callable[..., Any], meaning: Callable[..., Any], in_order: bool = False
+) -> None:
+    options: Any = {"fastmath": False} if in_order else {}
+    overload(function, strict=False, jit_options=options)(lambda *operands: meaning)
 
 
 def _calling(function: Callable[..., Any]) -> Callable[..., Any]:

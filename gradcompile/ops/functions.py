@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from gradcompile.ops import table
-from gradcompile.ops.op import Op, as_float
+from gradcompile.ops.op import Op, array_of, as_float
 from gradcompile.ops.operators import Operators
 from gradcompile.support.arrays import AnyArray
 
@@ -308,7 +308,7 @@ def _ragged(user: str) -> ValueError:
 def _result(x: Any) -> Any:
     """Make what the user gets: of numbers a float or a float64 array."""
     if isinstance(x, np.ndarray) and x.ndim:
-        return x.astype(np.float64) if all(type(item) is float for item in x.flat) else x
+        return array_of(x)
     item = x[()] if isinstance(x, np.ndarray) else x
     return item if isinstance(item, Operators) else float(item)
 

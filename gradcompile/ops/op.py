@@ -14,7 +14,9 @@ import ast
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -54,7 +56,7 @@ class Op:
         selects: for each operand, the condition under which it counts; None for always. What does
             not count contributes exactly nothing, whatever inf or nan its computation meets.
         defaults: values for the last operands, where they may be left out.
-        ufunc: numpy's name for it, where it differs from `name`.
+        ufunc: the name of numpy's or scipy's ufunc for it, where it differs from `name`.
     """
 
     name: str
@@ -153,7 +155,7 @@ class Op:
             apply = getattr(operand, "_apply", None)
             if apply is not None:
                 return apply(self, operands)
-        result = self.evaluate(*map(self.as_float, operands, self.operand_names))
+        result = self.evaluate(*map(self.as_float, operands))
         return np.float64(result) if any(isinstance(x, np.float64) for x in operands) else result
 
     def slope(self, index: int, result: float, operands: Sequence[float]) -> float:
@@ -170,14 +172,12 @@ class Op:
         with np.errstate(all="ignore"):
             return float(partial(np.float64(result), *map(np.float64, operands)))
 
-    def as_float(self, x: Any, operand_name: str) -> float:
-        """Convert `x` to a float for one of the operands; only a condition may be a bool.
+    def as_float(self, x: Any) -> float:
+        """Convert `x` to a float for one of the operands.
 
         Raises:
             TypeError: it is no real number.
         """
-        if operand_name in CONDITIONS and isinstance(x, bool | np.bool_):
-            return float(x)
         return as_float(x, self.name)
 
     def __repr__(self) -> str:
@@ -191,7 +191,7 @@ def _compiled(arguments: Sequence[str], text: str, names: Mapping[str, Any]) -> 
 
 
 def _elementwise(op: Op, operands: tuple[Any, ...]) -> Any:
-    arrays = [x if isinstance(x, np.ndarray) else _object_array(x) for x in operands]
+    arrays = [np.asarray(x) if isinstance(x, np.ndarray) else _object_array(x) for x in operands]
     try:
         # numpy looks at the flags of the processor, which comparing nan may leave raised.
         with np.errstate(all="ignore"):
@@ -199,9 +199,20 @@ def _elementwise(op: Op, operands: tuple[Any, ...]) -> Any:
     except ValueError as error:
         shapes = " and ".join(str(array.shape) for array in arrays)
         raise ValueError(f"{op.name}: operands of shapes {shapes} do not match") from error
-    if isinstance(result, np.ndarray) and all(type(x) is float for x in result.flat):
-        return result.astype(np.float64)
-    return result
+    return array_of(result) if isinstance(result, np.ndarray) else result
+
+
+def array_of(items: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Make what a user gets of an array of objects: of numbers alone one of float64.
+
+    Of others it is an array of the kind that they say.
+    """
+    kinds = set(map(type, items.ravel().tolist()))
+    if kinds <= {float}:
+        return items.astype(np.float64)
+    return items.view(
+        next((kind._arrays for kind in kinds if hasattr(kind, "_arrays")), np.ndarray)
+    )
 
 
 def _object_array(operand: Any) -> np.ndarray[Any, Any]:
@@ -220,13 +231,11 @@ def as_float(x: Any, user: str) -> float:
     """
     if type(x) is float:
         return x
-    if isinstance(x, bool | np.bool_) or not isinstance(x, int | float | np.number):
+    if not isinstance(x, Real | Decimal | np.bool_):
         raise TypeError(
             f"{user}: expected a real number or a Value, got {type(x).__name__} {x!r:.60}"
         )
-    if isinstance(x, np.complexfloating):
-        raise TypeError(f"{user}: expected a real number, got complex {x!r}")
     try:
         return float(x)
     except OverflowError:
-        return math.inf if x > 0 else -math.inf
+        return -math.inf if str(x)[0] == "-" else math.inf

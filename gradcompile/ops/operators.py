@@ -11,6 +11,7 @@ import numpy as np
 
 from gradcompile.ops import table
 from gradcompile.ops.op import Op
+from gradcompile.support.arrays import AnyArray
 
 KNOWN = (int, float, complex, np.generic, str, bytes, list, tuple)
 """Types whose own operators know no `Value`, and would say less clearly what was wrong."""
@@ -24,6 +25,9 @@ class Operators:
     """
 
     __slots__ = ()
+
+    _arrays: type[AnyArray] = np.ndarray
+    """What arrays of them are."""
 
     if TYPE_CHECKING:  # the methods that the end of this file adds
 
@@ -66,6 +70,24 @@ class Operators:
     def __rpow__(self, other: Any) -> Self:
         return _binary(table.pow_, other, self)
 
+    def __mod__(self, other: Any) -> Self:
+        return _binary(table.remainder, self, other)
+
+    def __rmod__(self, other: Any) -> Self:
+        return _binary(table.remainder, other, self)
+
+    def __floordiv__(self, other: Any) -> Self:
+        return _binary(table.floor_divide, self, other)
+
+    def __rfloordiv__(self, other: Any) -> Self:
+        return _binary(table.floor_divide, other, self)
+
+    def __divmod__(self, other: Any) -> tuple[Self, Self]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Self, Self]:
+        return other // self, other % self
+
     def __neg__(self) -> Self:
         return self._apply(table.neg, (self,))
 
@@ -80,6 +102,18 @@ class Operators:
 
     def __ceil__(self) -> Self:
         return self._apply(table.ceil, (self,))
+
+    def __trunc__(self) -> Self:
+        return self._apply(table.trunc, (self,))
+
+    def __round__(self, digits: int | None = None) -> Self:
+        """Round to so many decimals, as numpy does: by a power of ten, up and down again."""
+        if digits is None:
+            return self._apply(table.rint, (self,))
+        power = 10.0 ** abs(digits)
+        if digits < 0:
+            return table.rint(self / power) * power
+        return table.rint(self * power) / power
 
     def conjugate(self) -> Self:
         """Itself: it is real. numpy asks for it in `std` and `vdot`."""

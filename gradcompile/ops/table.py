@@ -24,6 +24,10 @@ LOG10_E = 1.0 / math.log(10.0)
 TWO_OVER_SQRT_PI = 2.0 / math.sqrt(math.pi)
 SQRT_HALF = math.sqrt(0.5)
 INV_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)
+HALF_SQRT_PI = 0.5 * math.sqrt(math.pi)
+SQRT_2 = math.sqrt(2.0)
+SQRT_2PI = math.sqrt(2.0 * math.pi)
+SQRT_2_OVER_PI = math.sqrt(2.0 / math.pi)
 
 CONSTANTS: dict[float, str] = {
     LN2: "log(2)",
@@ -33,6 +37,10 @@ CONSTANTS: dict[float, str] = {
     TWO_OVER_SQRT_PI: "2 / sqrt(pi)",
     SQRT_HALF: "sqrt(1 / 2)",
     INV_SQRT_2PI: "1 / sqrt(2 * pi)",
+    HALF_SQRT_PI: "sqrt(pi) / 2",
+    SQRT_2: "sqrt(2)",
+    SQRT_2PI: "sqrt(2 * pi)",
+    SQRT_2_OVER_PI: "sqrt(2 / pi)",
 }
 """What the nearest floats to some irrational numbers stand for, as sympy and mpmath text."""
 
@@ -56,6 +64,12 @@ pow_ = Op("pow", "a b", "a ** b",
 fmod = Op("fmod", "a b", "fmod(a, b)", (_one, lambda y, a, b: (y - a) / b),
           sympy="a - b * (floor(a / b) if a / b > 0 else ceil(a / b))",
           domain="b != 0 and a / b != floor(a / b)")
+# Python's a % b, which has the sign of b.
+remainder = Op("remainder", "a b", "remainder(a, b)", (_one, lambda y, a, b: (y - a) / b),
+               sympy="a - b * floor(a / b)", symbol="%",
+               domain="b != 0 and a / b != floor(a / b)")
+floor_divide = Op("floor_divide", "a b", "floor_divide(a, b)", (None, None),
+                  sympy="floor(a / b)", symbol="//", domain="b != 0 and a / b != floor(a / b)")
 stop_gradient = Op("stop_gradient", "x", "stop_gradient(x)", (None,), symbol="stop", domain="False")
 
 # --- exponentials and logarithms ---------------------------------------------------------------
@@ -73,6 +87,17 @@ logaddexp = Op("logaddexp", "a b", "logaddexp(a, b)",
                (lambda y, a, b: where(a == b, 0.5, sigmoid(a - b)),
                 lambda y, a, b: where(a == b, 0.5, sigmoid(b - a))),
                sympy="log(exp(a) + exp(b))", commutative=True)
+# 0 where a = 0 whatever b is, so that is its slope by b there.
+xlogy = Op("xlogy", "a b", "xlogy(a, b)",
+           (lambda y, a, b: log(b), lambda y, a, b: where(a == 0.0, 0.0, a / b)),
+           sympy="a * log(b)", domain="b > 0")
+xlog1py = Op("xlog1py", "a b", "xlog1py(a, b)",
+             (lambda y, a, b: log1p(b), lambda y, a, b: where(a == 0.0, 0.0, a / (1.0 + b))),
+             sympy="a * log(1 + b)", domain="b > -1")
+entr = Op("entr", "x", "entr(x)", (lambda y, x: -1.0 - log(x),), sympy="-x * log(x)",
+          domain="x > 0")
+logit = Op("logit", "x", "logit(x)", (lambda y, x: 1.0 / (x * (1.0 - x)),),
+           sympy="log(x / (1 - x))", domain="0 < x < 1")
 
 # --- roots -------------------------------------------------------------------------------------
 sqrt = Op("sqrt", "x", "sqrt(x)", (lambda y, x: 0.5 / y,), domain="x > 0")
@@ -99,6 +124,14 @@ atan2 = Op("atan2", "a b", "atan2(a, b)",
            (lambda y, a, b: where(hypot(a, b) == math.inf, 0.0, b / hypot(a, b) / hypot(a, b)),
             lambda y, a, b: where(hypot(a, b) == math.inf, 0.0, -a / hypot(a, b) / hypot(a, b))),
            domain="a != 0 or b > 0", ufunc="arctan2")
+sinc = Op("sinc", "x", "sinc(x)", (lambda y, x: sinc_slope(x),),
+          sympy=f"sin({math.pi} * x) / ({math.pi} * x)", domain="x != 0")
+# The derivative of sinc, by its series near 0, where the formula would cancel.
+sinc_slope = Op("sinc_slope", "x", "sinc_slope(x)",
+                (lambda y, x: where(x == 0.0, -math.pi * (math.pi / 3.0),
+                                    -math.pi * (math.pi * sinc(x)) - 2.0 * y / x),),
+                sympy=f"(cos({math.pi} * x) - sin({math.pi} * x) / ({math.pi} * x)) / x",
+                domain="x != 0")
 
 # --- hyperbolic --------------------------------------------------------------------------------
 sinh = Op("sinh", "x", "sinh(x)", (lambda y, x: cosh(x),))
@@ -113,23 +146,43 @@ atanh = Op("atanh", "x", "atanh(x)", (lambda y, x: 1.0 / ((1.0 - x) * (1.0 + x))
 # --- special functions -------------------------------------------------------------------------
 erf = Op("erf", "x", "erf(x)", (lambda y, x: TWO_OVER_SQRT_PI * exp(-(x * x)),))
 erfc = Op("erfc", "x", "erfc(x)", (lambda y, x: -TWO_OVER_SQRT_PI * exp(-(x * x)),))
+erfcx = Op("erfcx", "x", "erfcx(x)", (lambda y, x: 2.0 * x * y - TWO_OVER_SQRT_PI,),
+           sympy="exp(x * x) * erfc(x)")
+erfinv = Op("erfinv", "x", "erfinv(x)", (lambda y, x: HALF_SQRT_PI * exp(y * y),),
+            domain="-1 < x < 1")
+ndtr = Op("ndtr", "x", "ndtr(x)", (lambda y, x: INV_SQRT_2PI * exp(-0.5 * (x * x)),),
+          sympy=f"0.5 * erfc(-x * {SQRT_HALF})")
+# By erfcx: exp(-x * x / 2) / ndtr(x) would be 0 / 0 in the left tail.
+log_ndtr = Op("log_ndtr", "x", "log_ndtr(x)",
+              (lambda y, x: SQRT_2_OVER_PI / erfcx(-x * SQRT_HALF),),
+              sympy=f"log(0.5 * erfc(-x * {SQRT_HALF}))")
+ndtri = Op("ndtri", "x", "ndtri(x)", (lambda y, x: SQRT_2PI * exp(0.5 * (y * y)),),
+           sympy=f"{SQRT_2} * erfinv(2 * x - 1)", domain="0 < x < 1")
 # As CPython computes it: the approximation of Lanczos, with the coefficients of Boost.
 lgamma = Op("lgamma", "x", "lgamma(x)", (lambda y, x: digamma(x),), sympy="loggamma(x)",
-            domain="x > 0")
+            domain="x > 0", ufunc="gammaln")
 # By the asymptotic series from x = 10 on (Abramowitz and Stegun, 6.3.18), and the recurrence below;
 # the error is less than 2e-15 * max(1, |y|) for x > 0.
 digamma = Op("digamma", "x", "digamma(x)", (lambda y, x: polygamma(1.0, x),),
-             sympy="polygamma(0, x)", domain="x > 0")
+             sympy="polygamma(0, x)", domain="x > 0", ufunc="psi")
 # By the asymptotic series (Abramowitz and Stegun, 6.4.11); the relative error is less than 2e-15
 # for x > 0 and n <= 4.
 polygamma = Op("polygamma", "n x", "polygamma(n, x)",
                (None, lambda y, n, x: polygamma(n + 1.0, x)),
                domain="x > 0 and n >= 0 and n == floor(n)")
+betaln = Op("betaln", "a b", "betaln(a, b)",
+            (lambda y, a, b: digamma(a) - digamma(a + b),
+             lambda y, a, b: digamma(b) - digamma(a + b)),
+            sympy="loggamma(a) + loggamma(b) - loggamma(a + b)", domain="a > 0 and b > 0",
+            commutative=True)
 
 # --- activations -------------------------------------------------------------------------------
 # Not y * (1 - y), which loses its digits where y is near 1.
-sigmoid = Op("sigmoid", "x", "1.0 / (1.0 + exp(-x))", (lambda y, x: y * sigmoid(-x),))
+sigmoid = Op("sigmoid", "x", "1.0 / (1.0 + exp(-x))", (lambda y, x: y * sigmoid(-x),),
+             ufunc="expit")
 softplus = Op("softplus", "x", "softplus(x)", (lambda y, x: sigmoid(x),), sympy="log(1 + exp(x))")
+log_sigmoid = Op("log_sigmoid", "x", "-softplus(-x)", (lambda y, x: sigmoid(-x),),
+                 sympy="-log(1 + exp(-x))", ufunc="log_expit")
 silu = Op("silu", "x", "x / (1.0 + exp(-x))",
           (lambda y, x: sigmoid(x) * (1.0 + x * (1.0 - sigmoid(x))),))
 # By erfc: 1 + erf(x) would cancel for negative x.
@@ -159,6 +212,14 @@ copysign = Op("copysign", "a b", "copysign(a, b)",
               kinks={(0.0, 1.0): (0.0, 0.0)})
 floor = Op("floor", "x", "floor(x)", (None,), domain="x != floor(x)", kinks={(2.0,): (0.0,)})
 ceil = Op("ceil", "x", "ceil(x)", (None,), domain="x != floor(x)", kinks={(2.0,): (0.0,)})
+trunc = Op("trunc", "x", "trunc(x)", (None,), sympy="floor(x) if x > 0 else ceil(x)",
+           domain="x != floor(x)", kinks={(2.0,): (0.0,)})
+# Halves go to the even number, as in Python's round.
+rint = Op("rint", "x", "rint(x)", (None,), sympy="floor(x + 0.5)",
+          domain="2 * x != floor(2 * x)", kinks={(0.5,): (0.0,)})
+heaviside = Op("heaviside", "x h", "x if x != x else h if x == 0.0 else float64(x > 0.0)",
+               (None, lambda y, x, h: where(x == 0.0, 1.0, 0.0)),
+               sympy="1 if x > 0 else 0", domain="x != 0", kinks={(0.0, 0.5): (0.0, 1.0)})
 maximum = Op("maximum", "a b", "maximum(a, b)",
              (lambda y, a, b: where(a > b, 1.0, where(a == b, 0.5, 0.0)),
               lambda y, a, b: where(b > a, 1.0, where(a == b, 0.5, 0.0))),

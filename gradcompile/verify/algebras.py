@@ -1,7 +1,8 @@
 """The op table over any algebra: what each operation means follows from its row."""
 
 import operator
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Container
 from typing import Any
 
 from gradcompile.ops import table
@@ -36,8 +37,15 @@ ARITHMETIC: Functions = {
 }  # fmt: skip
 
 
-SHARED = (
-    "exp", "log", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "atan2",
-    "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "loggamma",
-)  # fmt: skip
-"""Functions of the same name and meaning in both; the table defines the rest by them."""
+def shared(base: Container[str]) -> list[str]:
+    """List the functions that sympy and mpmath have under the names that rows have for them.
+
+    They are those that texts of rows call, and that no text defines; the rest follows from them.
+
+    Args:
+        base: the functions that are made otherwise.
+    """
+    texts = {op.name: op.sympy or op.expression for op in table.TABLE.values()}
+    called = {name for text in texts.values() for name in re.findall(r"(\w+)\(", text)}
+    defined = {name for name, text in texts.items() if not text.startswith(f"{name}(")}
+    return sorted(name for name in called - defined if name not in base)

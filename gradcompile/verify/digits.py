@@ -14,7 +14,7 @@ import mpmath
 
 from gradcompile.ops import table
 from gradcompile.ops.syntax import ExpressionCode, code, evaluate, parse
-from gradcompile.verify.algebras import ARITHMETIC, SHARED, Functions, Number, lifted
+from gradcompile.verify.algebras import ARITHMETIC, Functions, Number, lifted, shared
 
 DIGITS = 50
 """Digits to which a derivative that is not proved is confirmed."""
@@ -69,22 +69,19 @@ def algebra(context: Any) -> tuple[Functions, Number]:
             return evaluate(parse(table.CONSTANTS[x]), {"pi": +context.pi}, functions, context.mpf)
         return context.mpf(x)
 
-    functions = lifted(
-        {
-            **ARITHMETIC,
-            "greater": operator.gt, "greater_equal": operator.ge,
-            "less": operator.lt, "less_equal": operator.le,
-            "equal": operator.eq, "not_equal": operator.ne,
-            "where": lambda c, a, b: a if c else b,
-            "floor": context.floor, "ceil": context.ceil,
-            "float64": context.mpf, "max": max, "abs": abs, "bool": bool,
-            "logical_and": lambda c, d: bool(c and d), "logical_or": lambda c, d: bool(c or d),
-            "logical_not": operator.not_, "stop_gradient": stop_gradient,
-            "polygamma": partial(_polygamma, context),
-            **{name: getattr(context, name) for name in SHARED},
-        },
-        precise,
-    )  # fmt: skip
+    base = {
+        **ARITHMETIC,
+        "greater": operator.gt, "greater_equal": operator.ge,
+        "less": operator.lt, "less_equal": operator.le,
+        "equal": operator.eq, "not_equal": operator.ne,
+        "where": lambda c, a, b: a if c else b,
+        "floor": context.floor, "ceil": context.ceil,
+        "float64": context.mpf, "max": max, "abs": abs, "bool": bool,
+        "logical_and": lambda c, d: bool(c and d), "logical_or": lambda c, d: bool(c or d),
+        "logical_not": operator.not_, "stop_gradient": stop_gradient,
+        "polygamma": partial(_polygamma, context),
+    }  # fmt: skip
+    functions = lifted({**base, **{name: getattr(context, name) for name in shared(base)}}, precise)
     return functions, precise
 
 

@@ -13,7 +13,7 @@ import sympy
 
 from gradcompile.ops import table
 from gradcompile.ops.syntax import code, evaluate, parse
-from gradcompile.verify.algebras import ARITHMETIC, SHARED, lifted
+from gradcompile.verify.algebras import ARITHMETIC, Functions, lifted, shared
 from gradcompile.verify.alone import ALONE
 
 
@@ -64,24 +64,22 @@ def exact(x: float) -> Any:
     return sympy.oo if x == float("inf") else sympy.Rational(x)
 
 
-SYMBOLS = lifted(
-    {
-        **ARITHMETIC,
-        "greater": sympy.Gt, "greater_equal": sympy.Ge, "less": sympy.Lt, "less_equal": sympy.Le,
-        # Two different expressions are equal almost nowhere; the table's kinks have their own test.
-        "equal": lambda a, b: sympy.true if a == b else sympy.false,
-        "not_equal": lambda a, b: sympy.false if a == b else sympy.true,
-        "where": _where, "float64": _as_number, "bool": _condition,
-        "max": lambda a, b: _where(sympy.Gt(a, b), a, b),
-        "abs": lambda x: _where(sympy.Gt(x, 0), x, -x),
-        "logical_not": lambda c: sympy.Not(_condition(c)),
-        "logical_and": lambda c, d: sympy.And(_condition(c), _condition(d)),
-        "logical_or": lambda c, d: sympy.Or(_condition(c), _condition(d)),
-        "floor": _Floor, "ceil": _Ceil, "polygamma": sympy.polygamma, "stop_gradient": _Stopped,
-        **{name: getattr(sympy, name) for name in SHARED},
-    },
-    exact,
-)  # fmt: skip
+_BASE: Functions = {
+    **ARITHMETIC,
+    "greater": sympy.Gt, "greater_equal": sympy.Ge, "less": sympy.Lt, "less_equal": sympy.Le,
+    # Two different expressions are equal almost nowhere; the table's kinks have their own test.
+    "equal": lambda a, b: sympy.true if a == b else sympy.false,
+    "not_equal": lambda a, b: sympy.false if a == b else sympy.true,
+    "where": _where, "float64": _as_number, "bool": _condition,
+    "max": lambda a, b: _where(sympy.Gt(a, b), a, b),
+    "abs": lambda x: _where(sympy.Gt(x, 0), x, -x),
+    "logical_not": lambda c: sympy.Not(_condition(c)),
+    "logical_and": lambda c, d: sympy.And(_condition(c), _condition(d)),
+    "logical_or": lambda c, d: sympy.Or(_condition(c), _condition(d)),
+    "floor": _Floor, "ceil": _Ceil, "polygamma": sympy.polygamma, "stop_gradient": _Stopped,
+}  # fmt: skip
+
+SYMBOLS = lifted({**_BASE, **{name: getattr(sympy, name) for name in shared(_BASE)}}, exact)
 """The operations on sympy's expressions."""
 
 

@@ -105,10 +105,6 @@ def number_math(x, y):
     return x * math.exp(y)  # stops here
 
 
-def number_round(x, y):
-    return x * round(y)  # stops here
-
-
 def number_range(x, y):
     return sum(x for _ in range(y))  # stops here
 
@@ -126,7 +122,7 @@ def number_array(x, y):
 
 
 NUMBERS = [
-    number_float, number_int, number_math, number_round, number_range, number_index,
+    number_float, number_int, number_math, number_range, number_index,
     number_statistics, number_array,
 ]  # fmt: skip
 
@@ -175,7 +171,7 @@ def test_a_branch_on_an_eager_value_is_refused(function):
 def test_the_number_of_a_traced_value_is_refused(function):
     message = error_of(function, 1.0, 2.0)
     assert place(function) in message
-    assert "no number yet" in message or "cannot be a count, an index or rounded" in message
+    assert "no number yet" in message or "cannot be a count, an index or an int" in message
     assert "gdc." in message
 
 
@@ -492,7 +488,7 @@ def test_flat_needs_the_other_arguments():
     assert (value, gradient.tolist()) == (6.0, [2.0])
 
 
-@pytest.mark.parametrize("data", ["1", None, 1j, True, [1.0], np.array([1.0])])
+@pytest.mark.parametrize("data", ["1", None, 1j, [1.0], np.array([1.0])])
 def test_values_of_what_is_no_number(data):
     with pytest.raises(TypeError, match="expected a real number"):
         Value(data)
@@ -699,7 +695,7 @@ def by_numpy(op, operands):
     if op.name == "copysign" and math.isnan(operands[1]):
         return math.nan  # the sign of a nan means nothing
     function = BY_DEFINITION.get(op.name) or getattr(np, op.ufunc or op.name, None)
-    if function is None or op.name in ("copy", "clip"):  # not the same things in numpy
+    if function is None or op.name in ("copy", "clip", "sinc"):  # numpy's differ, or round more
         return None
     with np.errstate(all="ignore"):
         return float(function(*map(np.float64, operands)))

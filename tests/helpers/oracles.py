@@ -53,6 +53,23 @@ MEANING: dict[str, Callable[..., Any]] = {
     "pow": mpmath.power,
     "square": lambda x: x * x,
     "reciprocal": lambda x: 1 / x,
+    "remainder": lambda a, b: a - b * mpmath.floor(a / b),
+    "floor_divide": lambda a, b: mpmath.floor(a / b),
+    "xlogy": lambda a, b: a * mpmath.log(b),
+    "xlog1py": lambda a, b: a * mpmath.log1p(b),
+    "entr": lambda x: -x * mpmath.log(x),
+    "logit": lambda x: mpmath.log(x) - mpmath.log1p(-x),
+    "sinc": mpmath.sincpi,
+    "sinc_slope": lambda x: (mpmath.cospi(x) - mpmath.sincpi(x)) / x,
+    "erfcx": lambda x: mpmath.exp(x * x) * mpmath.erfc(x),
+    "ndtr": mpmath.ncdf,
+    "log_ndtr": lambda x: mpmath.log(mpmath.ncdf(x)),
+    "ndtri": lambda x: mpmath.sqrt(2) * mpmath.erfinv(2 * x - 1),
+    "betaln": lambda a, b: mpmath.log(mpmath.beta(a, b)),
+    "log_sigmoid": lambda x: -_log1p_exp(-x),
+    "trunc": lambda x: mpmath.sign(x) * mpmath.floor(abs(x)),
+    "rint": mpmath.nint,
+    "heaviside": lambda x, half: _truth(x > 0) if x != 0 else half,
     "exp2": lambda x: mpmath.power(2, x),
     "log2": lambda x: mpmath.log(x) / mpmath.log(2),
     "log10": lambda x: mpmath.log(x) / mpmath.log(10),
@@ -160,8 +177,8 @@ class Lifted(Operators):
 
     def _apply(self, op: Op, operands: tuple[Any, ...]) -> "Lifted":
         contents = [
-            x.content if isinstance(x, Lifted) else self.algebra.number(op.as_float(x, name))
-            for x, name in zip(operands, op.operand_names, strict=True)
+            x.content if isinstance(x, Lifted) else self.algebra.number(op.as_float(x))
+            for x in operands
         ]
         return Lifted(self.algebra, self.algebra.function(op)(*contents))
 

@@ -9,6 +9,8 @@ import itertools
 import math
 import random
 from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
 
 import mpmath
 import numpy as np
@@ -20,7 +22,7 @@ from gradcompile.autodiff.reverse import reverse
 from gradcompile.ir.interpret import interpret
 from gradcompile.ir.program import Const, Instruction, Program, Var
 from gradcompile.ops import table
-from gradcompile.ops.op import CONDITIONS, Op
+from gradcompile.ops.op import Op
 from gradcompile.ops.table import TABLE, UFUNCS
 from gradcompile.passes.rules import IDENTITIES, STABILITY
 from tests.helpers import oracles
@@ -338,9 +340,16 @@ def test_wrong_operands_are_type_errors_that_name_it(op):
     for bad in (1j, "1", None):
         with pytest.raises(TypeError, match=op.name):
             op(bad, *(1.0,) * (op.arity - 1))
-    if op.operand_names[0] not in CONDITIONS:
-        with pytest.raises(TypeError, match=op.name):
-            op(True, *(1.0,) * (op.arity - 1))
+
+
+@pytest.mark.parametrize("one", [True, np.True_, Fraction(1), Decimal(1), np.int8(1)], ids=repr)
+def test_every_real_number_is_a_number(one):
+    x = Value(2.5)
+    for result in (x * one, one * x, gdc.mul(x, one), np.multiply(x, one), np.multiply(one, x)):
+        assert (result.data, result.op) == (2.5, table.mul)
+    for op in TABLE.values():
+        others = (1.0,) * (op.arity - 1)
+        assert same([op(one, *others)], [op.evaluate(1.0, *others)])
 
 
 @pytest.mark.parametrize("op", [pytest.param(o, id=o.name) for o in TABLE.values() if o.defaults])
@@ -363,7 +372,7 @@ DECIDED_BY_NUMPY = {
 BY_IDENTITY = {"equal", "not_equal"}
 """For object arrays numpy asks whether elements are equal: that is whether they are the same."""
 
-NOT_FOR_OBJECTS = {"copysign", "logaddexp"}
+NOT_FOR_OBJECTS = {"copysign", "logaddexp", "heaviside"}
 """numpy has no loop over objects for these."""
 
 

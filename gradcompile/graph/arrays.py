@@ -1,0 +1,246 @@
+"""Arrays of Values answer numpy as arrays of floats do: elementwise, without asking for a number.
+
+    >>> import numpy as np
+    >>> import gradcompile as gdc
+    >>> f = gdc.compile(lambda x: np.where(x > 0, x, 0.1 * x).max())
+    >>> f.value_and_grad(np.array([-3.0, 2.0, 1.0]))
+    (2.0, Gradient(x=array([0., 1., 0.])))
+
+A `ValueArray` is an array of objects, and is made by whatever makes an array of Values: a trace for
+its arguments, an operation of arrays and Values, a function of numpy's. Only `np.array` and
+`np.asarray` make plain arrays of objects, whatever they are given; those become ValueArrays with
+the first operation that numpy leaves to a Value or a ValueArray.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, NoReturn
+
+import numpy as np
+
+from gradcompile.graph.numpy_functions import (
+    FUNCTIONS,
+    POSITION,
+    POSITIONS,
+    UNTRACED,
+    advice_for,
+    sort,
+)
+from gradcompile.graph.numpy_ufuncs import BY_OPERATORS, of_objects
+from gradcompile.graph.users import TraceError, lines_of, stop
+from gradcompile.ops import table
+from gradcompile.ops.operators import Operators
+from gradcompile.support.arrays import AnyArray
+
+_MASK = "arrays used as indices must be"
+"""How numpy begins where an index is an array of objects."""
+
+
+def answer_ufunc(
+    self: Any,
+    ufunc: np.ufunc,
+    method: str,
+    *inputs: Any,
+    out: tuple[Any, ...] = (),
+    where: Any = True,
+    **options: Any,
+) -> Any:
+    """Compute a ufunc of numpy's, one of its methods, or one of scipy's, of Values and arrays.
+
+    Raises:
+        TraceError: there is nothing traced for it, or the result has no place in `out`.
+    """
+    name = ufunc.__name__
+    if method == "__call__" and not isinstance(self, np.ndarray) and not (out or options):
+        op = table.UFUNCS.get(name)
+        if op is not None and where is True:
+            return op(*inputs)
+    function = of_objects(ufunc)
+    if function is None:
+        stop(f"{name} has no traced form", "build it from gradcompile's operations")
+    for place in out:
+        _require_objects(place, name)
+    for unused in ("dtype", "casting", "subok", "order"):  # all numbers are float64
+        options.pop(unused, None)
+    if isinstance(where, ValueArray | Operators):
+        return _masked(answer_ufunc(self, ufunc, method, *inputs, **options), where, out, name)
+    if where is not True:
+        options["where"] = where
+    if out:
+        options["out"] = tuple(map(_plain, out))
+    function = getattr(function, method) if method != "__call__" else function
+    result = function(*map(_plain, inputs), **options)
+    if out:
+        return out if len(out) > 1 else out[0]
+    if function is not ufunc and method == "__call__" and not _is_traced(result):
+        return ufunc(*[np.asarray(x, np.float64) for x in inputs])
+    return _given(result)
+
+
+def answer_function(
+    self: Any,
+    function: Any,
+    types: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
+    """Compute a function of numpy's: by our own, or by numpy's where it asks for no number.
+
+    Raises:
+        TraceError: it cannot be traced.
+    """
+    if function in POSITIONS:
+        stop(f"{_title(function)} asks for positions, which are not known while tracing", POSITION)
+    if function in UNTRACED:
+        stop(f"{_title(function)} has no traced form", UNTRACED[function])
+    own = FUNCTIONS.get(function)
+    arrays = [_array_of_one(x) if isinstance(x, Operators) else x for x in args]
+    if own is not None:
+        return _given(own(*arrays, **kwargs))
+    try:
+        return _given(function._implementation(*arrays, **kwargs))
+    except TypeError as error:
+        if not _is_numpys(error.__traceback__):
+            raise
+        stop(f"{_title(function)} has no traced form", advice_for(function))
+
+
+class ValueArray(np.ndarray[Any, Any]):
+    """An array of Values, and of numbers beside them."""
+
+    __slots__ = ()
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        if not options and method == "__call__" and ufunc.__name__ in BY_OPERATORS:  # by far most
+            result = ufunc(*map(_plain, inputs))
+            return result.view(ValueArray) if isinstance(result, np.ndarray) else result
+        return answer_ufunc(self, ufunc, method, *inputs, **options)
+
+    __array_function__ = answer_function  # type: ignore[assignment]  # numpy's names are others
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if isinstance(index, ValueArray) and index.shape == self.shape:
+            value = table.where(index, value, self)
+            index = ...
+        super().__setitem__(index, value)
+
+    def astype(self, dtype: Any, *args: Any, **kwargs: Any) -> AnyArray:
+        """Refuse all but objects: a traced value is a float64, and has no number to convert."""
+        if np.dtype(dtype) != object:
+            stop(
+                "astype would make numbers of traced values",
+                "leave it out: they are float64 already",
+            )
+        return super().astype(dtype, *args, **kwargs)
+
+    def sort(self, axis: Any = -1, *args: Any, **kwargs: Any) -> None:
+        """Sort in place, by minima and maxima."""
+        self[...] = sort(self, axis)
+
+    def partition(self, kth: Any, axis: Any = -1, *args: Any, **kwargs: Any) -> None:
+        """Sort in place: that is a partition for every element."""
+        self[...] = sort(self, axis)
+
+
+def _refusal(name: str) -> Any:
+    def method(self: ValueArray, *args: Any, **kwargs: Any) -> NoReturn:
+        stop(f"{name} asks for positions, which are not known while tracing", POSITION)
+
+    method.__name__ = name
+    method.__doc__ = "Refuse: positions are not known while tracing."
+    return method
+
+
+for _name in ("argmax", "argmin", "argsort", "argpartition", "nonzero", "searchsorted"):
+    setattr(ValueArray, _name, _refusal(_name))
+
+
+def value_array(items: list[Any], shape: tuple[int, ...]) -> AnyArray:
+    """Make an array of Values of a shape."""
+    array = np.empty(len(items), dtype=object)
+    array[:] = items
+    return array.reshape(shape).view(ValueArray)
+
+
+@contextmanager
+def advising() -> Iterator[None]:
+    """Say what to do where numpy refuses a traced condition as an index.
+
+    Raises:
+        TraceError: instead of numpy's error.
+    """
+    try:
+        yield
+    except IndexError as error:
+        lines = lines_of(error.__traceback__)
+        if not str(error).startswith(_MASK) or not lines:
+            raise
+        raise TraceError(
+            f"{lines[-1]}: a traced condition cannot choose elements, for how many there are is "
+            "not known while tracing; multiply by the condition, or use np.where(condition, x, 0)."
+        ) from None
+
+
+# --- arrays in, arrays out -------------------------------------------------------------------
+
+
+def _plain(x: Any) -> Any:
+    """Hand numpy arrays of objects, which it computes with without asking anybody."""
+    if isinstance(x, ValueArray):
+        return np.asarray(x)
+    if isinstance(x, Operators):
+        return np.asarray(_array_of_one(x))
+    return x
+
+
+def _array_of_one(x: Operators) -> ValueArray:
+    array = np.empty((), dtype=object)
+    array[()] = x
+    return array.view(ValueArray)
+
+
+def _given(result: Any) -> Any:
+    """Give arrays of objects as ValueArrays, and one of no dimension as what is in it."""
+    if isinstance(result, list | tuple) and type(result) in (list, tuple):
+        return type(result)(map(_given, result))
+    if not isinstance(result, np.ndarray) or result.dtype != object:
+        return result
+    return result.view(ValueArray) if result.ndim else result[()]
+
+
+def _is_traced(result: Any) -> bool:
+    if isinstance(result, tuple):
+        return any(map(_is_traced, result))
+    items = result.ravel().tolist() if isinstance(result, np.ndarray) else [result]
+    return any(issubclass(kind, Operators) for kind in set(map(type, items)))
+
+
+def _masked(result: Any, where: Any, out: tuple[Any, ...], name: str) -> Any:
+    """Keep what is in `out` where a traced condition does not hold."""
+    if len(out) != 1:
+        stop(f"{name}: where= needs out=", "use np.where, or give an array of objects as out")
+    kept = np.array(out[0])
+    out[0][...] = table.where(where, result, kept)
+    return out[0]
+
+
+def _require_objects(place: Any, name: str) -> None:
+    if place.dtype != object:
+        stop(
+            f"{name}: an array of {place.dtype} has no place for traced values",
+            "make it with dtype=object, or compute a new one, as in z = z * x",
+        )
+
+
+def _title(function: Any) -> str:
+    module = function.__module__.replace("numpy", "np", 1)
+    return f"{module}.{function.__name__}"
+
+
+def _is_numpys(traceback: TracebackType | None) -> bool:
+    """Tell whether it was numpy that raised an error: then there is none for objects."""
+    file = ""
+    while traceback is not None:
+        file, traceback = traceback.tb_frame.f_code.co_filename, traceback.tb_next
+    return file.startswith(np.__path__[0]) or file == __file__

@@ -1,0 +1,92 @@
+"""What numpy's and scipy's ufuncs do on arrays of objects, where these are Values.
+
+They are looked up by name, so that scipy need not be there. Those in `BY_OPERATORS` are left to
+numpy, whose loops use Python's operators. The rest are rows of the op table, or built from them.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gradcompile.ops import table
+
+BY_OPERATORS = frozenset({
+    "add", "subtract", "multiply", "divide", "negative", "positive", "power", "absolute", "square",
+    "reciprocal", "conjugate", "matmul", "vecdot", "matvec", "vecmat", "bitwise_and", "bitwise_or",
+    "invert",
+})  # fmt: skip
+"""Ufuncs that numpy computes by Python's operators."""
+
+
+def _fmax(a: Any, b: Any) -> Any:
+    return table.where(_isnan(a), b, table.where(_isnan(b), a, table.maximum(a, b)))
+
+
+def _fmin(a: Any, b: Any) -> Any:
+    return table.where(_isnan(a), b, table.where(_isnan(b), a, table.minimum(a, b)))
+
+
+def _isnan(x: Any) -> Any:
+    return table.not_equal(x, x)
+
+
+def _xor(c: Any, d: Any) -> Any:
+    return table.not_equal(table.logical_not(c), table.logical_not(d))
+
+
+COMPOSED: dict[str, tuple[int, int, Callable[..., Any]]] = {
+    "divmod": (2, 2, lambda a, b: (table.floor_divide(a, b), table.remainder(a, b))),
+    "modf": (1, 2, lambda x: (table.sub(x, table.trunc(x)), table.trunc(x))),
+    "fabs": (1, 1, table.abs_),
+    "fmax": (2, 1, _fmax),
+    "fmin": (2, 1, _fmin),
+    "isnan": (1, 1, _isnan),
+    "isinf": (1, 1, lambda x: table.equal(table.abs_(x), math.inf)),
+    "isfinite": (1, 1, lambda x: table.less(table.abs_(x), math.inf)),
+    "signbit": (1, 1, lambda x: table.less(table.copysign(1.0, x), 0.0)),
+    "radians": (1, 1, lambda x: table.mul(x, math.pi / 180.0)),
+    "deg2rad": (1, 1, lambda x: table.mul(x, math.pi / 180.0)),
+    "degrees": (1, 1, lambda x: table.mul(x, 180.0 / math.pi)),
+    "rad2deg": (1, 1, lambda x: table.mul(x, 180.0 / math.pi)),
+    "float_power": (2, 1, table.pow_),
+    "logical_xor": (2, 1, _xor),
+    "bitwise_xor": (2, 1, _xor),
+    "ldexp": (2, 1, lambda x, n: table.mul(x, table.exp2(n))),
+    "logaddexp2": (
+        2, 1, lambda a, b: table.div(table.logaddexp(table.mul(a, table.LN2),
+                                                     table.mul(b, table.LN2)), table.LN2)
+    ),
+}  # fmt: skip
+"""Ufuncs that are built from rows: how many operands and results they have, and how."""
+
+
+def _of_items(name: str, operands: int, results: int, function: Callable[..., Any]) -> np.ufunc:
+    """Make the ufunc of objects that applies a function; reduced as numpy's of the same name."""
+    reduced = operands == 2 and results == 1
+    options = {"identity": getattr(getattr(np, name, None), "identity", None)} if reduced else {}
+    made: np.ufunc = np.frompyfunc(function, operands, results, **options)
+    return made
+
+
+REPLACED: dict[str, np.ufunc] = {
+    **{
+        name: _of_items(name, op.arity, 1, op)
+        for name, op in table.UFUNCS.items()
+        if name not in BY_OPERATORS
+    },
+    **{name: _of_items(name, *composed) for name, composed in COMPOSED.items()},
+}
+"""The ufunc of objects that is called instead of numpy's or scipy's, by the name of that."""
+
+
+def of_objects(ufunc: np.ufunc) -> np.ufunc | None:
+    """Find the ufunc that computes this one on arrays of objects; None if there is none.
+
+    What a user has made of a Python function, by `np.frompyfunc` or `np.vectorize`, does itself.
+    """
+    if ufunc.__name__ in BY_OPERATORS:
+        return ufunc
+    is_users = ufunc.ntypes == 1 and set(ufunc.types[0]) <= {"O", "-", ">"}
+    return ufunc if is_users else REPLACED.get(ufunc.__name__)
