@@ -1,6 +1,5 @@
 """Functions as practitioners write them are compiled unchanged, or answered in one sentence."""
 
-import re
 from collections import Counter
 
 import numpy as np
@@ -33,7 +32,7 @@ def check(case, call):
     """Compare a function, compiled, with itself and with differences of itself."""
     function, at = compiled(case), floats((case.args, case.kwargs))
     expected = plain(case, at)
-    if np.ndim(expected) or isinstance(expected, tuple | dict):
+    if not np.isscalar(expected):
         found = call(function.value, case.args, case.kwargs)
         assert floats(found) == pytest.approx(floats(expected), rel=1e-12, abs=1e-14)
         return

@@ -1,12 +1,32 @@
 """Small functions as practitioners write them, who have never heard of a compiler: a file a field.
 
 - case.py: what a row of a table says
-- activations.py, distributions.py, losses.py: a table of functions for each field
+- numbers.py: the floats in arguments, and slopes by them
+- activations.py, control.py, distributions.py, geometry.py, kinematics.py, landscapes.py,
+  layers.py, losses.py, nature.py, payoffs.py, physics.py, signals.py, statistics.py: the
+  functions of a field, and a table of their cases
 """
 
-from tests.whole.corpus import activations, distributions, losses
+from tests.whole.corpus import (
+    activations,
+    control,
+    distributions,
+    geometry,
+    kinematics,
+    landscapes,
+    layers,
+    losses,
+    nature,
+    payoffs,
+    physics,
+    signals,
+    statistics,
+)
 
-FIELDS = (losses, activations, distributions)
+FIELDS = (
+    activations, control, distributions, geometry, kinematics, landscapes, layers, losses,
+    nature, payoffs, physics, signals, statistics,
+)  # fmt: skip
 CASES = {
     f"{field.__name__.rpartition('.')[2]}-{case}-{number}": case
     for field in FIELDS
