@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcompile.compiler.plans import plan
 from gradcompile.emit.parts import LIMIT
 from gradcompile.emit.straight import emit
 from gradcompile.ir.program import Program
@@ -91,6 +92,4 @@ def by_text(kernel: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """
     call = kernel._arguments.read(args, kwargs)
     build = kernel._build(call.traced)
-    plan = kernel._made_plan(build, call.structures)
-    with np.errstate(all="ignore"):
-        return plan.unpack(kernel.python(*plan.arguments(call.given)))
+    return plan(build.request, call.structures, "by text", kernel.python)(call.given)
