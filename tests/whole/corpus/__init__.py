@@ -2,6 +2,8 @@
 
 - case.py: what a row of a table says
 - numbers.py: the floats in arguments, and slopes by them
+- idioms.py: ways of writing Python that any field may use
+- special.py: functions that need scipy
 - activations.py, control.py, distributions.py, geometry.py, kinematics.py, landscapes.py,
   layers.py, losses.py, nature.py, payoffs.py, physics.py, signals.py, statistics.py: the
   functions of a field, and a table of their cases
@@ -12,6 +14,7 @@ from tests.whole.corpus import (
     control,
     distributions,
     geometry,
+    idioms,
     kinematics,
     landscapes,
     layers,
@@ -24,8 +27,8 @@ from tests.whole.corpus import (
 )
 
 FIELDS = (
-    activations, control, distributions, geometry, kinematics, landscapes, layers, losses,
-    nature, payoffs, physics, signals, statistics,
+    activations, control, distributions, geometry, idioms, kinematics, landscapes, layers,
+    losses, nature, payoffs, physics, signals, statistics,
 )  # fmt: skip
 CASES = {
     f"{field.__name__.rpartition('.')[2]}-{case}-{number}": case
