@@ -367,7 +367,7 @@ CASES = (
     case(horner, [1.0, -2.0, 0.5], 0.7),
     case(chebyshev, [0.3, 0.5, 0.2, 0.1], 0.4),
     case(spline_segment, 0.3, 1.0, 2.0, 0.5, -0.5),
-    case(piecewise, SAMPLES - 0.4, refusal="piecewise"),
+    case(piecewise, SAMPLES - 0.4),
     case(selected, 3 * SAMPLES - 0.8),
     case(lookup, 0.4),
     case(filled_by_loop, SAMPLES, refusal="dtype=object"),

@@ -240,7 +240,7 @@ CASES = (
     case(quadratic_penalty, 0.3, 0.4),
     case(augmented_lagrangian, P, 0.7),
     case(project_on_box, P),
-    case(project_on_simplex_distance, P, refusal="mask"),
+    case(project_on_simplex_distance, P, refusal="choose elements"),
     case(soft_threshold, -0.7, 0.2),
     case(soft_threshold, 0.1, 0.2),
     case(minimax, 0.7, 0.4),

@@ -54,7 +54,7 @@ def slopes(function: Callable[[list[float]], float], at: list[float]) -> list[fl
     """Find the slopes of a smooth function by central differences of the fourth order."""
     found = []
     for k, x in enumerate(at):
-        h = 1e-3 * max(0.1, abs(x))
+        h = 1e-3 * abs(x) or 1e-4
 
         def moved(steps: int, k: int = k, x: float = x, h: float = h) -> float:
             return float(function([*at[:k], x + steps * h, *at[k + 1 :]]))

@@ -256,7 +256,7 @@ CASES = (
     case(pearson, X, Y),
     case(r_squared, X, Y),
     case(t_statistic, X, Y),
-    case(z_score_outlier_free_sum, X),
+    case(z_score_outlier_free_sum, X, refusal="choose elements"),
     case(masked_mean, X),
     case(nan_safe_mean, X),
     case(chi_square, X, Y),
