@@ -197,6 +197,16 @@ def as_array(x):
     return x @ x[::-1]
 
 
+def as_array_first(x):
+    x = np.asarray(x)
+    return np.where(x > 0, x, 0.1 * x).sum() + np.maximum(x, 0.5).max()
+
+
+def built_vector(a, b):
+    v = np.array([a, b, a * b])
+    return np.clip(v, 0, 1).sum() + np.sum(v[v > 0] ** 2)
+
+
 def as_float_array(x):
     x = np.asarray(x, dtype=float)
     return x.sum()
@@ -456,6 +466,8 @@ CASES = (
     case(scalar_or_array, 0.3),
     case(scalar_or_array, X),
     case(as_array, [0.3, 0.5]),
+    case(as_array_first, X[:2]),
+    case(built_vector, 0.3, 0.5),
     case(as_float_array, [0.3, 0.5], refusal="float"),
     case(converted, 0.3, refusal="float"),
     case(bernstein, 0.3),
