@@ -1,6 +1,7 @@
 """Small functions as practitioners write them, who have never heard of a compiler: a file a field.
 
 - case.py: what a row of a table says
+- compare.py: a case compiled, compared with itself and with differences
 - numbers.py: the floats in arguments, and slopes by them
 - idioms.py: ways of writing Python that any field may use
 - special.py: functions that need scipy
