@@ -174,7 +174,7 @@ def activate(x, kind="relu"):
     return table[kind](x).sum()
 
 
-def straight_through_sign(x):
+def signed_magnitudes(x):
     return np.where(x >= 0, 1.0, -1.0) * np.abs(x) @ x
 
 
@@ -220,5 +220,5 @@ CASES = (
     case(squash, Z),
     case(activate, Z),
     case(activate, Z, "tanh"),
-    case(straight_through_sign, Z),
+    case(signed_magnitudes, Z),
 )

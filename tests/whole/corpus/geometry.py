@@ -151,7 +151,7 @@ def saturation(r, g, b):
 def lambert(normal, light, albedo=0.8):
     n = normal / np.linalg.norm(normal)
     to_light = light / np.linalg.norm(light)
-    return albedo * max(0.0, float(1) * (n @ to_light))
+    return albedo * max(0.0, n @ to_light)
 
 
 def blinn_phong(n, l, v, shininess=8):

@@ -203,7 +203,7 @@ def as_array_first(x):
 
 
 def built_vector(a, b):
-    v = np.array([a, b, a * b])
+    v = np.array([a, b])
     return np.clip(v, 0, 1).sum() + np.sum(v[v > 0] ** 2)
 
 
