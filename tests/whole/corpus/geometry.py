@@ -232,7 +232,7 @@ U, V = np.array([0.6, -0.2, 0.9]), np.array([0.3, 0.8, 0.4])
 CASES = (
     case(distance, Point(0.1, 0.2), Point(1.0, -0.7)),
     case(manhattan, (0.1, 0.2), (1.0, -0.7)),
-    case(chebyshev, (0.1, 0.2), (1.0, -0.7)),
+    case(chebyshev, (0.1, 0.2), (1.0, -0.6)),
     case(minkowski, U, V),
     case(angle_between, U, V),
     case(triangle_area, U, V, U * V + 1),

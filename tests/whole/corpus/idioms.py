@@ -204,7 +204,7 @@ def as_array_first(x):
 
 def built_vector(a, b):
     v = np.array([a, b])
-    return np.clip(v, 0, 1).sum() + np.sum(v[v > 0] ** 2)
+    return np.maximum(v, 0.1).sum() + np.sum(v[v > 0] ** 2)
 
 
 def as_float_array(x):
@@ -458,7 +458,7 @@ CASES = (
     case(unpacked, [0.3, 0.5, -0.2]),
     case(by_getter, {"b": 0.3, "a": 0.8}),
     case(walrus, 1.7),
-    case(checked, 0.3, 0.8),
+    case(checked, 0.3, 0.8, refusal="raises ValueError"),
     case(tried, {"a": 0.8}),
     case(tried, {"b": 0.3, "a": 0.8}),
     case(instance_checked, [0.3, 0.5]),

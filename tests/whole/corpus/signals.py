@@ -300,7 +300,7 @@ CASES = (
     case(smoothness, X),
     case(zero_mean_unit_variance, X),
     case(peak_to_rms, X),
-    case(median_filter, X, refusal="branches"),
+    case(median_filter, X),
     case(haar_energy, X),
     case(upsample_linear, X),
     case(lowpass_gain, 100.0, 300.0),
