@@ -4,12 +4,13 @@ An emitted function has the parameters of the user's; a test that runs many of t
 all inputs as one array, and all results as numbers in order.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from gradcompile.compiler.plans import plan
 from gradcompile.emit.parts import LIMIT
 from gradcompile.emit.straight import emit
 from gradcompile.ir.program import Program
@@ -82,3 +83,13 @@ def emit_flat(program: Program, function: str = "f", summary: str = "", limit: i
 def emit_kernel(kernel: Any, function: str = "f", summary: str = "", limit: int = LIMIT) -> str:
     """The straight text of a kernel's program, with the kernel's signature."""
     return emit(kernel.program, signature_of(kernel), function, summary, limit)
+
+
+def by_text(kernel: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Call a kernel by its emitted text under CPython, so that no machine code is made.
+
+    Arguments are read, and results put into their structure, as by a call.
+    """
+    call = kernel._arguments.read(args, kwargs)
+    build = kernel._build(call.traced)
+    return plan(build.request, call.structures, "by text", kernel.python)(call.given)
