@@ -22,7 +22,7 @@ from itertools import count
 from typing import NamedTuple
 
 from gradcompile.graph import bindings
-from gradcompile.graph.endings import is_raised_by_user, line_of_return
+from gradcompile.graph.endings import is_raised, line_of_return
 from gradcompile.graph.joins import Fork, Join
 from gradcompile.graph.nested import Structure
 from gradcompile.graph.numbering import Made, Numbering, site_of
@@ -113,8 +113,8 @@ def traced_ways(call: Callable[[], Outcome], limit: int, lines: dict[int, str]) 
         lines: where traced values were made, by their ids, if that is recorded.
 
     Raises:
-        TraceError: it can go more ways; one of them stops with an error that no statement of the
-            user's raises, or returns another structure than the others.
+        TraceError: it can go more ways; one of them stops with an error that no statement raises,
+            or returns another structure than the others.
     """
     numbering = Numbering()
     runs: list[Run] = []
@@ -167,7 +167,7 @@ def _joined(
 
 
 def _require_results(runs: Sequence[Run]) -> None:
-    """Require that some way returns, and that the others raise errors by statements of the user's.
+    """Require that some way returns, and that the others raise errors by a statement.
 
     What else raises an error, such as an operation on wrong types, is a fault of the function.
     """
@@ -175,7 +175,7 @@ def _require_results(runs: Sequence[Run]) -> None:
     for run, error in failed:
         if len(failed) == len(runs):
             raise error
-        if not is_raised_by_user(error):
+        if not is_raised(error):
             raise TraceError(
                 f"{run.forks[-1].line}: where this is {str(run.truths[-1]).lower()}, the function "
                 f"stops with {type(error).__name__} ({error!s:.100})"

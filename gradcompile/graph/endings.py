@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any
 
 from gradcompile.graph import bindings
-from gradcompile.graph.users import is_users
+from gradcompile.graph.users import is_ours
 
 
 def line_of_return(run: Callable[[], object]) -> str:
@@ -38,12 +38,12 @@ def line_of_return(run: Callable[[], object]) -> str:
     return found[0]
 
 
-def is_raised_by_user(error: BaseException) -> bool:
-    """Tell whether a `raise` or an `assert` of the user's code raised an error."""
+def is_raised(error: BaseException) -> bool:
+    """Tell whether a `raise` or an `assert` raised an error, of the user's code or a library's."""
     step = error.__traceback__
     while step is not None and step.tb_next is not None:
         step = step.tb_next
     if step is None:
         return False
     code = step.tb_frame.f_code
-    return is_users(code.co_filename) and code.co_code[step.tb_lasti] == opmap["RAISE_VARARGS"]
+    return not is_ours(code.co_filename) and code.co_code[step.tb_lasti] == opmap["RAISE_VARARGS"]

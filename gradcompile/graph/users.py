@@ -29,6 +29,11 @@ def is_users(file: str) -> bool:
     return not standard and not file.startswith(_INTERNAL)
 
 
+def is_ours(file: str) -> bool:
+    """Tell whether the code of a file is gradcompile's."""
+    return file.startswith(_PACKAGE)
+
+
 class TraceError(Exception):
     """The function being traced does something that a program of instructions cannot express."""
 

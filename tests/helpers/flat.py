@@ -92,4 +92,5 @@ def by_text(kernel: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """
     call = kernel._arguments.read(args, kwargs)
     build = kernel._build(call.traced)
-    return plan(build.request, call.structures, "by text", kernel.python)(call.given)
+    signature = kernel._arguments.signature
+    return plan(build.request, signature, call, "by text", kernel.python)(call.given)
