@@ -93,6 +93,18 @@ def _tried(op: Op, index: int | None, constants: tuple[float | None, ...]) -> bo
     return True
 
 
+def is_finite_number(instruction: Instruction, index: int) -> bool:
+    """Tell whether the slope by operand `index` is a finite number, or a choice of such.
+
+    So it is finite even where nothing else is: half of x / 2, and 1 or 0 by a gate.
+    """
+    _, op, operands, _ = instruction
+    values = (None, *operands)
+    if not all(isinstance(values[place], Const) for place in _reads_of_slope(op, index)):
+        return False
+    return _tried(op, index, tuple(x.value if isinstance(x, Const) else None for x in operands))
+
+
 @cache
 def _reads_of_slope(op: Op, index: int) -> tuple[int, ...]:
     """List what the slope by operand `index` is computed from: 0 for the result, n for operand n.

@@ -17,7 +17,7 @@ from functools import cache
 from typing import NamedTuple
 
 from gradcompile.autodiff.guards import OPEN, Guards, behind, either
-from gradcompile.autodiff.hazards import NOT_FINITE, Hazards
+from gradcompile.autodiff.hazards import NOT_FINITE, Hazards, is_finite_number
 from gradcompile.autodiff.partials import Recording, record
 from gradcompile.ir.builder import Builder, Ref, operand_of
 from gradcompile.ir.program import Const, Instruction, Operand, Program, Var
@@ -135,6 +135,8 @@ class _Adjoints:
             return None
         if isinstance(slope, Const):
             return guards.risky if slope in NOT_FINITE else None
+        if is_finite_number(instruction, index):
+            return None
         if guards.risky is guards.every or self.hazards is None:
             return guards.every
         return guards.risky if self.hazards.is_risky(instruction, index) else guards.every

@@ -194,7 +194,9 @@ MORE = {
 """Further arguments that they need."""
 
 
-@pytest.mark.parametrize("function", NO_FORM, ids=lambda function: function.__name__)
+@pytest.mark.parametrize(
+    "function", sorted(NO_FORM, key=lambda f: f.__name__), ids=lambda function: function.__name__
+)
 def test_what_is_not_traced_is_said(function):
     is_of_matrices = "linalg" in (getattr(function, "__module__", "") or "")
 

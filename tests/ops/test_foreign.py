@@ -93,7 +93,7 @@ def test_what_nobody_can_multiply_is_said(name):
         Value(2.0) * other
 
 
-@pytest.mark.parametrize("other", ["a", None, {}, object()], ids=repr)
+@pytest.mark.parametrize("other", ["a", None, {}, object()], ids=["text", "None", "dict", "object"])
 def test_what_is_no_number_is_not_equal(other):
     assert (Value(2.0) == other) is False
     assert (Value(2.0) != other) is True
