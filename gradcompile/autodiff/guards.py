@@ -1,5 +1,6 @@
 """Guards: the conditions without which a contribution is zero, whatever its slope is."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from gradcompile.ir.builder import Builder
@@ -24,12 +25,12 @@ OPEN = Guards(None, None)
 """No gate stands on the way."""
 
 
-def either(builder: Builder, a: Guards, b: Guards) -> Guards:
-    """Give the guards of what counts if one of two contributions does."""
-    every = _or(builder, a.every, b.every)
-    if a.risky is a.every and b.risky is b.every:
+def either(builder: Builder, guards: Sequence[Guards]) -> Guards:
+    """Give the guards of what counts if one of several contributions does."""
+    every = _any(builder, [guard.every for guard in guards])
+    if all(guard.risky is guard.every for guard in guards):
         return Guards(every, every)
-    return Guards(every, _or(builder, a.risky, b.risky))
+    return Guards(every, _any(builder, [guard.risky for guard in guards]))
 
 
 def behind(builder: Builder, guards: Guards, condition: Operand, for_all: bool) -> Guards:
@@ -48,10 +49,13 @@ def behind(builder: Builder, guards: Guards, condition: Operand, for_all: bool) 
     return Guards(every, risky)
 
 
-def _or(builder: Builder, a: Operand | None, b: Operand | None) -> Operand | None:
-    if a is None or b is None:
-        return None
-    return a if a is b else builder.apply(table.logical_or, (a, b))
+def _any(builder: Builder, guards: Sequence[Operand | None]) -> Operand | None:
+    total, *others = dict.fromkeys(guards)
+    for guard in others:
+        if total is None or guard is None:
+            return None
+        total = builder.apply(table.logical_or, (total, guard))
+    return total
 
 
 def _and(builder: Builder, guard: Operand | None, condition: Operand) -> Operand:

@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from itertools import product
 
 from gradcompile.autodiff.partials import record
-from gradcompile.ir.program import Const, Operand, Program, Var
+from gradcompile.ir.program import Const, Instruction, Operand, Program
 from gradcompile.ops.op import CONDITIONS, Op
 
 NUMBERS = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 3.0, -3.0, 750.0, -750.0, 1e100, -1e100)
@@ -26,43 +26,62 @@ class Hazards:
     """What may be inf or nan in a program whose inputs are finite.
 
     Attributes:
+        active: the values that are differentiated.
         wild: the values that may be, and the constants that are.
-        behind: the active values on whose way back to the inputs a slope may be.
+        behind: those active values on whose way back to the inputs a slope may be.
     """
 
     def __init__(self, program: Program, active: set[Operand]) -> None:
+        self.active = active
         self.wild: set[Operand] = set(NOT_FINITE)
         self.behind: set[Operand] = set()
-        for result, op, operands, _ in program.instructions:
-            if not self.wild.isdisjoint(operands) or not _is_tame(op, None, operands):
-                self.wild.add(result)
+        wild, behind = self.wild, self.behind
+        for instruction in program.instructions:
+            result, op, operands, _ = instruction
+            is_wild = not (wild.isdisjoint(operands) and _is_tame(op, None, operands))
+            if is_wild:
+                wild.add(result)
             if result in active and (
-                not self.behind.isdisjoint(operands)
-                or any(
-                    self.is_risky(result, op, operands, index)
-                    for index, operand in enumerate(operands)
-                    if operand in active
-                )
+                not behind.isdisjoint(operands)
+                or ((is_wild or not _has_tame_slopes(op)) and self._has_risk(instruction))
             ):
-                self.behind.add(result)
+                behind.add(result)
 
-    def is_risky(self, result: Var, op: Op, operands: tuple[Operand, ...], index: int) -> bool:
+    def _has_risk(self, instruction: Instruction) -> bool:
+        return any(
+            self.is_risky(instruction, index)
+            for index, operand in enumerate(instruction.operands)
+            if operand in self.active
+        )
+
+    def is_risky(self, instruction: Instruction, index: int) -> bool:
         """Tell whether the slope of an instruction by one of its operands may be inf or nan."""
-        reads = _reads_of_slope(op, index)
+        result, op, operands, _ = instruction
+        values = (result, *operands)
+        reads = [values[place] for place in _reads_of_slope(op, index)]
         if not reads:
             return False
-        values = (result, *operands)
-        if any(values[place] in self.wild for place in reads):
-            return True
-        return not _is_tame(op, index, operands)
+        return not self.wild.isdisjoint(reads) or not _is_tame(op, index, operands)
 
 
 def _is_tame(op: Op, index: int | None, operands: tuple[Operand, ...]) -> bool:
     """Tell whether finite operands make a finite result, or a finite slope by operand `index`."""
-    if _tried(op, index, (None,) * op.arity):
+    if _is_always_tame(op, index):
         return True
     constants = tuple(x.value if isinstance(x, Const) else None for x in operands)
     return any(x is not None for x in constants) and _tried(op, index, constants)
+
+
+@cache
+def _is_always_tame(op: Op, index: int | None) -> bool:
+    return _tried(op, index, (None,) * op.arity)
+
+
+@cache
+def _has_tame_slopes(op: Op) -> bool:
+    return all(
+        _is_always_tame(op, index) for index in range(op.arity) if _reads_of_slope(op, index)
+    )
 
 
 @lru_cache(4096)

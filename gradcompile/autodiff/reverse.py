@@ -84,10 +84,10 @@ class _Adjoints:
             return Const(0.0), OPEN
         total, self.builder.origin, guards = contributions[0]
         if len(contributions) > 1:
-            for value, origin, others in contributions[1:]:
+            for value, origin, _ in contributions[1:]:
                 self.builder.origin = origin
                 total = self.builder.apply(table.add, (total, value))
-                guards = either(self.builder, guards, others)
+            guards = either(self.builder, [guards for _, _, guards in contributions])
         if isinstance(total, Var) and total.primal is None:
             total.primal = var
         return total, guards
@@ -135,11 +135,9 @@ class _Adjoints:
             return None
         if isinstance(slope, Const):
             return guards.risky if slope in NOT_FINITE else None
-        result, op, operands, _ = instruction
         if guards.risky is guards.every or self.hazards is None:
             return guards.every
-        is_risky = self.hazards.is_risky(result, op, operands, index)
-        return guards.risky if is_risky else guards.every
+        return guards.risky if self.hazards.is_risky(instruction, index) else guards.every
 
 
 _Contribution = tuple[Operand, Var | None, Guards]
