@@ -107,7 +107,6 @@ class Pattern(Operators):
 IDENTITIES: tuple[Rule, ...] = (
     Rule("x + 0.0",  "x",         "adding nothing"),
     Rule("x - 0.0",  "x",         "subtracting nothing"),
-    Rule("exp(0.0 - x)", "exp(-x)", "negation says it directly; a zero needs no sign here"),
     Rule("x * 1.0",  "x",         "a factor of one"),
     Rule("x / 1.0",  "x",         "a divisor of one"),
     Rule("x * -1.0", "-x",        "negation says it directly"),
@@ -140,6 +139,10 @@ IDENTITIES: tuple[Rule, ...] = (
     Rule("logical_and(logical_and(a, logical_not(c)), c)", "0.0", "they do not hold both"),
     Rule("logical_or(logical_or(a, c), c)", "logical_or(a, c)", "said already"),
     Rule("logical_and(logical_and(a, c), c)", "logical_and(a, c)", "said already"),
+    Rule("logical_or(logical_or(c, c), a)", "logical_or(c, a)", "said already"),
+    Rule("logical_or(logical_and(c, c), a)", "logical_or(c, a)", "said already"),
+    Rule("logical_and(logical_and(c, c), a)", "logical_and(c, a)", "said already"),
+    Rule("logical_and(logical_or(c, c), a)", "logical_and(c, a)", "said already"),
     Rule("where(logical_or(c, c), x, y)", "where(c, x, y)", "said already"),
     Rule("where(logical_and(c, c), x, y)", "where(c, x, y)", "said already"),
     Rule("where(logical_or(logical_and(a, c), c), x, y)", "where(c, x, y)", "said already"),

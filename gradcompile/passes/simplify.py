@@ -151,9 +151,11 @@ def _logsumexp(terms: list[Any]) -> Any:
             table.softplus(second) if isinstance(first, float) else table.logaddexp(first, second)
         )
     shift = shift_of(terms)
-    total = table.exp(table.sub(terms[0], shift))
-    for term in terms[1:]:
-        total = total + table.exp(table.sub(term, shift))
+    # A term of 0.0 is written -shift: the sign of a zero is nothing to exp.
+    shifted = (-shift if isinstance(x, float) else table.sub(x, shift) for x in terms)
+    total = table.exp(next(shifted))
+    for term in shifted:
+        total = total + table.exp(term)
     return shift + table.log(total)
 
 

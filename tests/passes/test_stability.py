@@ -18,22 +18,60 @@ import sympy
 
 import gradcompile as gdc
 from gradcompile import Value
+from gradcompile.autodiff.reverse import reverse
 from gradcompile.graph.lower import lower
 from gradcompile.ir.interpret import interpret
 from gradcompile.ops import functions
-from gradcompile.ops.syntax import code, parse
+from gradcompile.ops.syntax import code, evaluate, parse
 from gradcompile.ops.table import TABLE
 from gradcompile.passes import run_passes
-from gradcompile.passes.rules import CONSTANTS, STABILITY, Rule
+from gradcompile.passes.rules import CONSTANTS, IDENTITIES, STABILITY, Rule
 from gradcompile.verify.digits import algebra
 from gradcompile.verify.symbols import SYMBOLS, is_zero
 from tests.helpers import oracles
+from tests.helpers.flat import flat
 from tests.helpers.slow import slow_but
 from tests.passes.test_passes import proved
 
 DIGITS = 700
 
 RULES = [pytest.param(rule, id=rule.pattern) for rule in STABILITY]
+
+# --- zeros and poles ---------------------------------------------------------------------------
+
+TO_THE_RIGHT = "log(1.0 - x)"
+"""Its rule gives -0 at 0, as log1p(-x) does: the limit from the right, where written it is 0."""
+
+POLES = ("{}", "1.0 / ({})", "log({})", "sqrt({})")
+
+
+@pytest.mark.parametrize("pole", POLES)
+@pytest.mark.parametrize(
+    "rule",
+    [rule for rule in (*IDENTITIES, *STABILITY) if rule.pattern != TO_THE_RIGHT],
+    ids=lambda rule: rule.pattern,
+)
+def test_no_rule_turns_a_pole_round(rule, pole):
+    names = [name for name in rule.variables if name != "k"]
+    inputs = [Value(1.0) for _ in names]
+    scope = {**CONSTANTS, "k": 3.0, **dict(zip(names, inputs, strict=True))}
+    root = evaluate(parse(pole.format(rule.pattern)), scope, TABLE)
+    written = lower([root], inputs, names, "f").program
+    wrt = range(len(inputs))
+    before, after = reverse(written, wrt), run_passes(reverse(run_passes(written), wrt))
+    for at in itertools.product((0.0, 1.0, -1.0, 2.0, 0.5), repeat=len(inputs)):
+        results = [flat(interpret(program, at)) for program in (before, after)]
+        for a, b in zip(*results, strict=True):
+            assert a == b or not (math.isinf(a) and math.isinf(b)), at
+        a, b = results[0][0], results[1][0]
+        assert a != 0.0 or b != 0.0 or math.copysign(1.0, a) <= math.copysign(1.0, b), at
+
+
+def test_the_slope_at_a_pole_has_the_sign_of_the_one_that_was_written(every_engine):
+    f = gdc.compile(lambda x: gdc.log(1 - gdc.exp(x)))
+    f.value_and_grad(-1.0)
+    assert set(map(str, every_engine(f, [0.0]).values())) == {str((-math.inf, [-math.inf]))}
+
 
 # --- errors in ulp -------------------------------------------------------------------------------
 
