@@ -191,3 +191,11 @@ class ClassMethod:
 
     def __get__(self, instance: Any, owner: type) -> Any:
         return self.__func__.__get__(owner)
+
+
+def of_class(
+    target: "staticmethod[..., Any] | classmethod[Any, ..., Any]", decorator: Callable[..., Any]
+) -> Any:
+    """Compile the function in a static method or a class method, and make it one again."""
+    made = decorator(target.__func__)
+    return staticmethod(made) if isinstance(target, staticmethod) else ClassMethod(made)
