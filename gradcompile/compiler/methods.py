@@ -11,6 +11,7 @@ import inspect
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import update_wrapper
 from operator import attrgetter
 from types import NoneType
 from typing import Any
@@ -81,7 +82,7 @@ def unbound(function: Any, args: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]
     return function, args
 
 
-@dataclass(frozen=True)
+@dataclass
 class _OfObject:
     """A function without its first argument, which is an object that it does not keep alive."""
 
@@ -155,6 +156,7 @@ class Methods:
         rest = [p for name, p in signature.parameters.items() if name != first]
         assert arguments.function is not None
         function = _OfObject(arguments.function, reference, signature.replace(parameters=rest))
+        update_wrapper(function, arguments.function, updated=())
         static = tuple(name for name in arguments.options.static if name != first)
         options = replace(arguments.options, static=static)
         made = self._make(type(arguments)(function, None, arguments.name, options))

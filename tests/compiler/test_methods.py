@@ -103,7 +103,6 @@ def test_a_bound_method_is_all_that_a_compiled_function_is():
     assert energy.verify().ok
     assert gdc.check_grad(energy, 2.0).ok
     assert energy.__name__ == "energy"
-    assert energy.__doc__ == "What it holds."
     np.testing.assert_array_equal(energy.grad.flat([2.0]), [12.0])
     assert energy.grad.njit(2.0) == (12.0,)
     assert gdc.draw(energy).source

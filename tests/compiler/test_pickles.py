@@ -90,7 +90,7 @@ def test_a_function_of_a_module_is_pickled_by_reference(function):
 def test_a_function_that_the_module_does_not_have_any_more(monkeypatch):
     text = pickle.dumps(decorated)
     monkeypatch.delattr(sys.modules[__name__], "decorated")
-    with pytest.raises(ImportError, match="refers to 'decorated' of the module .*no compiled"):
+    with pytest.raises(ImportError, match=r"refers to 'decorated' of the module .*no compiled"):
         pickle.loads(text)
 
 
@@ -121,13 +121,16 @@ def test_what_was_compiled_is_pickled_if_it_can_be(target, options, args):
 
 
 def test_a_function_in_no_module_is_pickled_by_its_programs(without_cloudpickle):
-    f = gdc.compile(lambda x, k=3, d=object(): np.sum(x * x) * k, name="f")  # noqa: B008
+    def f(x, k=3, d=object()):  # noqa: B008
+        return k * (sum(part * part for part in x) if isinstance(x, list) else x * x)
+
+    f = gdc.compile(f)
     f(2.0)
     f([1.0, 2.0])
     made = again(again(f))
     assert made.value_and_grad(2.0) == (12.0, (12.0,))
     assert made.grad([1.0, 2.0]) == ([6.0, 12.0],)
-    assert made.value_and_grad.source == f.value_and_grad.source or made.source
+    assert made.value_and_grad.source == f.value_and_grad.source
     assert repr(made).startswith("<CompiledFunction f(x, k=3")
     assert again(f.grad)(5.0) == (30.0,)
     assert made.verify().ok
