@@ -3,7 +3,6 @@
 This is all that a kernel knows of the function that it belongs to.
 """
 
-import copy
 import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -186,12 +185,6 @@ class Arguments:
         data = tuple(name for name in self.signature.parameters if name in traced.arguments)
         wrt = tuple(name for name in self.wrt if name in traced.arguments)
         return Request(mode, traced, wrt, self.options, data)
-
-    def deepcopy(self, memo: Any) -> "Arguments":
-        """The arguments of a copy: the same, unless the function belongs to what is copied."""
-        function = copy.deepcopy(self.function, memo)
-        same = function is self.function
-        return self if same else type(self)(function, None, self.name, self.options)
 
     def numbers(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """A call with a number for each argument that has no default."""

@@ -3,7 +3,7 @@
 import functools
 import html
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from gradcompile.compiler.arguments import Arguments
 from gradcompile.compiler.kernel import Kernel
 from gradcompile.compiler.methods import Bound, Methods
 from gradcompile.compiler.options import GRAD, VALUE, VALUE_AND_GRAD
+from gradcompile.compiler.pickles import Portable
 from gradcompile.graph.users import TraceError
 from gradcompile.ir.program import Program
 from gradcompile.show.html import highlighted
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 UNLIKE = "the loops compute something else than the text without loops, which was verified"
 
 
-class CompiledFunction:
+class CompiledFunction(Portable):
     """A function compiled for its value and its gradient.
 
     Calling it gives the value. `value`, `grad` and `value_and_grad` are kernels: they take the
@@ -67,18 +68,8 @@ class CompiledFunction:
     def __set_name__(self, owner: type, name: str) -> None:
         self._attribute = name
 
-    def __copy__(self) -> "CompiledFunction":
-        return self  # as functions are
-
-    def __deepcopy__(self, memo: Any) -> "CompiledFunction":
-        arguments = self.arguments.deepcopy(memo)
-        same = arguments is self.arguments
-        return self if same else CompiledFunction(arguments, type(self.value))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        from gradcompile.compiler.pickles import function_of, source_of  # loads on first use
-
-        return function_of, (source_of(self.arguments), CompiledFunction, type(self.value))
+    def _origin(self) -> tuple[Arguments, Callable[[Arguments], Any], str]:
+        return self.arguments, partial(CompiledFunction, kernel=type(self.value)), ""
 
     @property
     def source(self) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from gradcompile.compiler.arguments import Arguments, Call
 from gradcompile.compiler.inspection import Inspection
 from gradcompile.compiler.options import VALUE, Mode
+from gradcompile.compiler.pickles import Portable
 from gradcompile.graph.nested import Structure
 from gradcompile.graph.trace import Traced
 from gradcompile.support.arrays import FloatArray
@@ -31,7 +32,7 @@ FlatCalls = tuple[Callable[[Any, Mapping[str, Any]], Any], Callable[..., Any]]
 Structures = tuple[tuple[str, Structure], ...]
 
 
-class Kernel(Inspection):
+class Kernel(Inspection, Portable):
     """One derived function, compiled on first use and open to inspection.
 
     Calling it takes the arguments of the original function. What it shows (`source`, `program`,
@@ -111,7 +112,7 @@ class Kernel(Inspection):
     def _call_on_values(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Call the user's function, which builds a graph: so compiled functions compose."""
         function = self._arguments.function
-        if function is None or self._mode is not VALUE:
+        if function is None or self._mode != VALUE:
             name = self._arguments.name
             raise TypeError(f"{name}.{self._mode.name}: expected numbers, got Values")
         return function(*args, **kwargs)
@@ -172,17 +173,8 @@ class Kernel(Inspection):
         self._flats.setdefault(build.request.traced, (written, general))
         return result
 
-    def __copy__(self) -> "Kernel":
-        return self  # as functions are
-
-    def __deepcopy__(self, memo: Any) -> "Kernel":
-        arguments = self._arguments.deepcopy(memo)
-        return self if arguments is self._arguments else type(self)(arguments, self._mode)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        from gradcompile.compiler.pickles import kernel_of, source_of  # loads on first use
-
-        return kernel_of, (source_of(self._arguments), type(self), self._mode)
+    def _origin(self) -> tuple[Arguments, Callable[[Arguments], Any], str]:
+        return self._arguments, partial(type(self), mode=self._mode), self._mode.name
 
     def __repr__(self) -> str:
         return f"<kernel {self._arguments.name}.{self._mode.name}>"

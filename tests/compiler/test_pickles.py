@@ -113,6 +113,7 @@ def test_what_was_compiled_is_pickled_if_it_can_be(target, options, args):
     made = again(f)
     assert made.value_and_grad(*args) == f.value_and_grad(*args)
     assert again(f.grad)(*args) == f.grad(*args)
+    assert again(f.value)(*args) == f(*args)
     assert made.options == f.options
     assert made.name == f.name
 
