@@ -5,6 +5,7 @@ import html
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from gradcompile.compiler.arguments import Arguments
@@ -58,12 +59,13 @@ class CompiledFunction(Portable):
         return self.value(*args, **kwargs)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        """Bind the function to an object, as Python's functions are bound."""
-        if instance is None or self.arguments.function is None:
+        """Bind the function to an object, if Python would bind what was compiled."""
+        if instance is None or not isinstance(self.arguments.function, FunctionType):
             return self
-        if self._methods.takes(instance):
+        function = self._methods.of(instance)
+        if function is None:
             return Bound(self, instance, self._attribute, (instance,))
-        return Bound(self._methods.of(instance), instance, self._attribute)
+        return Bound(function, instance, self._attribute)
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._attribute = name

@@ -123,6 +123,41 @@ def test_an_attribute_that_is_set_to_something_else_counts():
     assert spring.energy.grad(2.0) == (28.0,)
 
 
+class Table:
+    def __init__(self, rows, scale):
+        self.rows = rows
+        self.scale = scale
+
+    @gdc.compile
+    def look_up(self, x):
+        return x * self.rows[0] * self.scale[0]
+
+
+def test_attributes_that_are_lists_and_arrays():
+    table = Table([2.0, 3.0], np.array([1.0]))
+    assert table.look_up(1.0) == 2.0
+    table.rows[0] = 5.0
+    assert table.look_up(1.0) == 5.0
+    for k in range(20):  # arrays that come and go lie where others lay
+        table.scale = np.array([-1.0])
+        table.scale = np.array([float(k)])
+        assert table.look_up(1.0) == 5.0 * k
+    del table.scale
+    table.scale = {0: 7.0}
+    assert table.look_up(1.0) == 35.0
+
+
+def test_an_attribute_that_leads_back_to_the_object_does_not_keep_it():
+    table = Table([2.0], [1.0])
+    table.rows.append(table)
+    table.other = table
+    assert table.look_up(1.0) == 2.0
+    gone = weakref.ref(table)
+    del table
+    gc.collect()
+    assert gone() is None
+
+
 def test_a_copy_of_an_object_is_another_object():
     spring = Spring(3.0)
     assert spring.energy(1.0) == 3.0
