@@ -79,7 +79,8 @@ class Arguments:
     def read(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
         """Read the arguments of a call, and find the program for their structures."""
         bound = self.parameters.bind(args, kwargs)
-        statics = self.parameters.statics(bound)
+        statics = self.parameters.statics(bound.arguments)
+        self.parameters.require_data(bound.arguments, statics)
         given: dict[str, list[Any]] = {}
         structures: dict[str, Structure] = {}
         for name in self.order([name for name in bound.arguments if name not in statics]):
@@ -189,3 +190,21 @@ class Arguments:
     def numbers(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """A call with a number for each argument that has no default."""
         return self.parameters.numbers()
+
+
+def told_by(
+    arguments: Arguments, named: Mapping[str, Any]
+) -> tuple[Traced | None, Mapping[str, Any]]:
+    """The latest program for the static ones among some arguments; and the others of them.
+
+    Raises:
+        TypeError: none was traced for them.
+    """
+    statics = arguments.parameters.statics(named)
+    if not statics:
+        return arguments.newest, named
+    for (_, of), traced in reversed(arguments.traces.items()):
+        if statics.items() <= dict(of).items():
+            return traced, {name: x for name, x in named.items() if name not in statics}
+    given = ", ".join(f"{name} = {x}" for name, x in statics.items())
+    raise TypeError(f"{arguments.name} has not been called with {given} yet; call it so once first")

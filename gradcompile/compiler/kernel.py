@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from gradcompile.compiler.arguments import Arguments, Call
+from gradcompile.compiler.arguments import Arguments, Call, told_by
 from gradcompile.compiler.inspection import Inspection
 from gradcompile.compiler.options import VALUE, Mode
 from gradcompile.compiler.pickles import Portable
@@ -141,7 +141,8 @@ class Kernel(Inspection, Portable):
             x: the differentiated inputs, in order, as one vector.
             out: an array that the gradient, or a value of several numbers, is put into, instead of
                 a new one.
-            others: the arguments that are not differentiated by, by name.
+            others: the arguments that are not differentiated by, by name; of those that are static,
+                the ones that tell which call before is meant, if it is not the latest new one.
 
         Returns:
             A float, a float64 vector, or both, by kernel. Where there is a result for each row, the
@@ -152,17 +153,22 @@ class Kernel(Inspection, Portable):
             TypeError: an argument is missing, something in the vector is no real number, or there
                 is an `out` for a value that is one number.
         """
-        known = self._flats.get(self._arguments.newest)
+        traced = self._arguments.newest
+        if others and (traced is None or not others.keys() <= traced.arguments.keys()):
+            traced, others = told_by(self._arguments, others)
+        known = self._flats.get(traced)
         if known is None:
-            return self._first_flat(x, out, others)
+            return self._first_flat(traced, x, out, others)
         written, general = known
         return written(x, others) if out is None else general(x, out, others)
 
-    def _first_flat(self, x: Any, out: FloatArray | None, others: Mapping[str, Any]) -> Any:
-        """Call the latest new structure of arguments on a vector; later calls are written ones."""
+    def _first_flat(
+        self, traced: Traced | None, x: Any, out: Any, others: Mapping[str, Any]
+    ) -> Any:
+        """Call a structure of arguments on a vector; later calls are written ones."""
         from gradcompile.compiler.flat_calls import flat_call, written_flat
 
-        build = self._build()
+        build = self._build(traced)
 
         def run(*given: Any) -> Any:
             return build.run(*given)  # machine code is made when the arguments were looked at

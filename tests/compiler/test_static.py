@@ -94,6 +94,21 @@ def test_several_arguments_and_the_rest():
     assert gdc.compile(lambda x, *rest: x + sum(rest)).grad(1.0, 2.0) == (1.0, (1.0,))
 
 
+def test_a_flat_call_may_tell_which_static_arguments_are_meant():
+    f = gdc.compile(lambda x, k, n, mode="a": k * x**n * (1 if mode == "a" else 2), wrt="x",
+                    static="n")  # fmt: skip
+    f(1.0, 1.0, 2)
+    f(1.0, 1.0, 3, mode="b")
+    for _ in range(2):
+        np.testing.assert_array_equal(f.grad.flat([2.0], k=5.0), [120.0])
+        np.testing.assert_array_equal(f.grad.flat([2.0], k=5.0, n=2), [20.0])
+        np.testing.assert_array_equal(f.grad.flat([2.0], k=5.0, mode="b"), [120.0])
+    with pytest.raises(TypeError, match="has not been called with n = 4 yet; call it so once"):
+        f.grad.flat([2.0], k=5.0, n=4)
+    with pytest.raises(TypeError, match=r"flat: expected the arguments \['k'\], got \['q'\]"):
+        f.grad.flat([2.0], q=5.0)
+
+
 # --- static by themselves ------------------------------------------------------------------------
 
 
