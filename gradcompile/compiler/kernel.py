@@ -139,10 +139,9 @@ class Kernel(Inspection, Portable):
 
         Args:
             x: the differentiated inputs, in order, as one vector.
-            out: an array that the gradient, or a value of several numbers, is put into, instead of
-                a new one.
-            others: the arguments that are not differentiated by, by name; of those that are static,
-                the ones that tell which call before is meant, if it is not the latest new one.
+            out: an array that the gradient, or a value of several numbers, is put into.
+            others: the arguments that are not differentiated by, by name; static ones tell which of
+                the calls before is meant.
 
         Returns:
             A float, a float64 vector, or both, by kernel. Where there is a result for each row, the
@@ -153,18 +152,17 @@ class Kernel(Inspection, Portable):
             TypeError: an argument is missing, something in the vector is no real number, or there
                 is an `out` for a value that is one number.
         """
+        named: Mapping[str, Any] = others
         traced = self._arguments.newest
         if others and (traced is None or not others.keys() <= traced.arguments.keys()):
-            traced, others = told_by(self._arguments, others)
+            traced, named = told_by(self._arguments, others)
         known = self._flats.get(traced)
         if known is None:
-            return self._first_flat(traced, x, out, others)
+            return self._first_flat(traced, x, out, named)
         written, general = known
-        return written(x, others) if out is None else general(x, out, others)
+        return written(x, named) if out is None else general(x, out, named)
 
-    def _first_flat(
-        self, traced: Traced | None, x: Any, out: Any, others: Mapping[str, Any]
-    ) -> Any:
+    def _first_flat(self, traced: Traced | None, x: Any, out: Any, named: Mapping[str, Any]) -> Any:
         """Call a structure of arguments on a vector; later calls are written ones."""
         from gradcompile.compiler.flat_calls import flat_call, written_flat
 
@@ -174,7 +172,7 @@ class Kernel(Inspection, Portable):
             return build.run(*given)  # machine code is made when the arguments were looked at
 
         general = flat_call(build.request, self._arguments, run)
-        result = general(x, out, others)
+        result = general(x, out, named)
         written = written_flat(build.request, build.run, general)
         self._flats.setdefault(build.request.traced, (written, general))
         return result
