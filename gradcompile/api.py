@@ -8,7 +8,7 @@ from gradcompile import compiler
 from gradcompile.batch.threads import cores
 from gradcompile.compiler.arguments import Arguments
 from gradcompile.compiler.function import CompiledFunction
-from gradcompile.compiler.methods import ClassMethod
+from gradcompile.compiler.methods import of_class
 from gradcompile.compiler.options import Options, Wrt
 from gradcompile.graph import value as values
 from gradcompile.graph.trace import MAX_BRANCHES, Inputs, Traced, trace_graph
@@ -91,12 +91,13 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
         >>> f.value_and_grad(3.0)
         (20.0, Gradient(x=14.0))
     """
-    if target is None:
-        return functools.partial(
+    if target is None or isinstance(target, staticmethod | classmethod):
+        decorator = functools.partial(
             compile, inputs=inputs, wrt=wrt, static=static, batched=batched, reduce=reduce,
             parallel=parallel, cache=cache, name=name, check_domain=check_domain, roll=roll,
             strict=strict, branches=branches, progress=progress,
         )  # fmt: skip
+        return decorator if target is None else of_class(target, decorator)
     if roll not in (True, False, "auto"):
         raise ValueError(f'roll: expected True, False or "auto", got {roll!r:.60}')
     if type(branches) is not int or branches < 1:
@@ -111,13 +112,6 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
     if isinstance(target, Value):
         label = identifier(name or target.label) or "f"
         return _compiled(None, trace_graph(target, inputs, label), label, options)
-    if isinstance(target, staticmethod | classmethod):
-        made = compile(
-            target.__func__, inputs, wrt=wrt, static=static, batched=batched, reduce=reduce,
-            parallel=parallel, cache=cache, name=name, check_domain=check_domain, roll=roll,
-            strict=strict, progress=progress,
-        )  # fmt: skip
-        return staticmethod(made) if isinstance(target, staticmethod) else ClassMethod(made)
     if not callable(target):
         given = type(target).__name__
         raise TypeError(f"compile: expected a function or a Value, got {given} {target!r:.60}")

@@ -7,6 +7,7 @@ parameters.py       how a function's arguments are passed, and which of them are
 signature.py        what the emitted function takes and returns
 kernel.py           one derived function: built on first use, called fast
 methods.py          compiled functions bound to objects
+attributes.py       what the attributes of such an object were
 pickles.py          what a pickle of a compiled function holds
 inspection.py       what a kernel shows: text, program, machine code
 request.py          what is to be built: one kernel for one structure of arguments

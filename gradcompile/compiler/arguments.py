@@ -3,7 +3,6 @@
 This is all that a kernel knows of the function that it belongs to.
 """
 
-import copy
 import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -80,7 +79,8 @@ class Arguments:
     def read(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
         """Read the arguments of a call, and find the program for their structures."""
         bound = self.parameters.bind(args, kwargs)
-        statics = self.parameters.statics(bound)
+        statics = self.parameters.statics(bound.arguments)
+        self.parameters.require_data(bound.arguments, statics)
         given: dict[str, list[Any]] = {}
         structures: dict[str, Structure] = {}
         for name in self.order([name for name in bound.arguments if name not in statics]):
@@ -187,12 +187,24 @@ class Arguments:
         wrt = tuple(name for name in self.wrt if name in traced.arguments)
         return Request(mode, traced, wrt, self.options, data)
 
-    def deepcopy(self, memo: Any) -> "Arguments":
-        """The arguments of a copy: the same, unless the function belongs to what is copied."""
-        function = copy.deepcopy(self.function, memo)
-        same = function is self.function
-        return self if same else type(self)(function, None, self.name, self.options)
-
     def numbers(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """A call with a number for each argument that has no default."""
         return self.parameters.numbers()
+
+
+def told_by(
+    arguments: Arguments, named: Mapping[str, Any]
+) -> tuple[Traced | None, Mapping[str, Any]]:
+    """The latest program for the static ones among some arguments; and the others of them.
+
+    Raises:
+        TypeError: none was traced for them.
+    """
+    statics = arguments.parameters.statics(named)
+    if not statics:
+        return arguments.newest, named
+    for (_, of), traced in reversed(arguments.traces.items()):
+        if statics.items() <= dict(of).items():
+            return traced, {name: x for name, x in named.items() if name not in statics}
+    given = ", ".join(f"{name} = {x}" for name, x in statics.items())
+    raise TypeError(f"{arguments.name} has not been called with {given} yet; call it so once first")

@@ -52,7 +52,8 @@ def misfit(expected: Structure, given: Structure, place: str = "") -> Misfit | N
     named = expected.kind is dict or has_attributes(expected.kind)
     keys = expected.keys if named else range(len(parts))
     for key, part, other_part in zip(keys, parts, others, strict=True):
-        found = misfit(part, other_part, f"{place}[{key!r}]")
+        at = f".{key}" if has_attributes(expected.kind) else f"[{key!r}]"
+        found = misfit(part, other_part, place + at)
         if found is not None:
             return found
     return None

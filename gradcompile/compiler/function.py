@@ -3,14 +3,16 @@
 import functools
 import html
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from gradcompile.compiler.arguments import Arguments
 from gradcompile.compiler.kernel import Kernel
 from gradcompile.compiler.methods import Bound, Methods
 from gradcompile.compiler.options import GRAD, VALUE, VALUE_AND_GRAD
+from gradcompile.compiler.pickles import Portable
 from gradcompile.graph.users import TraceError
 from gradcompile.ir.program import Program
 from gradcompile.show.html import highlighted
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 UNLIKE = "the loops compute something else than the text without loops, which was verified"
 
 
-class CompiledFunction:
+class CompiledFunction(Portable):
     """A function compiled for its value and its gradient.
 
     Calling it gives the value. `value`, `grad` and `value_and_grad` are kernels: they take the
@@ -57,28 +59,19 @@ class CompiledFunction:
         return self.value(*args, **kwargs)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        """Bind the function to an object, as Python's functions are bound."""
-        if instance is None or self.arguments.function is None:
+        """Bind the function to an object, if Python would bind what was compiled."""
+        if instance is None or not isinstance(self.arguments.function, FunctionType):
             return self
-        if self._methods.takes(instance):
+        function = self._methods.of(instance)
+        if function is None:
             return Bound(self, instance, self._attribute, (instance,))
-        return Bound(self._methods.of(instance), instance, self._attribute)
+        return Bound(function, instance, self._attribute)
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._attribute = name
 
-    def __copy__(self) -> "CompiledFunction":
-        return self  # as functions are
-
-    def __deepcopy__(self, memo: Any) -> "CompiledFunction":
-        arguments = self.arguments.deepcopy(memo)
-        same = arguments is self.arguments
-        return self if same else CompiledFunction(arguments, type(self.value))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        from gradcompile.compiler.pickles import function_of, source_of  # loads on first use
-
-        return function_of, (source_of(self.arguments), CompiledFunction, type(self.value))
+    def _origin(self) -> tuple[Arguments, Callable[[Arguments], Any], str]:
+        return self.arguments, partial(CompiledFunction, kernel=type(self.value)), ""
 
     @property
     def source(self) -> str:

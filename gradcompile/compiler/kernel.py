@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from gradcompile.compiler.arguments import Arguments, Call
+from gradcompile.compiler.arguments import Arguments, Call, told_by
 from gradcompile.compiler.inspection import Inspection
 from gradcompile.compiler.options import VALUE, Mode
+from gradcompile.compiler.pickles import Portable
 from gradcompile.graph.nested import Structure
 from gradcompile.graph.trace import Traced
 from gradcompile.support.arrays import FloatArray
@@ -31,7 +32,7 @@ FlatCalls = tuple[Callable[[Any, Mapping[str, Any]], Any], Callable[..., Any]]
 Structures = tuple[tuple[str, Structure], ...]
 
 
-class Kernel(Inspection):
+class Kernel(Inspection, Portable):
     """One derived function, compiled on first use and open to inspection.
 
     Calling it takes the arguments of the original function. What it shows (`source`, `program`,
@@ -111,7 +112,7 @@ class Kernel(Inspection):
     def _call_on_values(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Call the user's function, which builds a graph: so compiled functions compose."""
         function = self._arguments.function
-        if function is None or self._mode is not VALUE:
+        if function is None or self._mode != VALUE:
             name = self._arguments.name
             raise TypeError(f"{name}.{self._mode.name}: expected numbers, got Values")
         return function(*args, **kwargs)
@@ -138,9 +139,9 @@ class Kernel(Inspection):
 
         Args:
             x: the differentiated inputs, in order, as one vector.
-            out: an array that the gradient, or a value of several numbers, is put into, instead of
-                a new one.
-            others: the arguments that are not differentiated by, by name.
+            out: an array that the gradient, or a value of several numbers, is put into.
+            others: the arguments that are not differentiated by, by name; static ones tell which of
+                the calls before is meant.
 
         Returns:
             A float, a float64 vector, or both, by kernel. Where there is a result for each row, the
@@ -151,38 +152,33 @@ class Kernel(Inspection):
             TypeError: an argument is missing, something in the vector is no real number, or there
                 is an `out` for a value that is one number.
         """
-        known = self._flats.get(self._arguments.newest)
+        named: Mapping[str, Any] = others
+        traced = self._arguments.newest
+        if others and (traced is None or not others.keys() <= traced.arguments.keys()):
+            traced, named = told_by(self._arguments, others)
+        known = self._flats.get(traced)
         if known is None:
-            return self._first_flat(x, out, others)
+            return self._first_flat(traced, x, out, named)
         written, general = known
-        return written(x, others) if out is None else general(x, out, others)
+        return written(x, named) if out is None else general(x, out, named)
 
-    def _first_flat(self, x: Any, out: FloatArray | None, others: Mapping[str, Any]) -> Any:
-        """Call the latest new structure of arguments on a vector; later calls are written ones."""
+    def _first_flat(self, traced: Traced | None, x: Any, out: Any, named: Mapping[str, Any]) -> Any:
+        """Call a structure of arguments on a vector; later calls are written ones."""
         from gradcompile.compiler.flat_calls import flat_call, written_flat
 
-        build = self._build()
+        build = self._build(traced)
 
         def run(*given: Any) -> Any:
             return build.run(*given)  # machine code is made when the arguments were looked at
 
         general = flat_call(build.request, self._arguments, run)
-        result = general(x, out, others)
+        result = general(x, out, named)
         written = written_flat(build.request, build.run, general)
         self._flats.setdefault(build.request.traced, (written, general))
         return result
 
-    def __copy__(self) -> "Kernel":
-        return self  # as functions are
-
-    def __deepcopy__(self, memo: Any) -> "Kernel":
-        arguments = self._arguments.deepcopy(memo)
-        return self if arguments is self._arguments else type(self)(arguments, self._mode)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        from gradcompile.compiler.pickles import kernel_of, source_of  # loads on first use
-
-        return kernel_of, (source_of(self._arguments), type(self), self._mode)
+    def _origin(self) -> tuple[Arguments, Callable[[Arguments], Any], str]:
+        return self._arguments, partial(type(self), mode=self._mode), self._mode.name
 
     def __repr__(self) -> str:
         return f"<kernel {self._arguments.name}.{self._mode.name}>"

@@ -11,17 +11,15 @@ import inspect
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial, update_wrapper
 from operator import attrgetter
-from types import NoneType
 from typing import Any
 
 from gradcompile.compiler.arguments import Arguments
+from gradcompile.compiler.attributes import Attributes
 from gradcompile.compiler.kernel import Kernel
 from gradcompile.graph.nested import flatten
 from gradcompile.graph.records import is_record
-
-PLAIN = (int, float, complex, bool, str, NoneType)
-"""Attributes that are kept to be compared; of others only which object it is."""
 
 
 class Bound:
@@ -34,9 +32,15 @@ class Bound:
         given: the arguments that come before those of a call: the object, if it is data.
     """
 
-    __slots__ = ("__self__", "_given", "_path", "_target")
+    # A slot, so that there is nothing between the call and what is bound.
+    __slots__ = ("__call__", "__self__", "_given", "_path", "_target")
+
+    __call__: Callable[..., Any]
+    """What is bound, called with the arguments that are left."""
 
     def __init__(self, target: Any, owner: Any, path: str, given: tuple[Any, ...] = ()) -> None:
+        kernel = target if isinstance(target, Kernel) else target.value
+        self.__call__ = partial(kernel, *given) if given else kernel
         self.__self__ = owner
         self._target = target
         self._path = path
@@ -50,10 +54,6 @@ class Bound:
     @__class__.setter
     def __class__(self, _: Any) -> None:
         raise TypeError("the class of a bound function cannot be set")
-
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        """What is bound, called with the arguments that are left."""
-        return self._target(*self._given, *args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._target, name)
@@ -81,7 +81,7 @@ def unbound(function: Any, args: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]
     return function, args
 
 
-@dataclass(frozen=True)
+@dataclass
 class _OfObject:
     """A function without its first argument, which is an object that it does not keep alive."""
 
@@ -99,12 +99,12 @@ class _Known:
 
     Attributes:
         owner: gives the object, while it lives.
-        state: what its attributes were.
-        function: the compiled function without its first argument.
+        attributes: what they were.
+        function: the compiled function without its first argument; None if the object is data.
     """
 
     owner: Callable[[], Any]
-    state: list[Any]
+    attributes: Attributes
     function: Any
 
 
@@ -120,60 +120,43 @@ class Methods:
         self._arguments = arguments
         self._make = make
         self._known: dict[int, _Known] = {}
-        self._are_data: weakref.WeakKeyDictionary[type, bool] = weakref.WeakKeyDictionary()
-
-    def takes(self, owner: Any) -> bool:
-        """Is the object an argument like others, a record of numbers? The first of a class says."""
-        kind = type(owner)
-        if kind not in self._are_data:
-            self._are_data[kind] = is_record(kind) and _is_data(owner) and not self._is_static
-        return self._are_data[kind]
-
-    @property
-    def _is_static(self) -> bool:
-        """Was `compile` told that the object is static?"""
-        return (
-            next(iter(self._arguments.signature.parameters), "") in self._arguments.options.static
-        )
 
     def of(self, owner: Any) -> Any:
-        """The compiled function without its first argument, for an object that is static."""
+        """The compiled function without its first argument; None if the object is data."""
         known = self._known.get(id(owner))
-        state = _state(owner)
-        if known is None or known.owner() is not owner or known.state != state:
-            known = self._known[id(owner)] = self._compiled(owner, state)
+        if known is None or known.owner() is not owner or not known.attributes.are_those_of(owner):
+            known = self._known[id(owner)] = self._new(owner)
         return known.function
 
-    def _compiled(self, owner: Any, state: list[Any]) -> _Known:
-        known, key, arguments = self._known, id(owner), self._arguments
+    def _new(self, owner: Any) -> _Known:
+        known, key = self._known, id(owner)
         reference: Callable[[], Any]
         try:
             reference = weakref.ref(owner, lambda _: known.pop(key, None))
         except TypeError:  # an object with slots; it stays
             reference = lambda: owner  # noqa: E731
-        (first, *_), signature = arguments.signature.parameters, arguments.signature
+        first = next(iter(self._arguments.signature.parameters), "")
+        if first not in self._arguments.options.static and _is_data(owner):
+            return _Known(reference, Attributes(None), None)
+        return _Known(reference, Attributes(owner), self._compiled(reference, first))
+
+    def _compiled(self, owner: Callable[[], Any], first: str) -> Any:
+        arguments, signature = self._arguments, self._arguments.signature
         rest = [p for name, p in signature.parameters.items() if name != first]
         assert arguments.function is not None
-        function = _OfObject(arguments.function, reference, signature.replace(parameters=rest))
+        function = _OfObject(arguments.function, owner, signature.replace(parameters=rest))
+        update_wrapper(function, arguments.function, updated=())
         static = tuple(name for name in arguments.options.static if name != first)
         options = replace(arguments.options, static=static)
-        made = self._make(type(arguments)(function, None, arguments.name, options))
-        return _Known(reference, state, made)
+        return self._make(type(arguments)(function, None, arguments.name, options))
 
 
 def _is_data(owner: Any) -> bool:
+    """Is an object an argument like others, a record of numbers?"""
     try:
-        return bool(flatten(owner)[0])
+        return is_record(type(owner)) and bool(flatten(owner)[0])
     except TypeError:
         return False
-
-
-def _state(owner: Any) -> list[Any]:
-    """The attributes of an object, to tell whether one was set to something else."""
-    attributes = getattr(owner, "__dict__", None)
-    if attributes is None or isinstance(owner, type):
-        return []
-    return [x if type(x) in PLAIN else id(x) for pair in attributes.items() for x in pair]
 
 
 class ClassMethod:
@@ -191,3 +174,11 @@ class ClassMethod:
 
     def __get__(self, instance: Any, owner: type) -> Any:
         return self.__func__.__get__(owner)
+
+
+def of_class(
+    target: "staticmethod[..., Any] | classmethod[Any, ..., Any]", decorator: Callable[..., Any]
+) -> Any:
+    """Compile the function in a static method or a class method, and make it one again."""
+    made = decorator(target.__func__)
+    return staticmethod(made) if isinstance(target, staticmethod) else ClassMethod(made)

@@ -56,14 +56,14 @@ class Parameters:
         bound.arguments = {k: x for k, x in bound.arguments.items() if k not in kept}
         return bound
 
-    def statics(self, bound: inspect.BoundArguments) -> dict[str, Static]:
-        """The arguments of a call that are static: by their names, or by themselves.
+    def statics(self, named: Mapping[str, Any]) -> dict[str, Static]:
+        """Find those of some arguments that are static: by their names, or by themselves.
 
         Raises:
-            TypeError: one is not hashable, or should hold numbers.
+            TypeError: one is not hashable.
         """
         statics = {}
-        for name, argument in bound.arguments.items():
+        for name, argument in named.items():
             is_data = name in self.data or not (self.takes_statics and is_static(argument))
             if name not in self.static and is_data:
                 continue
@@ -71,13 +71,16 @@ class Parameters:
                 statics[name] = Static(argument)
             except TypeError as error:
                 raise TypeError(f"{self.name}: argument {name!r}: {error}") from None
-        if statics and len(statics) == len(bound.arguments):
+        return statics
+
+    def require_data(self, named: Mapping[str, Any], statics: Mapping[str, Static]) -> None:
+        """Raise a TypeError if all arguments that were given are static."""
+        if statics and len(statics) == len(named):
             name, static = next(iter(statics.items()))
             raise TypeError(
                 f"{self.name}: argument {name!r}: expected numbers, as no other argument holds "
                 f"any, got {type(static.value).__name__} {static}"
             )
-        return statics
 
     def numbers(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """A call with a number for each argument that has no default."""

@@ -6,6 +6,7 @@ digest of them. It never holds machine code: that is found by its text, or compi
 pickle, it is to be loaded only from where code would be taken from.
 """
 
+import copy
 import hashlib
 import importlib
 import inspect
@@ -36,7 +37,7 @@ class Reference:
 
     module: str
     qualname: str
-    otherwise: "Target | Programs | None" = None
+    otherwise: "Origin | Programs | None" = None
 
     def function(self) -> Any:
         """The compiled function; None if it is not there."""
@@ -63,7 +64,7 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class Target:
+class Origin:
     """What was compiled, and how.
 
     Attributes:
@@ -138,7 +139,7 @@ class Untraceable:
         )
 
 
-Source = Reference | Target | Programs
+Source = Reference | Origin | Programs
 
 
 def source_of(arguments: Arguments) -> Source:
@@ -158,7 +159,7 @@ def source_of(arguments: Arguments) -> Source:
     return _apart(arguments)
 
 
-def _apart(arguments: Arguments) -> Target | Programs:
+def _apart(arguments: Arguments) -> Origin | Programs:
     """What a pickle holds where the function is in no module."""
     function, kind = arguments.function, type(arguments)
     if function is not None and not isinstance(function, Untraceable):
@@ -166,7 +167,7 @@ def _apart(arguments: Arguments) -> Target | Programs:
         is_main = getattr(function, "__module__", None) == "__main__"
         for packed in (_by_value, _itself) if is_main else (_itself, _by_value):
             if (made := packed(function)) is not None:
-                return Target(kind, made, arguments.name, arguments.options)
+                return Origin(kind, made, arguments.name, arguments.options)
     traces = {} if function is None else arguments.traces
     content = _signature(arguments), arguments.graph, traces
     try:
@@ -221,13 +222,40 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def function_of(source: Source, make: Callable[..., Any], kernel: type[Any]) -> Any:
-    """The compiled function of a pickle: the one of the module, or a new one."""
+def restored(source: Source, make: Callable[[Arguments], Any], name: str) -> Any:
+    """What a pickle holds: the compiled function of the module, a part of it, or a new one.
+
+    Args:
+        source: of the function.
+        make: makes one of its arguments.
+        name: of the part; "" for the whole function.
+    """
     found = source.function() if isinstance(source, Reference) else None
-    return make(source.arguments(), kernel) if found is None else found
+    if found is None:
+        return make(source.arguments())
+    return getattr(found, name) if name else found
 
 
-def kernel_of(source: Source, kernel: type[Any], mode: Any) -> Any:
-    """A kernel of the compiled function of a pickle."""
-    found = source.function() if isinstance(source, Reference) else None
-    return kernel(source.arguments(), mode) if found is None else getattr(found, mode.name)
+class Portable:
+    """What copies and pickles, as Python's functions do: a compiled function, or a kernel of it."""
+
+    __slots__ = ()
+
+    def _origin(self) -> tuple[Arguments, Callable[[Arguments], Any], str]:
+        """The arguments, what makes such an object of others, and its name in the function."""
+        raise NotImplementedError
+
+    def __copy__(self) -> Any:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        arguments, make, _ = self._origin()
+        function = copy.deepcopy(arguments.function, memo)
+        if function is arguments.function:
+            return self
+        # It belongs to what is copied, as a method does.
+        return make(type(arguments)(function, None, arguments.name, arguments.options))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        arguments, make, name = self._origin()
+        return restored, (source_of(arguments), make, name)

@@ -42,7 +42,7 @@ class Request:
     def function_name(self) -> str:
         """The name of the emitted function."""
         name = self._name
-        wanted = f"{name}_{self.mode.name}" if self.mode is not VALUE else name
+        wanted = f"{name}_{self.mode.name}" if self.mode != VALUE else name
         return Names(emitted_names()).fresh(wanted)
 
     @property
