@@ -160,6 +160,12 @@ IDENTITIES: tuple[Rule, ...] = (
     Rule("where(c, x, 0.0) + where(c, y, 0.0)", "where(c, x + y, 0.0)", "the same choice"),
     Rule("where(c, 0.0, x) + where(c, 0.0, y)", "where(c, 0.0, x + y)", "the same choice"),
     Rule("where(c, x, 0.0) + where(c, 0.0, y)", "where(c, x, y)", "the same choice"),
+    Rule("where(c, x, 0.0) - where(c, 0.0, y)", "where(c, x, 0.0 - y)", "the same choice"),
+    Rule("where(c, 0.0, x) - where(c, y, 0.0)", "where(c, 0.0 - y, x)", "the same choice"),
+    Rule("k * where(c, x, 0.0) + where(c, 0.0, y)", "where(c, k * x, y)", "the same choice"),
+    Rule("k * where(c, 0.0, x) + where(c, y, 0.0)", "where(c, y, k * x)", "the same choice"),
+    Rule("k * where(c, x, 0.0) - where(c, 0.0, y)", "where(c, k * x, 0.0 - y)", "the same choice"),
+    Rule("k * where(c, 0.0, x) - where(c, y, 0.0)", "where(c, 0.0 - y, k * x)", "the same choice"),
 )
 """Rules that keep the result, up to the sign of zero or a rounding less.
 
