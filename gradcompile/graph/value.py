@@ -269,8 +269,8 @@ class TracedValue(Value):
     def __index__(self) -> NoReturn:  # noqa: PLE0305
         stop(
             "a traced value cannot be a count, an index or an int",
-            "use a number that is known while tracing, such as the length of an argument, "
-            "or gdc.floor",
+            "use a number that is known while tracing, such as the length of an argument, name the "
+            "argument in `static=`, or use gdc.floor",
         )
 
     __int__ = __index__
