@@ -90,10 +90,11 @@ logaddexp = Op("logaddexp", "a b", "logaddexp(a, b)",
 # 0 where a = 0 whatever b is, so that is its slope by b there.
 xlogy = Op("xlogy", "a b", "xlogy(a, b)",
            (lambda y, a, b: log(b), lambda y, a, b: where(a == 0.0, 0.0, a / b)),
-           sympy="a * log(b)", domain="b > 0")
+           sympy="a * log(b)", domain="b > 0", selects=(None, lambda y, a, b: a != 0.0))
 xlog1py = Op("xlog1py", "a b", "xlog1py(a, b)",
              (lambda y, a, b: log1p(b), lambda y, a, b: where(a == 0.0, 0.0, a / (1.0 + b))),
-             sympy="a * log(1 + b)", domain="b > -1")
+             sympy="a * log(1 + b)", domain="b > -1",
+             selects=(None, lambda y, a, b: a != 0.0))
 entr = Op("entr", "x", "entr(x)", (lambda y, x: -1.0 - log(x),), sympy="-x * log(x)",
           domain="x > 0")
 logit = Op("logit", "x", "logit(x)", (lambda y, x: 1.0 / (x * (1.0 - x)),),
@@ -219,7 +220,8 @@ rint = Op("rint", "x", "rint(x)", (None,), sympy="floor(x + 0.5)",
           domain="2 * x != floor(2 * x)", kinks={(0.5,): (0.0,)})
 heaviside = Op("heaviside", "x h", "x if x != x else h if x == 0.0 else float64(x > 0.0)",
                (None, lambda y, x, h: where(x == 0.0, 1.0, 0.0)),
-               sympy="1 if x > 0 else 0", domain="x != 0", kinks={(0.0, 0.5): (0.0, 1.0)})
+               sympy="1 if x > 0 else 0", domain="x != 0", kinks={(0.0, 0.5): (0.0, 1.0)},
+               selects=(None, lambda y, x, h: x == 0.0))
 maximum = Op("maximum", "a b", "maximum(a, b)",
              (lambda y, a, b: where(a > b, 1.0, where(a == b, 0.5, 0.0)),
               lambda y, a, b: where(b > a, 1.0, where(a == b, 0.5, 0.0))),

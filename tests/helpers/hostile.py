@@ -40,7 +40,10 @@ OVERFLOWING = ("exp", "exp2", "expm1", "sinh", "cosh")
 PRODUCTS = ("add", "sub", "mul", "square")
 INFINITE = (math.inf, -math.inf, math.nan)
 NOT_CLEAN = {"floor", "ceil", "fmod", "polygamma", "where"}
-GATES = ("where", "maximum", "minimum", "relu", "clip", "clip's bound", "leaky_relu", "elu")
+GATES = (
+    "where", "maximum", "minimum", "relu", "clip", "clip's bound", "leaky_relu", "elu", "heaviside",
+    "xlogy",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -180,8 +183,10 @@ class _Draft:
             step = (live, hostile, y + 1.0)
         elif gate == "clip's bound" and x > y:
             step = (live, y - 1.0, hostile)
-        elif gate in ("leaky_relu", "elu") and y > 0.0:
+        elif (gate in ("leaky_relu", "elu") and y > 0.0) or (gate == "heaviside" and y != 0.0):
             step = (live, hostile)
+        elif gate == "xlogy" and x >= 0.0:
+            step = (0.0, hostile)
         if step is not None:
             place = self.add(gate.removesuffix("'s bound"), *step)
             index = next(k for k, y in enumerate(step) if type(y) is int and y == hostile)
