@@ -383,6 +383,90 @@ def test_nothing_passes_a_closed_gate(name, gates):
     assert (y.data, x.grad) == (value, 0.0)
 
 
+# --- gates: what stands behind a closed one does not count ---------------------------------------
+
+BEHIND = {
+    "a product with inf (google/jax#2630)": (lambda x: gdc.where(x > 0, x, x * math.inf), 1.0, 1.0),
+    "a sum with nan": (lambda x: gdc.where(x > 0, x, gdc.exp(x + math.nan)), 1.0, 1.0),
+    "maximum of log (ml-explore/mlx#3668)": (lambda x: gdc.maximum(gdc.log(x), -100.0), 0.0, 0.0),
+    "relu of log (ml-explore/mlx#3668)": (lambda x: gdc.relu(gdc.log(x)), 0.0, 0.0),
+    "minimum of a pole": (lambda x: gdc.minimum(1 / x, 5.0), 0.0, 0.0),
+    "minimum, turned round": (lambda x: gdc.minimum(5.0, 1 / x) + x, 0.0, 1.0),
+    "clip of log": (lambda x: gdc.clip(gdc.log(x), -1.0, 1.0), 0.0, 0.0),
+    "a bound of clip": (lambda x: gdc.clip(x, gdc.log(x), 1.0), 0.0, 1.0),
+    "the upper bound of clip": (lambda x: gdc.clip(x, -1.0, 1 / x), 0.0, 1.0),
+    "relu of a product with inf": (lambda x: gdc.relu(x * -math.inf), 1.0, 0.0),
+    "relu of a product with what is inf": (lambda x: gdc.relu(x * gdc.log(x - 1)), 1.0, 0.0),
+    "relu of what overflows": (lambda x: gdc.relu(-gdc.exp(1000 * x)), 1.0, 0.0),
+    "the slope of leaky_relu": (lambda x: gdc.leaky_relu(1 + x, gdc.log(x)), 0.0, 1.0),
+    "the factor of elu": (lambda x: gdc.elu(1 + x, gdc.log(x)), 0.0, 1.0),
+    "the value of heaviside at 0": (lambda x: x + gdc.heaviside(1 + x, gdc.log(x)), 0.0, 1.0),
+    "0 times a logarithm": (lambda x: x + gdc.xlogy(0.0, gdc.sqrt(x)), 0.0, 1.0),
+    "two gates": (lambda x: gdc.relu(gdc.sqrt(gdc.relu(gdc.log(x))) - 1), 0.0, 0.0),
+    "inside and outside": (
+        lambda x: gdc.maximum(gdc.log(x), 1.0) * gdc.maximum(x * gdc.log(x), 2.0), 1.0, 0.0
+    ),
+    "shared by two gates": (
+        lambda x: gdc.relu(gdc.log(x)) + gdc.maximum(gdc.log(x), -1.0), 0.0, 0.0
+    ),
+    "a tie": (lambda x: gdc.maximum(gdc.sqrt(x), x), 1.0, 0.75),
+}  # fmt: skip
+"""Functions of x, a point, and the slope there: what a gate blocks contributes nothing to it."""
+
+
+@pytest.fixture(scope="module")
+def behind():
+    pairs = {name: programs(function) for name, (function, _, _) in BEHIND.items()}
+    points = [(x,) for _, x, _ in BEHIND.values() for _ in range(2)]
+    results = machine([program for pair in pairs.values() for program in pair])(points)
+    return {
+        name: (pair, results[2 * k : 2 * k + 2]) for k, (name, pair) in enumerate(pairs.items())
+    }
+
+
+@pytest.mark.parametrize("name", BEHIND)
+def test_nothing_behind_a_closed_gate_counts(name, behind):
+    function, at, slope = BEHIND[name]
+    pair, from_machine = behind[name]
+    for program, found in zip(pair, from_machine, strict=True):
+        assert same(found, flat(interpret(program, [at])))
+        assert same(found, python(program)([at]))
+        assert math.isfinite(found[1])
+    assert from_machine[0][1] == slope
+    x = Value(at)
+    function(x).backward()
+    assert x.grad == slope
+    # In a batch the gates are each row's own; the slope is that of the factor of all rows.
+    rows = gdc.compile(lambda w, x: function(w * x), batched="x", reduce="sum", cache=False)
+    kernel = rows.value_and_grad
+    kernel._arguments.read((1.0, np.array([at] * 3)), {})
+    with np.errstate(all="ignore"):
+        _, (of_factor,) = kernel.python(np.float64(1.0), np.array([at] * 3))
+    assert of_factor == 3 * slope * at
+
+
+def test_there_is_no_guard_where_nothing_behind_can_be_infinite():
+    def network(w, x, y):
+        hidden = gdc.relu(gdc.relu(w[0] * x + w[1]) * w[2] + gdc.tanh(w[3] * x / 3.0))
+        return gdc.relu(1 - y * hidden) ** 2 + gdc.clip(gdc.sigmoid(w[0] * x), 0.01, 0.99)
+
+    f = gdc.compile(network, roll=False, cache=False)
+    f.value_and_grad._arguments.read(([0.5, 0.25, -1.0, 2.0], 1.5, 1.0), {})
+    # Each gate chooses once, clip between two bounds.
+    assert f.value_and_grad.source.count(" if ") == 5
+
+
+def test_conditions_of_guards_are_no_tautologies():
+    def shared(x, c):
+        t = 1 / x
+        chosen = gdc.where(c, t * t, 3.0) + gdc.where(c, 2.0, gdc.log(t))
+        return chosen + gdc.where(x > 2, gdc.exp(t), 1.0)
+
+    f = gdc.compile(shared, cache=False)
+    f.value_and_grad._arguments.read((1.0, 0.0), {})
+    assert " or " not in f.value_and_grad.source
+
+
 @pytest.mark.parametrize(
     ("function", "slope"),
     [
