@@ -35,7 +35,7 @@ from tests.helpers.slow import slow_but
 SEED = 0
 PROGRAMS = 1000
 CHUNKS = [range(k, k + 100) for k in range(0, PROGRAMS, 100)]
-COMPILED = range(5)
+COMPILED = range(8)
 """Programs that go to numba in the fast tests, at 100 ms each."""
 
 ROUNDED, EXPLAINED = 0.6, 0.03
