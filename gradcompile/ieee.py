@@ -185,7 +185,7 @@ def _sinpi(x: float) -> float:
 
 
 def digamma(x: float) -> float:
-    """The derivative of log(gamma(x)); nan at the poles 0, -1, -2, ...
+    """The derivative of log(gamma(x)); -inf at 0, inf at -0, and nan at the poles -1, -2, ...
 
     Asymptotic series (Abramowitz and Stegun, 6.3.18) from x = 10 on, reached by the recurrence
     6.3.5, with the reflection 6.3.7 for negative x. The error is below 2e-15 * max(1, |result|)
@@ -193,6 +193,8 @@ def digamma(x: float) -> float:
     """
     result = 0.0
     if x <= 0.0:
+        if x == 0.0:
+            return copysign(inf, -x)
         if x == floor(x):
             return float64(nan)
         # Near 0 from below, x - floor(x) would round to 1.
@@ -223,7 +225,9 @@ def polygamma(n: float, x: float) -> float:
         return digamma(x)
     if not 0.0 < n <= 170.0 or n != floor(n):
         return float64(nan)
-    if x < -1000.0 or (x <= 0.0 and x == floor(x)):
+    if x == 0.0:
+        return float64(inf) if n % 2.0 == 1.0 else copysign(inf, -x)
+    if x < -1000.0 or (x < 0.0 and x == floor(x)):
         return float64(nan)
     # Powers by products, which overflow to inf where ** would raise for plain floats.
     factorial = 1.0  # (n - 1)!

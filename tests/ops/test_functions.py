@@ -365,6 +365,33 @@ def test_an_item_of_minus_infinity_gets_no_gradient(gradient):
     assert gradient(lambda x: functions.cross_entropy(x, 1), at) == [0.0, -0.5, 0.5]
 
 
+MASKED = [-math.inf, 0.0, 0.0]
+"""Logits of which one is masked: its class cannot be."""
+
+
+@pytest.mark.parametrize("target", [[0.0, 1.0, 0.0], 1])
+def test_a_masked_logit_is_left_out_of_the_cross_entropy(target, every_engine):
+    assert functions.cross_entropy(MASKED, target) == math.log(2.0)
+    assert eager_gradient(lambda x: functions.cross_entropy(x, target), MASKED) == [0.0, -0.5, 0.5]
+    f = gdc.compile(lambda x, y, z: gdc.cross_entropy([x, y, z], target))
+    f.value_and_grad(*MASKED)
+    for found in every_engine(f, MASKED).values():
+        assert found == (math.log(2.0), [0.0, -0.5, 0.5])
+
+
+def test_a_masked_logit_is_left_out_whatever_the_probabilities_are_computed_from(every_engine):
+    f = gdc.compile(lambda x, p: gdc.cross_entropy([x, 0.0, 1.0], [p, 1.0 - p, 0.0]))
+    f.value_and_grad(1.0, 0.5)
+    total = math.log(1.0 + math.exp(1.0))
+    for value, slopes in every_engine(f, [-math.inf, 0.0]).values():
+        assert value == pytest.approx(total, rel=1e-15)
+        assert slopes[0] == 0.0
+    # The class counts as soon as its probability is not 0, and its logit as soon as it is finite.
+    assert f(-math.inf, 0.25) == math.inf
+    assert f.grad(-3.0, 0.0).p == pytest.approx(3.0, rel=1e-12)
+    assert math.isnan(f(math.nan, 0.0))
+
+
 @pytest.mark.parametrize("gradient", [eager_gradient, compiled_gradient])
 def test_the_norm_has_slope_0_at_the_origin(gradient):
     assert gradient(functions.norm, [0.0, -0.0, 0.0]) == [0.0, 0.0, 0.0]

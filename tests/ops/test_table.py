@@ -165,6 +165,50 @@ def test_an_empty_domain_is_wrong():
     assert "no point" in oracles.wrong_partials(replace(table.exp, domain="x != x"))[0]
 
 
+# --- limits ----------------------------------------------------------------------------------
+
+LIMITS = [
+    ("hypot", (math.inf, 1.0), math.inf, (1.0, 0.0)),
+    ("hypot", (-2.0, -math.inf), math.inf, (0.0, -1.0)),
+    ("hypot", (-math.inf, math.inf), math.inf, (-1.0, 1.0)),
+    ("hypot", (0.0, 0.0), 0.0, (0.0, 0.0)),
+    ("atan2", (math.inf, 1.0), math.pi / 2, (0.0, 0.0)),
+    ("atan2", (1.0, math.inf), 0.0, (0.0, 0.0)),
+    ("logaddexp", (math.inf, math.inf), math.inf, (0.5, 0.5)),
+    ("logaddexp", (-math.inf, -math.inf), -math.inf, (0.5, 0.5)),
+    ("logaddexp", (-math.inf, 1.0), 1.0, (0.0, 1.0)),
+    ("lgamma", (math.inf,), math.inf, (math.inf,)),
+    ("lgamma", (0.0,), math.inf, (-math.inf,)),
+    ("digamma", (math.inf,), math.inf, (0.0,)),
+    ("digamma", (0.0,), -math.inf, (math.inf,)),
+    ("sqrt", (0.0,), 0.0, (math.inf,)),
+    ("sqrt", (math.inf,), math.inf, (0.0,)),
+    ("log", (math.inf,), math.inf, (0.0,)),
+    ("cbrt", (-0.0,), 0.0, (math.inf,)),
+    ("rsqrt", (math.inf,), 0.0, (0.0,)),
+    ("reciprocal", (math.inf,), 0.0, (0.0,)),
+    ("sigmoid", (-math.inf,), 0.0, (0.0,)),
+    ("softplus", (math.inf,), math.inf, (1.0,)),
+    ("atan", (-math.inf,), -math.pi / 2, (0.0,)),
+    ("asinh", (math.inf,), math.inf, (0.0,)),
+    ("acosh", (math.inf,), math.inf, (0.0,)),
+    ("erf", (math.inf,), 1.0, (0.0,)),
+    ("tanh", (-math.inf,), -1.0, (0.0,)),
+]
+"""Values and slopes at infinity and at 0: what they tend to."""
+
+
+def test_values_and_slopes_at_infinity_are_limits():
+    programs = [gradient(TABLE[name]) for name, _, _, _ in LIMITS]
+    points = [at for _, at, _, _ in LIMITS]
+    found = machine(programs)(points)
+    for (name, at, value, slopes), program, slope in zip(LIMITS, programs, found, strict=True):
+        op = TABLE[name]
+        assert op.evaluate(*at) == value, (name, at)
+        assert [op.slope(k, value, at) for k in range(op.arity)] == list(slopes), (name, at)
+        assert slope == flat(interpret(program, at)) == list(slopes), (name, at)
+
+
 # --- kinks -----------------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.helpers.hostile import fuzz_gates
 from tests.helpers.slow import slow_but
 
-ENGINES = {"eager", "interpreter, as written", "interpreter", "emitted", "second order"}
+ENGINES = {"eager", "interpreter, as written", "interpreter", "emitted"}
 
 
 @pytest.mark.parametrize("numbers", slow_but([range(100)], [range(100), range(100, 2000)]), ids=str)
@@ -16,6 +16,7 @@ def test_what_gates_block_contributes_nothing(numbers):
     tally = fuzz_gates(0, numbers, use_machine=False)
     assert not tally.differences, "\n\n".join(map(str, tally.differences[:5]))
     assert {tally.compared[engine] for engine in ENGINES} == {len(numbers)}
+    assert tally.compared["second order"] > 0.9 * len(numbers)  # where it is finite
     assert tally.compared["batched"] == tally.compared["rolled"] == len(numbers) // 10
 
 
