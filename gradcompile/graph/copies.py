@@ -6,15 +6,12 @@ not survive. So all nodes below the one that is copied are listed first. In a pi
 the graph find it, so that what was one object is one again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 from weakref import ref
 
 from gradcompile.support.collector import collector_paused
-
-Walk = Callable[[Any, Any], Sequence[Any]]
-"""Lists all below a node, operands first; does not look below those that are in the second."""
 
 
 class Nodes:
@@ -48,43 +45,49 @@ _PICKLED: dict[int, tuple[ref[Nodes], int]] = {}
 """By the id of a node, its place in a pickle that is being written."""
 
 
-@collector_paused()
-def reduced(root: Any, walk: Walk) -> tuple[Any, ...]:
-    """What a pickle holds of a node.
+class Copied:
+    """A node of a graph: it has `operands`, is copied with all that is below it, and pickled so."""
 
-    Args:
-        root: the node.
-        walk: lists what is below it.
-    """
-    known, place = _PICKLED.get(id(root), (None, 0))
-    nodes = None if known is None else known()
-    if nodes is None:
-        found = [node for node in walk(root, _Known(_PICKLED)) if id(node) not in _PICKLED]
-        nodes, place = Nodes(found), len(found) - 1
-        reference = ref(nodes)
-        _PICKLED.update({id(node): (reference, k) for k, node in enumerate(found)})
-    return Nodes.at, (nodes, place)
+    __slots__ = ()
+
+    def _below(self, known: Any) -> Sequence[Any]:
+        """List all that is below and the node itself, operands first; and below none of `known`."""
+        raise NotImplementedError
+
+    def __copy__(self) -> Any:
+        node: Any = self
+        return _node(type(node), node.operands, _state(node))
+
+    @collector_paused()
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        for node in self._below(_Known(memo)):
+            if id(node) not in memo:
+                _require_copyable(node)
+                operands = tuple([memo[id(operand)] for operand in node.operands])
+                memo[id(node)] = _node(type(node), operands, _state(node))
+        return memo[id(self)]
+
+    @collector_paused()
+    def __reduce__(self) -> tuple[Any, ...]:
+        known, place = _PICKLED.get(id(self), (None, 0))
+        nodes = None if known is None else known()
+        if nodes is None:
+            found = [x for x in self._below(_Known(_PICKLED)) if id(x) not in _PICKLED]
+            for node in found:
+                _require_copyable(node)
+            nodes, place = Nodes(found), len(found) - 1
+            reference = ref(nodes)
+            _PICKLED.update({id(node): (reference, k) for k, node in enumerate(found)})
+        return Nodes.at, (nodes, place)
 
 
-@collector_paused()
-def copied(root: Any, memo: dict[int, Any], walk: Walk) -> Any:
-    """Copy a node and all below it that is not in `memo`, and put the copies there.
-
-    Args:
-        root: the node.
-        memo: copies by the ids of what they are copies of, as `copy.deepcopy` has them.
-        walk: lists what is below it.
-    """
-    for node in walk(root, _Known(memo)):
-        if id(node) not in memo:
-            operands = tuple([memo[id(operand)] for operand in node.operands])
-            memo[id(node)] = _node(type(node), operands, _state(node))
-    return memo[id(root)]
-
-
-def shallow(node: Any) -> Any:
-    """Copy a node alone."""
-    return _node(type(node), node.operands, _state(node))
+def _require_copyable(node: Any) -> None:
+    """Raise a TypeError for an operation of the user's: its function is about these very nodes."""
+    if getattr(node.op, "backward", None) is not None:
+        raise TypeError(
+            f"a Value made by an operation of your own, {node.op.name or '_backward'!r}, cannot be "
+            "copied: the function that was assigned to its `_backward` knows the original alone"
+        )
 
 
 class _Known:

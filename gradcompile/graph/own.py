@@ -65,6 +65,11 @@ class OwnOperations(Operators):
         self.op = own_op(str(name), len(self.operands))
 
     @property
+    def _prev(self) -> set[Any]:
+        """The operands as micrograd keeps them, for code written for it."""
+        return set(self.operands)
+
+    @property
     def _backward(self) -> Callable[[], object]:
         """What adds this value's contributions to its operands' gradients, as micrograd has it.
 

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from gradcompile.graph.arrays import ValueArray, answer_function, answer_ufunc
 from gradcompile.graph.bindings import KNOWN, Bound, binding
-from gradcompile.graph.copies import copied, reduced, shallow
+from gradcompile.graph.copies import Copied
 from gradcompile.graph.own import OwnOp, OwnOperations
 from gradcompile.graph.users import stop
 from gradcompile.ops.op import Op, as_float
@@ -32,7 +32,7 @@ svg: "Callable[[Value], str] | None" = None
 """Draws a Value for a notebook. `gradcompile.api` sets it: pictures stand above graphs."""
 
 
-class Value(OwnOperations):
+class Value(OwnOperations, Copied):
     """A scalar that remembers how it was computed.
 
     Args:
@@ -158,16 +158,8 @@ class Value(OwnOperations):
     def __format__(self, spec: str) -> str:
         return format(self.data, spec) if spec else str(self)
 
-    def __copy__(self) -> "Value":
-        copy: Value = shallow(self)
-        return copy
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Value":
-        copy: Value = copied(self, memo, _below)
-        return copy
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return reduced(self, _below)
+    def _below(self, known: "Container[Value]") -> "list[Value]":
+        return topological(self, stop_at=known)
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
@@ -179,11 +171,6 @@ class Value(OwnOperations):
         except (ValueError, RuntimeError):  # too large a graph, or nothing that could lay it out
             picture = {}
         return {"text/plain": repr(self), **picture}
-
-    @property
-    def _prev(self) -> "set[Value]":
-        """The operands as micrograd keeps them, for code written for it."""
-        return set(self.operands)
 
     @property
     def _op(self) -> str:
@@ -345,7 +332,3 @@ def topological(*roots: Value, stop_at: Container[Value] = ()) -> list[Value]:
                 stack.append(None)
                 stack += value.operands[::-1]
     return order
-
-
-def _below(root: Value, known: Container[Value]) -> list[Value]:
-    return topological(root, stop_at=known)

@@ -136,6 +136,18 @@ class Sink:
         return len(text)
 
 
+def test_an_operation_of_ones_own_cannot_be_copied(again):
+    x = Value(2.0)
+    y = Value(4.0, (x,), "mine")
+
+    def backward():
+        x.grad += 4.0 * y.grad
+
+    y._backward = backward
+    with pytest.raises(TypeError, match="an operation of your own, 'mine', cannot be copied"):
+        again(y * 2)
+
+
 def test_traced_values_are_copied_as_they_are_and_never_pickled():
     assert gdc.compile(lambda p: copy.deepcopy(p)["a"] * copy.copy(p["a"])).grad({"a": 3.0}) == (
         {"a": 6.0},
