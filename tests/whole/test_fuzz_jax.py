@@ -30,11 +30,14 @@ def functions() -> dict[str, Any]:
         "digamma": special.digamma, "polygamma": lambda n, x: special.polygamma(int(n), x),
         "sigmoid": nn.sigmoid, "softplus": nn.softplus, "silu": nn.silu, "relu": nn.relu,
         "gelu": lambda x: nn.gelu(x, approximate=False),
+        "erfcx": lambda x: numpy.exp(x * x) * special.erfc(x),
+        "sinc_slope": jax.grad(numpy.sinc), "log_sigmoid": nn.log_sigmoid,
         "leaky_relu": nn.leaky_relu, "elu": nn.elu, "copy": lambda x: x,
     }  # fmt: skip
     for op in TABLE.values():
         if op.name not in found:
-            found[op.name] = getattr(numpy, op.ufunc or op.name)
+            name = op.ufunc or op.name
+            found[op.name] = getattr(numpy, name, None) or getattr(special, name)
     return found
 
 
