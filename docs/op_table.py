@@ -16,7 +16,7 @@ import numpy as np
 import sympy
 
 import gradcompile as gdc
-from gradcompile import TraceError, Value
+from gradcompile import Value
 from gradcompile.ops import table
 from gradcompile.ops.op import Op
 from gradcompile.ops.operators import Operators
@@ -142,7 +142,7 @@ def _number(x: float) -> str:
 
 OPERATORS = (
     "a + b", "a - b", "a * b", "a / b", "a ** b", "-x", "+x", "abs(x)", "a > b", "a >= b",
-    "a < b", "a <= b", "a == b", "a != b", "c & d", "c | d", "~c",
+    "a % b", "a // b", "a < b", "a <= b", "a == b", "a != b", "c & d", "c | d", "~c",
 )  # fmt: skip
 
 
@@ -161,17 +161,9 @@ def calls(op: Op) -> str:
 
 
 def numpy_name(op: Op) -> str:
-    """numpy's function for it, if there is one, and whether it works on arrays of values, too."""
+    """numpy's function for it, if there is one."""
     name = op.ufunc or op.name
-    ufunc = getattr(np, name, None)
-    if not isinstance(ufunc, np.ufunc):
-        return ""
-    try:
-        with np.errstate(all="ignore"):  # 1.0 may be outside of the domain
-            ufunc(*[np.array([Value(1.0)], dtype=object) for _ in op.operand_names])
-    except (TypeError, TraceError):  # numpy has none for objects, or wants to branch on them
-        return f"`np.{name}`, for arrays `gdc.{op.name}`"
-    return f"`np.{name}`"
+    return f"`np.{name}`" if isinstance(getattr(np, name, None), np.ufunc) else ""
 
 
 def emitted(op: Op) -> str:
@@ -245,7 +237,8 @@ else. This page is written from these rows while the documentation is built: {co
 each with
 
 - how it is called, also on lists and arrays of numbers and `Value`s, elementwise; it is a method of
-  `Value`, too, and most of numpy's functions do the same on `Value`s and arrays of them;
+  `Value`, too, and ufuncs of numpy and scipy that are named like it do the same on `Value`s and on
+  the arrays of a traced function;
 - the result $y$, and its derivatives as they are written in the row, where they may use $y$;
 - where it is smooth, and examples of its kinks with the slopes that are chosen there;
 - the code that is emitted for a function which is this operation alone, without the headings that
