@@ -136,13 +136,13 @@ stochastic arithmetic for reliable scientific computation, Mathematics and Compu
 _NUMPY: dict[str, Callable[..., Any]] = {
     op.name: getattr(np, op.ufunc or op.name)
     for op in table.TABLE.values()
-    if hasattr(np, op.ufunc or op.name)
+    if isinstance(getattr(np, op.ufunc or op.name, None), np.ufunc)
 }
 
 REAL: dict[str, Callable[..., Any]] = {
     **{name: np.vectorize(getattr(ieee, name), otypes=[float]) for name in ieee.FUNCTIONS},
     **_NUMPY,
-    "max": np.maximum, "float64": np.float64, "bool": np.bool_,
+    "where": np.where, "max": np.maximum, "float64": np.float64, "bool": np.bool_,
     "copysign": np.vectorize(ieee.copysign, otypes=[float]),  # numpy's reads the sign of a nan
 }  # fmt: skip
 """What the names in the table's expressions mean on arrays."""
