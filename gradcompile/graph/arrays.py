@@ -63,9 +63,11 @@ def answer_ufunc(
         _require_objects(place, name)
     for unused in ("dtype", "casting", "subok", "order"):  # all numbers are float64
         options.pop(unused, None)
-    if isinstance(where, ValueArray | Operators):
+    if where is not True and method == "reduce":
+        inputs = (_filled(inputs[0], where, options.get("initial", ufunc.identity), name),)
+    elif isinstance(where, ValueArray | Operators):
         return _masked(answer_ufunc(self, ufunc, method, *inputs, **options), where, out, name)
-    if where is not True:
+    elif where is not True:
         options["where"] = where
     if out:
         options["out"] = tuple(map(_plain, out))
@@ -120,8 +122,9 @@ class ValueArray(np.ndarray[Any, Any]):
     __array_function__ = answer_function  # type: ignore[assignment]  # numpy's names are others
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        if isinstance(index, ValueArray) and index.shape == self.shape:
-            value = table.where(index, value, self)
+        if isinstance(index, ValueArray) and index.shape == self.shape[: index.ndim]:
+            mask = index.reshape(index.shape + (1,) * (self.ndim - index.ndim))
+            value = table.where(mask, value, self)
             index = ...
         super().__setitem__(index, value)
 
@@ -223,6 +226,13 @@ def _masked(result: Any, where: Any, out: tuple[Any, ...], name: str) -> Any:
     kept = np.array(out[0])
     out[0][...] = table.where(where, result, kept)
     return out[0]
+
+
+def _filled(x: Any, where: Any, neutral: Any, name: str) -> Any:
+    """Put what changes no result where a condition does not hold."""
+    if neutral is None or neutral is np._NoValue:
+        stop(f"{name}: where= needs initial=", "give what is to be taken where nothing is chosen")
+    return table.where(where, x, neutral)
 
 
 def _require_objects(place: Any, name: str) -> None:

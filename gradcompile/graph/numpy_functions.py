@@ -49,6 +49,18 @@ def _copyto(place: Any, values: Any, casting: str = "same_kind", where: Any = Tr
     place[...] = _where(where, values, np.array(place))
 
 
+def _like(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make an array for floats one for traced values, which are floats; others as numpy does."""
+
+    def like(a: Any, *args: Any, dtype: Any = None, **kwargs: Any) -> Any:
+        kind = np.dtype(object if dtype is None else dtype)
+        kind = np.dtype(object) if kind.kind == "f" else kind
+        made = function._implementation  # type: ignore[attr-defined]
+        return made(np.asarray(a), *args, dtype=kind, **kwargs)
+
+    return like
+
+
 def _nan_to_num(
     x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None
 ) -> Any:
@@ -303,6 +315,10 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.piecewise: _piecewise,
     np.copyto: _copyto,
     np.nan_to_num: _nan_to_num,
+    np.zeros_like: _like(np.zeros_like),
+    np.ones_like: _like(np.ones_like),
+    np.full_like: _like(np.full_like),
+    np.empty_like: _like(np.empty_like),
     np.interp: _interp,
     np.sort: sort,
     np.partition: _partition,

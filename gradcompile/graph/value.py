@@ -257,7 +257,8 @@ class TracedValue(Value):
     def __float__(self) -> NoReturn:
         stop(
             "a traced value has no number yet",
-            "use gdc.exp instead of math.exp, and dtype=object for an array that is to hold values",
+            "leave float() out, use gdc.exp instead of math.exp, and make an array that is to hold "
+            "it with dtype=object",
         )
 
     __complex__ = __float__
