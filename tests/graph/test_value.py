@@ -25,7 +25,6 @@ DETACHING = {
     "np.float64": np.float64,
     "np.fromiter": lambda v: np.fromiter([v], float),
     "astype": lambda v: np.array([v]).astype(float),
-    "np.interp": lambda v: np.interp(v, [0.0, 1.0], [2.0, 3.0]),
     "%": lambda v: "%.3f" % v,  # noqa: UP031
 }
 """By the way that Python or numpy asks for a plain number."""
