@@ -80,7 +80,10 @@ WRONG = {
     "a text": ("a", r"mul: expected a real number or a Value, got str 'a'"),
     "a list": ([1.0], r"mul: expected a real number or a Value, got list \[1\.0\]"),
     "a complex": (2j, r"mul: expected a real number or a Value, got complex 2j"),
-    "numpy's complex": (np.complex128(2j), r"mul: expected a real number or a Value, got complex128"),
+    "numpy's complex": (
+        np.complex128(2j),
+        r"mul: expected a real number or a Value, got complex128",
+    ),
     "nothing": (None, r"unsupported operand type.*'Value' and 'NoneType'"),
     "a dict": ({}, r"unsupported operand type.*'Value' and 'dict'"),
 }
