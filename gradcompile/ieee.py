@@ -41,7 +41,7 @@ HELPERS = ("_sinpi", "_cospi", "_exp_of_square", "_ratio", "_quantile", "_stirli
 EXACT = ("ndtr", "_exp_of_square")
 """Of all these, what adds up roundings: machine code must keep its order."""
 
-WRITTEN = ("maximum", "minimum", "sign", "copysign", "stop_gradient", *COMPUTED)
+WRITTEN = ("maximum", "minimum", "sign", "copysign", "heaviside", "stop_gradient", *COMPUTED)
 """All functions written out below; numba compiles the very same text."""
 
 FUNCTIONS = MATH + NUMPY + WRITTEN
@@ -97,6 +97,13 @@ def sign(x: float) -> float:
 def copysign(a: float, b: float) -> float:
     """|a| with the sign of b; nan for a nan b, whose sign means nothing."""
     return _copysign(a, b) if b == b else float64(b)  # noqa: PLR0124
+
+
+def heaviside(x: float, h: float) -> float:
+    """0 for negative `x`, 1 for positive, `h` for 0; nan for nan."""
+    if x == 0.0:
+        return float64(h)
+    return float64(x > 0.0) if x == x else float64(x)  # noqa: PLR0124
 
 
 def stop_gradient(x: float) -> float:

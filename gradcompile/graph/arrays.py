@@ -114,8 +114,9 @@ class ValueArray(np.ndarray[Any, Any]):
     __slots__ = ()
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        if not options and method == "__call__" and ufunc.__name__ in BY_OPERATORS:  # by far most
-            result = ufunc(*map(_plain, inputs))
+        if ufunc.__name__ in BY_OPERATORS and (not options or _is_plain(**options)):  # by far most
+            function = ufunc if method == "__call__" else getattr(ufunc, method)
+            result = function(*map(_plain, inputs), **options)
             return result.view(ValueArray) if isinstance(result, np.ndarray) else result
         return answer_ufunc(self, ufunc, method, *inputs, **options)
 
@@ -183,6 +184,11 @@ def advising() -> Iterator[None]:
             f"{lines[-1]}: a traced condition cannot choose elements, for how many there are is "
             "not known while tracing; multiply by the condition, or use np.where(condition, x, 0)."
         ) from None
+
+
+def _is_plain(out: Any = None, dtype: Any = None, where: Any = True, **_: Any) -> bool:
+    """Tell whether the options of a ufunc are nothing to look at."""
+    return out is None and dtype is None and where is True
 
 
 # --- arrays in, arrays out -------------------------------------------------------------------

@@ -218,7 +218,7 @@ trunc = Op("trunc", "x", "trunc(x)", (None,), sympy="floor(x) if x > 0 else ceil
 # Halves go to the even number, as in Python's round.
 rint = Op("rint", "x", "rint(x)", (None,), sympy="floor(x + 0.5)",
           domain="2 * x != floor(2 * x)", kinks={(0.5,): (0.0,)})
-heaviside = Op("heaviside", "x h", "x if x != x else h if x == 0.0 else float64(x > 0.0)",
+heaviside = Op("heaviside", "x h", "heaviside(x, h)",
                (None, lambda y, x, h: where(x == 0.0, 1.0, 0.0)),
                sympy="1 if x > 0 else 0", domain="x != 0", kinks={(0.0, 0.5): (0.0, 1.0)},
                selects=(None, lambda y, x, h: x == 0.0))

@@ -520,3 +520,74 @@ def test_scipys_function_without_a_row_is_refused():
 
     with pytest.raises(TraceError, match="j0 has no traced form"):
         program_of(lambda x: scipy.special.j0(x))
+
+
+# --- axes ----------------------------------------------------------------------------------------
+
+ALONG = {
+    **{name: getattr(np, name) for name in (
+        "max", "min", "ptp", "sum", "prod", "mean", "std", "var", "median", "nansum", "nanmax",
+        "nanmin", "nanmean", "nanstd", "nanvar", "nanprod", "count_nonzero", "any", "all",
+    )},
+    "quantile": lambda x, **options: np.quantile(x, [0.1, 0.5, 0.9], **options),
+    "percentile": lambda x, **options: np.percentile(x, 35.0, **options),
+    "norm": lambda x, **options: np.linalg.norm(x, **options),
+    "largest": lambda x, **options: np.linalg.norm(x, np.inf, **options),
+}  # fmt: skip
+"""Functions with an axis and keepdims."""
+
+OF_ONE_AXIS = {
+    name: getattr(np, name)
+    for name in ("sort", "cumsum", "cumprod", "diff", "gradient", "unwrap", "nancumsum")
+}
+
+
+def same_as_numpy(function, x):
+    expected = np.asarray(function(x), np.float64)
+    values = np.array([Value(v) for v in x.ravel()], object).reshape(x.shape).view(ValueArray)
+    found = np.asarray(function(values))
+    assert found.shape == expected.shape
+    numbers = [v.data if isinstance(v, Value) else float(v) for v in found.ravel()]
+    np.testing.assert_allclose(numbers, expected.ravel(), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ALONG)
+@pytest.mark.parametrize("shape", [(5,), (3, 4), (2, 3, 2)], ids=str)
+def test_axes_are_those_of_numpy(name, shape):
+    x = np.random.default_rng(len(shape)).normal(size=shape)
+    x[x < -1] = 0.0
+    axes = [*range(-x.ndim, x.ndim)]
+    if name not in ("norm", "largest"):
+        axes += [None, tuple(range(x.ndim)), tuple(range(x.ndim))[:2]]
+    for axis, keepdims in itertools.product(axes, (True, False)):
+        if name == "ptp" and isinstance(axis, tuple):
+            continue
+        same_as_numpy(lambda v, a=axis, k=keepdims: ALONG[name](v, axis=a, keepdims=k), x)
+
+
+@pytest.mark.parametrize("name", OF_ONE_AXIS)
+@pytest.mark.parametrize("shape", [(5,), (3, 4), (2, 3, 2)], ids=str)
+def test_one_axis_as_in_numpy(name, shape):
+    x = 4.0 * np.random.default_rng(len(shape)).normal(size=shape)
+    for axis in range(-x.ndim, x.ndim):
+        same_as_numpy(lambda v, a=axis: OF_ONE_AXIS[name](v, axis=a), x)
+
+
+@pytest.mark.parametrize("shapes", [((3,), (2, 3)), ((2, 1), (1, 3)), ((2, 3), ())], ids=str)
+def test_shapes_of_two_are_broadcast(shapes):
+    rng = np.random.default_rng(0)
+    a, b = (rng.normal(size=shape) for shape in shapes)
+    for function in (np.maximum, np.hypot, np.remainder, np.logaddexp, np.copysign, np.heaviside,
+                     np.fmin, np.isclose, lambda x, y: np.where(x > y, x, y), np.arctan2,
+                     lambda x, y: np.clip(x, -0.5, y), lambda x, y: (x > 0) & (y < 0)):  # fmt: skip
+        same_as_numpy(lambda v, f=function: f(v, b), a)
+        same_as_numpy(lambda v, f=function: f(b, v), a)
+
+
+def test_places_that_are_counted_twice_are_added_twice():
+    def histogram(x):
+        z = np.zeros_like(x)
+        np.add.at(z, [0, 0, 2], x)
+        return z
+
+    same_as_numpy(histogram, AT)

@@ -70,7 +70,7 @@ def test_slopes_of_every_operation(op):
 
 REAL = (
     "max", "min", "abs", "if", "sign", "erf", "gamma", "fmod", "remainder", "xlog", "entr", "logit",
-    "sinc", "ndtr", "betaln",
+    "sinc", "ndtr", "betaln", "heaviside",
 )  # fmt: skip
 """What appears in the expressions of operations that have no complex form here."""
 
