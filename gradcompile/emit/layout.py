@@ -302,7 +302,10 @@ def _imports(names: Iterable[str], in_loops: Container[str]) -> str:
 
 def _import(module: str, names: list[str]) -> str:
     line = f"from {module} import {', '.join(names)}"
-    return line if len(line) <= MAX_LINE else f"from {module} import (\n    {', '.join(names)},\n)"
+    if len(line) <= MAX_LINE:
+        return line
+    listed = textwrap.wrap(", ".join(names) + ",", MAX_LINE - 4)
+    return "\n    ".join([f"from {module} import (", *listed]) + "\n)"
 
 
 def _unparenthesised(tree: ast.expr) -> str:

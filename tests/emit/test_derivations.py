@@ -14,7 +14,9 @@ from gradcompile.ops.op import CONDITIONS
 from gradcompile.ops.table import TABLE
 from tests.helpers.programs import random_recipe
 
-FLAT = {"floor", "ceil", "sign", "stop_gradient", "bool", "float64"}
+FLAT = {
+    "floor", "ceil", "trunc", "rint", "floor_divide", "sign", "stop_gradient", "bool", "float64",
+}  # fmt: skip
 """What has no slope by any operand."""
 
 
@@ -158,6 +160,8 @@ def varies_with(value, name):
                 pass
             case ast.Call(ast.Name("copysign"), [first, _]):
                 stack.append(first)
+            case ast.Call(ast.Name("heaviside"), [_, second]):
+                stack.append(second)
             case _:
                 stack += ast.iter_child_nodes(node)
     return False
