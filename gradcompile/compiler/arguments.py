@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from gradcompile.compiler.conversion import converted, misfit
 from gradcompile.compiler.options import Mode, Options
 from gradcompile.compiler.parameters import parameters_of
@@ -19,6 +21,11 @@ from gradcompile.graph.value import Value
 if TYPE_CHECKING:
     from gradcompile.compiler.request import Request
 
+
+NUMERIC = (complex, np.ndarray, np.generic, list, tuple, dict)
+"""Of what is none of these, and no number either, one may have meant that it is static."""
+
+MAY_BE_STATIC = "; if it is no data, say so by static={!r}"
 
 Key = tuple[tuple[tuple[str, Structure], ...], tuple[tuple[str, Static], ...]]
 """The structures of the arguments that are data, and those that are static."""
@@ -44,9 +51,8 @@ class Arguments:
     """The arguments of a function or of a finished graph.
 
     A function is traced anew for each structure that its arguments have, and for each value of
-    those that are static. A default that is left out keeps its value, whatever it is. Threads that
-    ask for one at the same time may both trace it; the first program is the one that both go on
-    with.
+    those that are static. A default that is left out keeps its value, whatever it is. Threads may
+    both trace it at the same time; the first program is the one that both go on with.
 
     Attributes:
         function: the user's; None for a graph.
@@ -103,7 +109,9 @@ class Arguments:
         try:
             return read(argument, self.is_leaf)
         except TypeError as error:
-            raise TypeError(f"{self.name}: argument {name!r}: {error}") from None
+            may_be_static = self.function is not None and not isinstance(argument, NUMERIC)
+            advice = MAY_BE_STATIC.format(name) if may_be_static else ""
+            raise TypeError(f"{self.name}: argument {name!r}: {error}{advice}") from None
         except RecursionError:
             raise ValueError(f"{self.name}: argument {name!r} is nested too deeply") from None
 
@@ -149,15 +157,14 @@ class Arguments:
     def trace(self, bound: inspect.BoundArguments, structures: dict[str, Structure]) -> Traced:
         """The program of the function for arguments of these structures."""
         assert self.function is not None
-        options = self.options
         try:
             return trace_function(
                 self.function,
                 self.name,
                 bound,
                 structures,
-                branches=options.branches,
-                record_lines=options.check_domain,
+                branches=self.options.branches,
+                record_lines=self.options.check_domain,
             )
         except Exception as error:  # text that should have been a number shows in the user's code
             kept = {name: x for name, x in bound.arguments.items() if name not in structures}

@@ -74,13 +74,19 @@ class Parameters:
         return statics
 
     def require_data(self, named: Mapping[str, Any], statics: Mapping[str, Static]) -> None:
-        """Raise a TypeError if all arguments that were given are static."""
-        if statics and len(statics) == len(named):
-            name, static = next(iter(statics.items()))
+        """Raise a TypeError if no argument that was given is data, though there might be one."""
+        if len(statics) < len(named) or not self.signature.parameters:
+            return
+        if not statics:
             raise TypeError(
-                f"{self.name}: argument {name!r}: expected numbers, as no other argument holds "
-                f"any, got {type(static.value).__name__} {static}"
+                f"{self.name}: no argument was given, and a default that is left out is no input; "
+                "give one in the call, or name it by wrt="
             )
+        name, static = next(iter(statics.items()))
+        raise TypeError(
+            f"{self.name}: argument {name!r}: expected numbers, as no other argument holds "
+            f"any, got {type(static.value).__name__} {static}"
+        )
 
     def numbers(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """A call with a number for each argument that has no default."""
@@ -95,7 +101,13 @@ class Parameters:
                 kwargs[parameter.name] = 1.0
             elif takes_more:
                 args.append(1.0)
-        return tuple(args), kwargs
+        return tuple(args), kwargs or ({} if args else self._numeric_defaults())
+
+    def _numeric_defaults(self) -> dict[str, float]:
+        """A number for each default that is one: of these a function may have nothing else."""
+        parameters = self.signature.parameters.values()
+        by_name = [p for p in parameters if p.kind is not p.POSITIONAL_ONLY]
+        return {p.name: 1.0 for p in by_name if type(p.default) in (int, float)}
 
 
 def parameters_of(

@@ -87,6 +87,25 @@ def test_what_needs_no_arguments_leaves_defaults_out():
     assert gdc.compile(lambda *, x, n=2, **rest: x**n).source
 
 
+def test_a_function_that_has_defaults_alone():
+    def f(w=0.5, mode="a"):
+        return 2 * w if mode == "a" else w
+
+    compiled = gdc.compile(f)
+    assert "def f_value_and_grad(w):" in compiled.source
+    assert compiled.grad(3.0) == (2.0,)
+    with pytest.raises(TypeError, match="f: no argument was given, and a default that is left out"):
+        gdc.compile(f)()
+    assert gdc.compile(f, wrt="w").value_and_grad() == (1.0, (2.0,))
+
+
+def test_advice_for_what_could_be_static():
+    with pytest.raises(TypeError, match=r"f: argument 'd': .* object .*>; if .* by static='d'"):
+        gdc.compile(lambda x, d: x)(2.0, object())
+    with pytest.raises(TypeError, match=r"f: argument 'x': expected numbers .* got complex 1j$"):
+        gdc.compile(lambda x: x)(1j)
+
+
 def test_several_arguments_and_the_rest():
     f = gdc.compile(lambda x, n=2, *rest, k=3, **named: x**n * k + sum(rest) + named.get("z", 0))
     assert f(3.0) == 27.0

@@ -19,7 +19,7 @@ def structure(argument):
 
 def unpack(gradient, *structures, value=NUMBER):
     """The function that unpacks a value, and a gradient of these bundles by these arguments."""
-    names = [f"a{k}" for k in range(len(structures))]
+    names = tuple(f"a{k}" for k in range(len(structures)))
     values = () if value is None else (Bundle("value", None, 0),)
     made = Signature((), values, tuple(gradient))
     return written_unpack(Returned(made, value, structures, structures, gradient_type(names)))
