@@ -62,6 +62,45 @@ COMPOSED: dict[str, tuple[int, int, Callable[..., Any]]] = {
 """Ufuncs that are built from rows: how many operands and results they have, and how."""
 
 
+def _exprel(x: Any) -> Any:
+    return table.where(table.equal(x, 0.0), 1.0, table.div(table.expm1(x), x))
+
+
+def _huber(delta: Any, x: Any) -> Any:
+    size = table.abs_(x)
+    line = table.mul(delta, table.sub(size, table.mul(delta, 0.5)))
+    return table.where(table.less_equal(size, delta), table.mul(table.square(x), 0.5), line)
+
+
+def _pseudo_huber(delta: Any, x: Any) -> Any:
+    root = table.sqrt(table.add(table.square(table.div(x, delta)), 1.0))
+    return table.mul(table.square(delta), table.sub(root, 1.0))
+
+
+def _boxcox(x: Any, power: Any) -> Any:
+    rise = table.expm1(table.mul(power, table.log(x)))
+    return table.where(table.equal(power, 0.0), table.log(x), table.div(rise, power))
+
+
+def _rel_entr(a: Any, b: Any) -> Any:
+    return table.xlogy(a, table.div(a, b))
+
+
+OF_SCIPY: dict[str, tuple[int, int, Callable[..., Any]]] = {
+    "exprel": (1, 1, _exprel),
+    "exp10": (1, 1, lambda x: table.pow_(10.0, x)),
+    "cosm1": (1, 1, lambda x: table.mul(table.square(table.sin(table.mul(x, 0.5))), -2.0)),
+    "erfcinv": (1, 1, lambda x: table.mul(table.ndtri(table.mul(x, 0.5)), -table.SQRT_HALF)),
+    "beta": (2, 1, lambda a, b: table.exp(table.betaln(a, b))),
+    "boxcox": (2, 1, _boxcox),
+    "rel_entr": (2, 1, _rel_entr),
+    "kl_div": (2, 1, lambda a, b: table.add(table.sub(_rel_entr(a, b), a), b)),
+    "huber": (2, 1, _huber),
+    "pseudo_huber": (2, 1, _pseudo_huber),
+}
+"""Those of scipy's."""
+
+
 def _of_items(name: str, operands: int, results: int, function: Callable[..., Any]) -> np.ufunc:
     """Make the ufunc of objects that applies a function; reduced as numpy's of the same name."""
     reduced = operands == 2 and results == 1
@@ -76,7 +115,7 @@ REPLACED: dict[str, np.ufunc] = {
         for name, op in table.UFUNCS.items()
         if name not in BY_OPERATORS
     },
-    **{name: _of_items(name, *composed) for name, composed in COMPOSED.items()},
+    **{name: _of_items(name, *how) for name, how in (COMPOSED | OF_SCIPY).items()},
 }
 """The ufunc of objects that is called instead of numpy's or scipy's, by the name of that."""
 
