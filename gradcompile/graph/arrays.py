@@ -31,7 +31,7 @@ from gradcompile.graph.numpy_ufuncs import BY_OPERATORS, of_objects
 from gradcompile.graph.users import TraceError, lines_of, stop
 from gradcompile.ops import table
 from gradcompile.ops.operators import Operators
-from gradcompile.support.arrays import AnyArray
+from gradcompile.support.arrays import AnyArray, require_unmasked
 
 _INDICES = {
     "arrays used as indices must be": (
@@ -105,6 +105,7 @@ def answer_function(
         stop(f"{_title(function)} asks for positions, which are not known while tracing", POSITION)
     if function in UNTRACED:
         stop(f"{_title(function)} has no traced form", UNTRACED[function])
+    require_unmasked(_title(function), *args)
     own = FUNCTIONS.get(function)
     arrays = [_array_of_one(x) if isinstance(x, Operators) else x for x in args]
     if own is not None:
@@ -207,6 +208,7 @@ def _plain(x: Any) -> Any:
         return np.asarray(x)
     if isinstance(x, Operators):
         return np.asarray(_array_of_one(x))
+    require_unmasked("a traced array", x)
     return x
 
 
