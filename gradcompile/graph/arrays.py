@@ -31,10 +31,19 @@ from gradcompile.graph.numpy_ufuncs import BY_OPERATORS, of_objects
 from gradcompile.graph.users import TraceError, lines_of, stop
 from gradcompile.ops import table
 from gradcompile.ops.operators import Operators
-from gradcompile.support.arrays import AnyArray
+from gradcompile.support.arrays import AnyArray, require_unmasked
 
-_MASK = "arrays used as indices must be"
-"""How numpy begins where an index is an array of objects."""
+_INDICES = {
+    "arrays used as indices must be": (
+        "a traced condition cannot choose elements, for how many there are is not known while "
+        "tracing; multiply by the condition, or use np.where(condition, x, 0)"
+    ),
+    "only integers, slices": (
+        "an index is an integer that is known while tracing, no float and no traced value; look an "
+        "element up by its number k as np.sum(np.where(np.arange(len(x)) == k, x, 0.0))"
+    ),
+}
+"""What to do, by how numpy's error begins: where an index is an array of objects, or no integer."""
 
 
 def answer_ufunc(
@@ -96,6 +105,7 @@ def answer_function(
         stop(f"{_title(function)} asks for positions, which are not known while tracing", POSITION)
     if function in UNTRACED:
         stop(f"{_title(function)} has no traced form", UNTRACED[function])
+    require_unmasked(_title(function), *args)
     own = FUNCTIONS.get(function)
     arrays = [_array_of_one(x) if isinstance(x, Operators) else x for x in args]
     if own is not None:
@@ -169,7 +179,7 @@ def value_array(items: list[Any], shape: tuple[int, ...]) -> AnyArray:
 
 @contextmanager
 def advising() -> Iterator[None]:
-    """Say what to do where numpy refuses a traced condition as an index.
+    """Say what to do where numpy refuses something traced as an index.
 
     Raises:
         TraceError: instead of numpy's error.
@@ -178,12 +188,10 @@ def advising() -> Iterator[None]:
         yield
     except IndexError as error:
         lines = lines_of(error.__traceback__)
-        if not str(error).startswith(_MASK) or not lines:
+        advice = [x for begins, x in _INDICES.items() if str(error).startswith(begins)]
+        if not advice or not lines:
             raise
-        raise TraceError(
-            f"{lines[-1]}: a traced condition cannot choose elements, for how many there are is "
-            "not known while tracing; multiply by the condition, or use np.where(condition, x, 0)."
-        ) from None
+        raise TraceError(f"{lines[-1]}: {advice[0]}.") from None
 
 
 def _is_plain(out: Any = None, dtype: Any = None, where: Any = True, **_: Any) -> bool:
@@ -200,6 +208,7 @@ def _plain(x: Any) -> Any:
         return np.asarray(x)
     if isinstance(x, Operators):
         return np.asarray(_array_of_one(x))
+    require_unmasked("a traced array", x)
     return x
 
 

@@ -25,7 +25,7 @@ import numpy as np
 from gradcompile.ops import table
 from gradcompile.ops.op import Op, array_of, as_float
 from gradcompile.ops.operators import Operators
-from gradcompile.support.arrays import AnyArray
+from gradcompile.support.arrays import AnyArray, require_unmasked
 
 
 def dot(a: Any, b: Any) -> Any:
@@ -279,9 +279,7 @@ def matmul(a: Any, b: Any) -> Any:
 
 def _array(x: Any, user: str) -> AnyArray:
     """Make an object array of floats and operands; `user` is named in errors."""
-    for part in (x, *x) if isinstance(x, list | tuple) else (x,):
-        if isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part):
-            raise TypeError(f"{user}: expected numbers everywhere, got masked elements; fill them")
+    require_unmasked(user, *(x if isinstance(x, list | tuple) else (x,)))
     try:
         array = np.array(x, dtype=object)
     except ValueError:  # numpy cannot tell the shape

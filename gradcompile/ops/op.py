@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from gradcompile import ieee
+from gradcompile.support.arrays import require_unmasked
 
 CONTAINERS = (np.ndarray, list, tuple)
 """The types of operands that an operation is applied to item by item."""
@@ -191,6 +192,7 @@ def _compiled(arguments: Sequence[str], text: str, names: Mapping[str, Any]) -> 
 
 
 def _elementwise(op: Op, operands: tuple[Any, ...]) -> Any:
+    require_unmasked(op.name, *operands)
     arrays = [np.asarray(x) if isinstance(x, np.ndarray) else _object_array(x) for x in operands]
     try:
         # numpy looks at the flags of the processor, which comparing nan may leave raised.

@@ -18,3 +18,18 @@ BitsArray = np.ndarray[Any, np.dtype[np.uint64]]
 
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 """An array of truth values."""
+
+
+def require_unmasked(user: str, *arrays: Any) -> None:
+    """Raise an error if elements are masked, where that would be forgotten.
+
+    Args:
+        user: begins the message.
+        arrays: arrays, or anything else.
+
+    Raises:
+        TypeError: elements of one are masked.
+    """
+    for x in arrays:
+        if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
+            raise TypeError(f"{user}: expected numbers everywhere, got masked elements; fill them")

@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import Any, NamedTuple
 
 from gradcompile.emit.reader import KernelText
@@ -36,7 +37,8 @@ SCALES = (40.0, 1e3, 6.0, 0.05, 1e5, 1e-3)
 """Sizes of the inputs at more points: a periodic function or an inverse has many branches, and a
 wrong slope may be right on the one where most points lie, as 1 is for asin(sin(x))."""
 
-POINTS_PER_SCALE = 2
+LEAST_OF_SCALE = 0.3
+"""Points of a scale are at least this part of it from 0."""
 
 MIN_POINTS_AT_SCALES = 2
 """Points at such scales for a long text."""
@@ -44,7 +46,7 @@ MIN_POINTS_AT_SCALES = 2
 MAX_EVALUATIONS_AT_SCALES = 5_000
 """The most statements that are evaluated at more of them together."""
 
-TRIES_PER_SCALE = 4
+TRIES_PER_SCALE = 6
 
 HALVINGS = 16
 """How close two points on both sides of a condition come: by 2**-16 of their distance."""
@@ -181,8 +183,8 @@ def _random_points(statements: Statements) -> Iterator[Point]:
         own = near or RANGES
         choices = ([one], own, [*near, *RANGES], own)[attempt % 4 if branches else 0]
         each = {name: rng.choice(choices) for name in statements.text.inputs}
-        at = {name: digits.number(rng.uniform(*limits)) for name, limits in each.items()}
-        point = point_at(statements, at)
+        at = {name: rng.uniform(*limits) for name, limits in each.items()}
+        point = point_at(statements, _precise(at))
         if point is not None:
             yield point
             found += 1
@@ -192,19 +194,32 @@ def _random_points(statements: Statements) -> Iterator[Point]:
 
 def _points_at_scales(statements: Statements) -> Iterator[Point]:
     """Look for points of different sizes; some functions are defined at few of them."""
-    rng = random.Random(0)
+    inputs = list(statements.text.inputs)
     most = max(MIN_POINTS_AT_SCALES, MAX_EVALUATIONS_AT_SCALES // max(1, len(statements)))
-    for scale in (SCALES * POINTS_PER_SCALE)[:most]:
-        large = (-scale, scale)
+    # All sizes, then all with other signs: what changes at a place does so on one side of 0.
+    sizes = [(LEAST_OF_SCALE * scale, scale) for scale in SCALES]
+    near = _near_constants(statements.text)
+    places = [*product((1, -1), enumerate(sizes)), *product((1,), enumerate(near))]
+    for sign, (seed, limits) in places[:most]:
+        signs, rng = random.Random(seed), random.Random(2 * seed + (sign > 0))
         for attempt in range(TRIES_PER_SCALE):
-            # By turns all inputs, and those that chance chooses: others may bear less.
-            choices = (large, large, *RANGES) if attempt % 2 else (large,)
-            each = {name: rng.uniform(*rng.choice(choices)) for name in statements.text.inputs}
-            at = {name: digits.number(x) for name, x in each.items()}
-            point = point_at(statements, at, cautious=True)
+            # By turns all inputs are of this size, and one of them: others may bear less.
+            alone = inputs[(seed + attempt // 2) % len(inputs)] if attempt % 2 else None
+            moved = {name for name in inputs if alone in (None, name)}
+            at = {
+                name: sign * signs.choice((1, -1)) * rng.uniform(*limits)
+                if name in moved
+                else rng.uniform(*rng.choice(RANGES))
+                for name in inputs
+            }
+            point = point_at(statements, _precise(at), cautious=True)
             if point is not None:
                 yield point
                 break
+
+
+def _precise(at: Mapping[str, float]) -> dict[str, Any]:
+    return {name: digits.number(x) for name, x in at.items()}
 
 
 def _near_constants(text: KernelText) -> list[tuple[float, float]]:

@@ -7,7 +7,6 @@ import inspect
 import itertools
 import math
 import operator
-from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -212,8 +211,7 @@ def test_outside_of_its_domain_nothing_raises(name, every_engine):
 # --- what is no operand --------------------------------------------------------------------------
 
 NO_NUMBERS = (
-    "1", b"1", 1j, np.complex128(1.0), True, np.True_, None, Decimal(1), object(),
-    {1.0}, {"a": 1.0},
+    "1", b"1", 1j, np.complex128(1.0), None, object(), {1.0}, {"a": 1.0},
 )  # fmt: skip
 
 OPERATORS = {
@@ -232,7 +230,8 @@ def test_operators_refuse_what_is_no_number(name, bad):
     apply = OPERATORS[name]
     # Python turns comparisons round, and names the operator itself for None.
     turned = {"greater": "less", "less_equal": "greater_equal"}.get(name, name)
-    names = "NoneType" if bad is None else rf"^({name}|{turned}): expected a real number"
+    foreign = bad is None or isinstance(bad, set | dict) or type(bad) is object
+    names = kind(bad) if foreign else rf"^({name}|{turned}): expected a real number"
     for function in (lambda x: apply(x, bad), lambda x: apply(bad, x)):
         with pytest.raises(TypeError, match=names):
             function(Value(1.0))
@@ -246,8 +245,6 @@ def test_functions_refuse_what_is_no_number(name, bad):
     op = TABLE[name]
     for good in (1.0, Value(1.0)):
         for place in range(op.arity):
-            if op.operand_names[place] == "c" and isinstance(bad, bool | np.bool_):
-                continue
             operands = [good] * op.arity
             operands[place] = bad
             with pytest.raises(TypeError, match=rf"^{name}: expected a real number"):
@@ -326,7 +323,7 @@ def test_vectors_that_do_not_match_name_the_function(name, args):
         getattr(functions, name)(*args)
 
 
-@pytest.mark.parametrize("bad", ["1", 1j, True, None], ids=kind)
+@pytest.mark.parametrize("bad", ["1", 1j, None], ids=kind)
 @pytest.mark.parametrize(
     "name", ["dot", "sum", "prod", "mean", "norm", "logsumexp", "softmax", "log_softmax",
              "cross_entropy", "matmul"]

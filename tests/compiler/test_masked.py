@@ -83,10 +83,28 @@ def test_the_gap_itself_is_no_number():
         lambda x: gdc.dot(x, MASKED),
         lambda x: gdc.mean([MASKED, MASKED]),
         lambda x: gdc.softmax(MASKED),
+        lambda x: gdc.sum(gdc.maximum(x, MASKED)),
+        lambda x: gdc.exp(MASKED) @ x,
+        lambda x: np.sum(gdc.Value(2.0) * MASKED),
     ],
 )
-def test_sums_take_no_gaps(function):
+def test_operations_take_no_gaps(function):
     with pytest.raises(TypeError, match=GAPS):
         function(PLAIN)
     with pytest.raises(TypeError, match=GAPS):
         gdc.compile(lambda x: function(x) * x[0])(PLAIN)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: np.sum(x * MASKED),
+        lambda x: np.sum(x[0] * MASKED),
+        lambda x: np.dot(x, MASKED),
+        lambda x: x @ MASKED,
+        lambda x: np.sum(np.where(x > 0.0, x, MASKED)),
+    ],
+)
+def test_traced_arrays_meet_no_gaps(function):
+    with pytest.raises(TypeError, match=GAPS):
+        gdc.compile(function)(PLAIN)

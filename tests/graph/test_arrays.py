@@ -227,6 +227,9 @@ REFUSED = {
     "astype": (lambda x: x.astype(float) * 2, "float64 already"),
     "a mask": (lambda x: x[x > 0].sum(), "multiply by the condition"),
     "a mask of a constant": (lambda x: np.arange(3.0)[x > 0].sum(), "multiply by the condition"),
+    "an element by a traced number": (lambda x: x[x[0]] * 2.0, "by its number k as np.sum"),
+    "one of a constant": (lambda x: np.arange(3.0)[x[0]] * x[1], "by its number k as np.sum"),
+    "a row of a matrix": (lambda x: np.outer(x, x)[x[0]].sum(), "by its number k as np.sum"),
     "floats in place": (lambda x: np.multiply(np.ones(3), x, out=np.ones(3)), "dtype=object"),
     "a place among floats": (lambda x: np.zeros(3).__setitem__(0, x[0]), "dtype=object"),
     "places among floats": (lambda x: np.zeros(3).__setitem__(slice(None), x), "dtype=object"),
@@ -243,6 +246,16 @@ def test_what_helps_is_said(name):
     with pytest.raises(TraceError, match=advice) as error:
         program_of(function)
     assert f"{__file__}, line " in str(error.value)
+
+
+@pytest.mark.parametrize("k", [0, 2])
+def test_elements_are_looked_up_as_advised(k):
+    def looked_up(w, k):
+        return np.sum(np.where(np.arange(len(w)) == k, w, 0.0))
+
+    f = gdc.compile(looked_up)
+    assert f([5.0, 6.0, 7.0], float(k)) == 5.0 + k
+    assert f.grad([5.0, 6.0, 7.0], float(k)).w == [float(i == k) for i in range(3)]
 
 
 def test_in_place_in_an_array_of_floats():

@@ -101,6 +101,28 @@ def test_a_step_by_hand_calls_it():
     assert x.grad == math.cosh(0.7)
 
 
+def test_the_lectures_own_loop_calls_it():
+    x, w = Value(0.7), Value(-0.3)
+    root = product(sinh(x), w).tanh() + x * w
+    order, visited = [], set()
+
+    def visit(v):
+        if v not in visited:
+            visited.add(v)
+            for child in v._prev:
+                visit(child)
+            order.append(v)
+
+    visit(root)
+    root.grad = 1.0
+    for node in reversed(order):
+        node._backward()
+    found = [x.grad, w.grad]
+    root.zero_grad()
+    root.backward()
+    assert found == pytest.approx([x.grad, w.grad], rel=1e-15)
+
+
 def test_the_slope_of_an_operation_of_ours_can_be_replaced():
     x = Value(2.6)
     out = x.floor()  # has no slope; here it passes straight through
