@@ -1,6 +1,6 @@
 """Helpers that know nothing of the pipeline.
 
-arrays.py     the types of arrays, each in one place
+arrays.py     the types of arrays, each in one place; masks are refused
 names.py      labels become identifiers, each distinct
 files.py      the cache directory: files by content, written atomically, never trusted
 collector.py  the garbage collector, paused while large programs are built

@@ -1,4 +1,4 @@
-"""The types of numpy arrays, each with one name."""
+"""The types of numpy arrays, each with one name; and a look for masked elements."""
 
 from typing import Any
 
