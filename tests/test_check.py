@@ -89,10 +89,14 @@ def apply(op):
     return gdc.compile(eval(f"lambda {names}: op({names})", {"op": op}), name="f", cache=False)
 
 
+NOWHERE = {"heaviside": {"h"}}
+"""Slopes that are 0 but at a jump of the function, where no numerical slope is."""
+
+
 @pytest.mark.parametrize("op", DIFFERENTIABLE, ids=lambda op: op.name)
 def test_every_partial_is_checked(op, python_kernels):
     names = zip(op.operand_names, op.partials, strict=True)
-    missed = {name for name, partial in names if partial is not None}
+    missed = {name for name, partial in names if partial is not None} - NOWHERE.get(op.name, set())
     sound, faulty = apply(op), apply(op)
     for point in samples(op, 40):
         report = check_grad(sound, *point)
