@@ -22,7 +22,9 @@ def unpack(gradient, *structures, value=NUMBER):
     names = tuple(f"a{k}" for k in range(len(structures)))
     values = () if value is None else (Bundle("value", None, 0),)
     made = Signature((), values, tuple(gradient))
-    return written_unpack(Returned(made, value, structures, structures, gradient_type(tuple(names))))
+    return written_unpack(
+        Returned(made, value, structures, structures, gradient_type(tuple(names)))
+    )
 
 
 def test_a_single_argument_takes_the_array_as_it_is():
