@@ -188,5 +188,27 @@ def _simplifies_to_zero(difference: Any, thorough: bool) -> bool:
         return True
     if difference.count_ops() > MAX_OPERATIONS_TO_SIMPLIFY:
         return False
-    attempts = (sympy.expand, sympy.cancel, sympy.simplify) if thorough else (sympy.expand,)
-    return any(attempt(difference) == 0 for attempt in attempts)
+    if sympy.expand(difference) == 0:
+        return True
+    if not thorough:
+        return False
+    named = _with_named_fractions(difference)
+    return any(attempt(named) == 0 for attempt in (sympy.cancel, sympy.simplify))
+
+
+MAX_EXPONENT = 1000
+"""The largest numerator of an exponent that sympy may raise a number to."""
+
+
+def _with_named_fractions(expression: Any) -> Any:
+    """Put symbols for long fractions where they may become exponents of numbers.
+
+    There sympy raises the number to the whole numerator, which is without end for that of most
+    floats. What is zero for all such fractions is zero for these.
+    """
+    powers = (power for power in expression.atoms(sympy.Pow) if not power.exp.is_Rational)
+    logarithms = expression.atoms(sympy.log)
+    if not any(x.args[0].is_number for x in (*powers, *logarithms)):
+        return expression
+    fractions = (x for x in expression.atoms(sympy.Rational) if abs(x.p) > MAX_EXPONENT)
+    return expression.xreplace({x: sympy.Dummy(real=True) for x in fractions})

@@ -4,6 +4,7 @@ import pytest
 import sympy
 
 from gradcompile.verify.symbols import SYMBOLS, is_zero
+from tests.helpers.programs import deadline
 
 x, y = sympy.symbols("x y", real=True)
 
@@ -16,6 +17,15 @@ def test_zero_in_each_case_but_only_so_many_cases_deep():
     assert is_zero(by_cases, cases=2)
     assert not is_zero(by_cases, cases=1)
     assert not is_zero(by_cases + sympy.Piecewise((1, x > 0), (0, True)))
+
+
+def test_a_number_is_not_raised_to_the_numerators_of_floats():
+    a, b, c = map(sympy.Rational, (8.07131, 1730.63, 233.426))  # Antoine's equation, of water
+    power = 10 ** (a - b / (c + x))
+    slope = power * sympy.log(10) * (b / (c + x) / (c + x))
+    with deadline(60):
+        assert is_zero(slope - sympy.diff(power, x))
+        assert not is_zero(slope * a - sympy.diff(power, x))
 
 
 @pytest.mark.parametrize(
