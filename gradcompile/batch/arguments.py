@@ -7,16 +7,19 @@ goes through them block by block. What is not batched, the parameters, is the sa
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gradcompile.batch.rows import as_row, rows_of
 from gradcompile.compiler.arguments import Arguments
-from gradcompile.compiler.options import Options
+from gradcompile.compiler.options import Mode, Options
 from gradcompile.graph.nested import Structure
 from gradcompile.graph.trace import Traced
 from gradcompile.graph.value import Value
+
+if TYPE_CHECKING:
+    from gradcompile.compiler.request import Request
 
 
 class BatchedArguments(Arguments):
@@ -68,6 +71,13 @@ class BatchedArguments(Arguments):
                 f"{self.name}: argument {name!r}: expected rows of which each is {expected}, "
                 f"got {given}"
             )
+
+    def request(self, mode: Mode, traced: Traced) -> "Request":
+        """What is to be built: by the rows where a call leaves out all that is not batched."""
+        request = super().request(mode, traced)
+        if request.wrt or self.options.wrt is not None:
+            return request
+        return replace(request, wrt=request.parameters)
 
     def trace(self, bound: inspect.BoundArguments, structures: dict[str, Structure]) -> Traced:
         """The program of the function of one row."""

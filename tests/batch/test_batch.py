@@ -321,6 +321,16 @@ def test_text_in_parts(program, reduce, monkeypatch):
     check(found, function, arguments, batched, reduce, list(arguments))
 
 
+def test_gradients_are_by_the_rows_where_the_rest_is_left_out():
+    f = gdc.compile(lambda x, k=3.0: k * x * x, batched="x", reduce="sum")
+    rows = np.array([1.0, 2.0])
+    gradient = f.grad(rows)
+    assert gradient._fields == ("x",)
+    assert gradient.x.tolist() == [6.0, 12.0]
+    assert f.grad(rows, 3.0) == (5.0,)
+    assert f.grad(rows)._fields == ("x",)
+
+
 @pytest.mark.parametrize("strict", [False, True])
 @pytest.mark.parametrize("wrt", ["p", "x", "y", ("p", "x"), ("x", "y"), ("y", "p"), None])
 @pytest.mark.parametrize("reduce", REDUCTIONS)
