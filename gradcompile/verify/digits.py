@@ -144,7 +144,7 @@ def slopes(
     """Take the slopes of an expression on both sides of a point, by one of its names.
 
     Where it is smooth they agree to about 60 digits, with its derivative between them. At a kink
-    each slope between them may be chosen, and beside a jump it is flat.
+    each slope between them may be chosen, and beside a jump, as of a condition, it is flat.
 
     Returns:
         The smaller one and the larger one; None at the edge of the expression's domain.
@@ -153,6 +153,8 @@ def slopes(
     around = {read: at[read] for read in expression.reads}
     center = around[variable]
     middle = expression(around)
+    if isinstance(middle, bool):
+        return number(0), number(0)
     step = STEP * max(abs(center), STEP) if center else STEP
     sides = []
     for end in (step, -step):

@@ -121,6 +121,8 @@ class Point:
         for user in self._statements.users.get(name, ()):
             adjoint = unclaimed[user] if user in unclaimed else self._claimed(user)
             slopes = digits.slopes(self._statements.codes[user], self.names, name)
+            if slopes == (0, 0):
+                continue  # of a condition, say, whose own adjoint is infinite where one choice is
             if adjoint is None or slopes is None:
                 return None
             total = total.plus(adjoint.times(*slopes))

@@ -91,3 +91,24 @@ def test_a_branch_is_seen_beside_an_input_that_bears_no_large_numbers(asked, mon
     root = "sqrt(1.0 - sin(0.01 * x) * sin(0.01 * x))"
     assert verify_source(OF_TWO.format(f"0.01 * cos(0.01 * x) / {root}")).ok
     assert not verify_source(OF_TWO.format("0.01")).ok
+
+
+WITHOUT_END = """
+def f(x):
+    v1 = x <= 0.0
+    v2 = 1.5 * log(x) - 1.2 * x
+    value = -inf if v1 else v2
+    # reverse sweep
+    v2_bar = 0.0 if v1 else 1.0
+    x_bar = (0.0 if v1 else v2_bar * 1.5 / x) - {} * v2_bar
+    return value, (x_bar,)
+"""
+
+
+@pytest.mark.parametrize("asked", [True, False], ids=["with sympy", "by numbers"])
+def test_one_branch_may_be_infinite(asked, monkeypatch):
+    if not asked:
+        monkeypatch.setattr(statements, "MAX_STATEMENTS_FOR_SYMPY", 0)
+    report = verify_source(WITHOUT_END.format("1.2"))
+    assert report.ok, report
+    assert not verify_source(WITHOUT_END.format("1.3")).ok
