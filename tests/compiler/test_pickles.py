@@ -18,6 +18,7 @@ import gradcompile as gdc
 from gradcompile import TraceError, Value
 from gradcompile.compiler import pickles
 from gradcompile.compiler.pickles import Programs
+from tests.helpers.slow import slow_but
 
 
 @gdc.compile
@@ -242,7 +243,7 @@ def test_a_copy_of_an_object_that_compiled_its_own_method():
 # --- processes -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", slow_but(["fork"], ["fork", "spawn"]))
 def test_process_pools(method):
     assert decorated.grad(1.0) == (2.0,)  # a process that forks was used before
     context = multiprocessing.get_context(method)
@@ -264,6 +265,7 @@ def test_a_fork_after_use():
     assert os.waitpid(process, 0)[1] == 0
 
 
+@pytest.mark.slow
 def test_joblib():
     k = 3.0
     f = gdc.compile(lambda x: k * x)

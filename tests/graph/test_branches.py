@@ -14,6 +14,7 @@ import gradcompile as gdc
 from gradcompile import TraceError, Value
 from gradcompile.ops import table
 from tests.graph.branching import random_function
+from tests.helpers.slow import slow_but
 
 
 def operations(function):
@@ -150,7 +151,14 @@ FUNCTIONS = [
 POINTS = [(0.3, 0.7), (0.7, 0.3), (-0.4, 0.9), (-0.9, -0.4), (3.1, 1.7), (9.3, 12.2), (1.2, -2.1)]
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize(
+    "function", slow_but([by_else, by_and, by_truth, by_two], FUNCTIONS), ids=lambda f: f.__name__
+)
+def test_both_ways_are_verified(function):
+    assert gdc.compile(function).verify().ok
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
 def test_a_branch_goes_the_way_that_python_goes(function):
     compiled = gdc.compile(function)
     kernel = compiled.value_and_grad
@@ -158,7 +166,6 @@ def test_a_branch_goes_the_way_that_python_goes(function):
         value, gradient = kernel.python(*at)
         assert value == pytest.approx(function(*at), rel=1e-15)
         assert gradient == pytest.approx(slopes(function, at), rel=1e-6, abs=1e-6)
-    assert compiled.verify().ok
 
 
 @pytest.mark.parametrize("function", [by_else, by_max, by_while])

@@ -187,7 +187,7 @@ def share(rolled):
     return sum(rounds * count for rounds, count in found if rounds >= 4), total
 
 
-@pytest.mark.parametrize("count", slow_but([8], [8, 20]))
+@pytest.mark.parametrize("count", slow_but([10], [10, 20]))
 def test_most_of_a_regular_program_is_rolled(count):
     shares = []
     for seed in range(count):
