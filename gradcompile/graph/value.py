@@ -244,8 +244,8 @@ class TracedValue(Value):
     def __float__(self) -> NoReturn:
         stop(
             "a traced value has no number yet",
-            "leave float() out, use gdc.exp instead of math.exp, and make an array that is to hold "
-            "it with dtype=object",
+            "leave float() and dtype=float out, use gdc.exp instead of math.exp, and make an array "
+            "that is to hold it with dtype=object",
         )
 
     __complex__ = __float__
