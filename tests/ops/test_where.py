@@ -21,6 +21,7 @@ from gradcompile.ir.interpret import interpret
 from gradcompile.ir.program import verify_program
 from gradcompile.passes import run_passes
 from tests.helpers.engines import flat, machine, python, same
+from tests.helpers.slow import slow_but
 
 POINTS = (0.0, -0.0, -2.0, -0.5, 0.75, 1.5, 3.0, 7.0)
 
@@ -436,6 +437,11 @@ def test_nothing_behind_a_closed_gate_counts(name, behind):
     x = Value(at)
     function(x).backward()
     assert x.grad == slope
+
+
+@pytest.mark.parametrize("name", slow_but(list(BEHIND)[:3], BEHIND))
+def test_nothing_behind_a_closed_gate_counts_in_a_batch(name):
+    function, at, slope = BEHIND[name]
     # In a batch the gates are each row's own; the slope is that of the factor of all rows.
     rows = gdc.compile(lambda w, x: function(w * x), batched="x", reduce="sum", cache=False)
     kernel = rows.value_and_grad

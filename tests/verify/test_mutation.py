@@ -407,6 +407,7 @@ def refutes_one_fault(text: Text, rng: random.Random) -> bool:
             return is_refuted(changed)
 
 
+@pytest.mark.slow
 def test_a_fault_in_a_program_of_hundreds_of_statements_is_found():
     text = large(200)
     assert verify_source(text.source).ok
