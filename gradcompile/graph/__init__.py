@@ -11,6 +11,8 @@ static.py           what is static: no numbers to differentiate by
 nested.py           nested arguments to a flat list and back
 trace.py            a function to a graph of Values, and the arguments of a graph
 branches.py         both ways of every branch of a function
+runs.py             one run of a function that branches
+orderings.py        which ways only nan goes
 joins.py            two ways of a branch joined to one graph
 endings.py          at which line a function returns, and what it raises
 numbering.py        value numbers over several runs of a function

@@ -14,94 +14,14 @@ joined, but what `exp` is applied to: `exp(where(x > 0, 2 * x, -x))`. A join sin
 differ, and what comes after a branch is computed once.
 """
 
-import sys
-from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import count
-from typing import NamedTuple
 
-from gradcompile.graph import bindings
 from gradcompile.graph.endings import is_raised, line_of_return
-from gradcompile.graph.joins import Fork, Join
-from gradcompile.graph.nested import Structure
-from gradcompile.graph.numbering import Made, Numbering, site_of
-from gradcompile.graph.users import TraceError, user_line
-from gradcompile.graph.value import DECIDE, MADE, TracedValue, Value
-
-
-class Outcome(NamedTuple):
-    """What a function returned: its values, one by one, and their structure."""
-
-    outputs: list[Value]
-    structure: Structure
-
-
-class Run:
-    """One run of a function: what it is told where it branches, and what comes of it.
-
-    Attributes:
-        told: the truths of the conditions that it asks for; further ones are true.
-        truths: what it was told.
-        forks: where, one for each of `truths`.
-        returned: what it returned.
-        error: what it raised instead.
-    """
-
-    def __init__(self, numbering: Numbering, told: Sequence[bool], limit: int) -> None:
-        self.told = told
-        self.truths: list[bool] = []
-        self.forks: list[Fork] = []
-        self.returned: Outcome | None = None
-        self.error: Exception | None = None
-        self._numbering = numbering
-        self._limit = limit
-        self._order = count()
-        self._known: dict[int, bool] = {}
-
-    def go(self, call: Callable[[], Outcome]) -> "Run":
-        """Call the function once."""
-        self._watched = MADE.get()
-        made, decide = MADE.set(self._watched), DECIDE.set(self._decide)
-        try:
-            self.returned = call()
-        except TraceError:
-            raise
-        except Exception as error:
-            if not self.forks:
-                raise
-            self.error = error
-        finally:
-            MADE.reset(made)
-            DECIDE.reset(decide)
-        return self
-
-    def _decide(self, condition: TracedValue) -> bool:
-        """Tell whether a condition holds in this run; one that is asked for first is a branch."""
-        number = self._numbering.number(condition)
-        if number not in self._known:
-            self._fork(condition)
-            self._known[number] = self.truths[-1]
-        return self._known[number]
-
-    def _fork(self, condition: TracedValue) -> None:
-        # So many branches one after the other are at least so many ways, and one more.
-        if len(self.forks) >= self._limit - 1:
-            raise _too_many(self.forks, self._limit)
-        if not self.forks:
-            MADE.set(self._note)  # no value before the first branch is looked for
-        # In `y = max(a, b)`, it is the maximum that is y, and not what was compared to find it.
-        if condition.bound == bindings.binding(sys._getframe(2)):
-            condition.bound = ""
-        order = next(self._order)
-        self.forks.append(Fork(condition, order, site_of(sys._getframe(1)), user_line()))
-        place = len(self.truths)
-        self.truths.append(self.told[place] if place < len(self.told) else True)
-
-    def _note(self, value: TracedValue) -> None:
-        if self._watched is not None:
-            self._watched(value)
-        self._numbering.note(value, Made(next(self._order), site_of(sys._getframe(1))))
+from gradcompile.graph.joins import Join, in_order
+from gradcompile.graph.numbering import Numbering
+from gradcompile.graph.runs import Outcome, Run, too_many
+from gradcompile.graph.users import TraceError
 
 
 def traced_ways(call: Callable[[], Outcome], limit: int, lines: dict[int, str]) -> Outcome:
@@ -121,8 +41,10 @@ def traced_ways(call: Callable[[], Outcome], limit: int, lines: dict[int, str]) 
     told: list[bool] | None = []
     while told is not None:
         if len(runs) == limit:
-            raise _too_many([fork for run in runs for fork in run.forks[-1:]], limit)
+            raise too_many([fork for run in runs for fork in run.forks[-1:]], limit)
         runs.append(Run(numbering, told, limit).go(call))
+        if len(runs[-1].truths) < len(told):
+            raise _changed(runs[-2].forks[len(runs[-1].truths)].line)
         told = _next(runs[-1].truths)
     _require_results(runs)
     _require_one_structure(runs, call, limit)
@@ -152,10 +74,7 @@ def _joined(
     fails = [run for run in runs if not run.truths[depth]]
     fork = first.forks[depth]
     if numbering.number(fork.condition) != numbering.number(fails[0].forks[depth].condition):
-        raise TraceError(
-            f"{fork.line}: another condition is asked for when the function is run again with the "
-            "same arguments; it has to compute the same each time"
-        )
+        raise _changed(fork.line)
     left, right = (_joined(numbering, half, depth + 1, lines) for half in (holds, fails))
     if left is None and right is None:
         return None
@@ -164,6 +83,13 @@ def _joined(
         (outcome,) = (side for side in (left, right) if side is not None)
         return outcome._replace(outputs=join.valid(outcome.outputs, where=right is None))
     return left._replace(outputs=list(map(join, left.outputs, right.outputs)))
+
+
+def _changed(line: str) -> TraceError:
+    return TraceError(
+        f"{line}: another condition is asked for when the function is run again with the same "
+        "arguments; it has to compute the same each time"
+    )
 
 
 def _require_results(runs: Sequence[Run]) -> None:
@@ -175,33 +101,32 @@ def _require_results(runs: Sequence[Run]) -> None:
     for run, error in failed:
         if len(failed) == len(runs):
             raise error
-        if not is_raised(error):
+        if not run.is_for_nan and not is_raised(error):
+            kind = type(error).__name__
             raise TraceError(
-                f"{run.forks[-1].line}: where this is {str(run.truths[-1]).lower()}, the function "
-                f"stops with {type(error).__name__} ({error!s:.100})"
+                f"{run.way}, the function stops with {kind} ({error!s:.100})"
             ) from error
 
 
 def _require_one_structure(runs: Sequence[Run], call: Callable[[], Outcome], limit: int) -> None:
-    returned = [(run, run.returned.structure) for run in runs if run.returned is not None]
-    first, expected = returned[0]
-    for run, structure in returned:
-        if structure != expected:
+    """Require that all ways return one structure; keys of dicts may have another order."""
+    first = next(run for run in runs if run.returned is not None)
+    assert first.returned is not None
+    expected = first.returned.structure
+    for run in runs:
+        if run.returned is None or run.returned.structure == expected:
+            continue
+        outputs = in_order(run.returned.outputs, run.returned.structure, expected)
+        if outputs is not None:
+            run.returned = Outcome(outputs, expected)
+        elif run.is_for_nan:
+            run.returned = None
+        else:
             one, other = (
                 line_of_return(partial(Run(Numbering(), way.truths, limit).go, call))
                 for way in (first, run)
             )
             raise TraceError(
-                f"{other}: the function returns {structure} there, and {expected} at {one}; "
-                "return the same structure on both ways"
+                f"{other}: the function returns {run.returned.structure} there, and {expected} at "
+                f"{one}; return the same structure on both ways"
             )
-
-
-def _too_many(forks: Sequence[Fork], limit: int) -> TraceError:
-    lines = Counter(fork.line for fork in forks).most_common(3)
-    often = "; ".join(f"{line} ({times} times)" for line, times in lines)
-    return TraceError(
-        f"{often}: the function branches into more than {limit} ways; use gdc.where, gdc.maximum "
-        "or numpy's functions there, repeat what is repeated a known number of times, or give "
-        "compile a larger `branches=`"
-    )

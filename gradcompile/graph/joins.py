@@ -1,11 +1,12 @@
 """Two ways of a branch become one graph: a join of their results, as far down as they are alike."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import inf, nan
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gradcompile.graph.bindings import Bound
+from gradcompile.graph.nested import Structure
 from gradcompile.graph.numbering import Made, Numbering, Site
 from gradcompile.graph.value import Constant, TracedValue, Value, traced_value
 from gradcompile.ops import table
@@ -125,3 +126,38 @@ class Join:
         if self.lines and line is not None:
             self.lines[id(value)] = line
         return value
+
+
+def in_order(
+    values: Sequence[Value], structure: Structure, expected: Structure
+) -> list[Value] | None:
+    """List values in the order of another structure, which has the same keys in another order.
+
+    Args:
+        values: one a leaf of `structure`.
+        structure: theirs.
+        expected: the other one.
+
+    Returns:
+        None if more than the order of keys differs.
+    """
+    places = dict(zip(_paths(structure), values, strict=True))
+    wanted = list(_paths(expected))
+    if len(wanted) != len(places) or not all(path in places for path in wanted):
+        return None
+    return [places[path] for path in wanted]
+
+
+def _paths(structure: Structure) -> Iterator[tuple[Any, ...]]:
+    """Yield what leads to each leaf: the kinds of containers, and the keys in them."""
+    stack: list[tuple[tuple[Any, ...], Structure]] = [((), structure)]
+    while stack:
+        path, part = stack.pop()
+        if part.kind == "leaf":
+            yield path
+        elif part.kind == "array":
+            yield from ((*path, tuple(part.keys), k) for k in range(part.size))
+        else:
+            keys = part.keys if part.kind is dict else range(len(part.parts))
+            inside = zip(keys, part.parts, strict=True)
+            stack += [((*path, part.kind, len(part.parts), key), x) for key, x in inside][::-1]

@@ -12,9 +12,10 @@ import numpy as np
 
 from gradcompile.graph import bindings
 from gradcompile.graph.arrays import advising, value_array
-from gradcompile.graph.branches import Outcome, traced_ways
+from gradcompile.graph.branches import traced_ways
 from gradcompile.graph.lower import lower
 from gradcompile.graph.nested import Structure, flatten, paths, unflatten
+from gradcompile.graph.runs import Outcome, UnbuiltError
 from gradcompile.graph.users import TraceError, user_line
 from gradcompile.graph.value import MADE, Constant, TracedValue, Value, topological
 from gradcompile.ir.packed import PackedProgram
@@ -129,9 +130,9 @@ def _outcome(returned: Any, name: str) -> Outcome:
     return Outcome(outputs, structure)
 
 
-def _not_built(returned: Any, name: str) -> TraceError:
+def _not_built(returned: Any, name: str) -> UnbuiltError:
     kind = "nothing" if returned is None else f"{type(returned).__name__} {returned!r:.60}"
-    return TraceError(
+    return UnbuiltError(
         f"{name} returned {kind}, which is not built from its inputs; "
         "return a value computed from the arguments"
     )

@@ -470,7 +470,9 @@ def test_nothing_is_returned_on_one_way():
             return x
         return None
 
-    assert "returned nothing" in error_of(f, 1.0)
+    message = error_of(f, 1.0)
+    line = f.__code__.co_firstlineno + 1
+    assert f"line {line}: `if x > 0.0:`: where this is false, f returned nothing" in message
 
 
 def test_a_function_has_to_do_the_same_each_time():
@@ -480,6 +482,52 @@ def test_a_function_has_to_do_the_same_each_time():
         return x if x > next(numbers) else -x
 
     assert "the same each time" in error_of(f, 1.0)
+
+
+def test_a_function_has_to_branch_as_often_each_time():
+    known = {}
+
+    def f(x):
+        if "y" not in known:
+            known["y"] = 2.0 * x if x > 0.0 else -x
+        return known["y"]
+
+    assert "the same each time" in error_of(f, 1.0)
+
+
+def without_else(x, y):
+    if x < y:
+        result = 2.0 * x
+    elif y <= x:
+        result = -y
+    return result
+
+
+def without_return(x, y):
+    if x < y:
+        return {"a": x, "b": 1.0}
+    if x > y:
+        return {"b": y, "a": x}
+    if x == y:
+        return {"a": y, "b": x}
+
+
+def test_only_nan_goes_a_way_on_which_comparisons_contradict():
+    function = gdc.compile(without_else)
+    assert function.value_and_grad(1.0, 2.0) == (2.0, (2.0, 0.0))
+    assert function.value_and_grad(3.0, 2.0) == (-2.0, (0.0, -1.0))
+    assert math.isnan(function(math.nan, 2.0))
+    several = gdc.compile(without_return)
+    assert several(1.0, 2.0) == {"a": 1.0, "b": 1.0}
+    assert several(3.0, 2.0) == {"a": 3.0, "b": 2.0}
+    assert several(2.0, 2.0) == {"a": 2.0, "b": 2.0}
+    assert math.isnan(several(math.nan, 2.0)["a"])
+
+
+def test_a_value_that_is_not_itself_is_nan():
+    function = gdc.compile(lambda x: 0.0 if x != x else x * x)
+    assert function.value_and_grad(3.0) == (9.0, (6.0,))
+    assert function.value_and_grad(math.nan) == (0.0, (0.0,))
 
 
 def test_a_traced_value_has_no_truth_after_its_trace():
