@@ -8,6 +8,7 @@
 (0.999329, -0.004023)
 """
 
+import numbers
 import sys
 from collections.abc import Callable, Container, Iterable
 from contextvars import ContextVar
@@ -332,3 +333,7 @@ def topological(*roots: Value, stop_at: Container[Value] = ()) -> list[Value]:
                 stack.append(None)
                 stack += value.operands[::-1]
     return order
+
+
+# So that code which asks whether it is given a number, as `numpy.isscalar` does, goes on with it.
+numbers.Real.register(Value)

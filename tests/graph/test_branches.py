@@ -4,6 +4,7 @@ import math
 import random
 import statistics
 from collections import namedtuple
+from numbers import Real
 
 import numpy as np
 import pytest
@@ -557,3 +558,8 @@ def test_numbers_that_are_known_branch_as_ever():
     function = gdc.compile(lambda x: x if table.greater(2.0, 1.0) else -x)
     assert function(3.0) == 3.0
     assert operations(function) == []
+
+
+def test_a_traced_value_is_a_number_for_who_asks():
+    function = gdc.compile(lambda x: 2.0 * x if isinstance(x, Real) and np.isscalar(x) else x)
+    assert function(3.0) == 6.0
