@@ -149,6 +149,12 @@ class Operators:
     def __ror__(self, other: Any) -> Self:
         return _binary(table.logical_or, other, self)
 
+    def __xor__(self, other: Any) -> Self:
+        return _xor(self, other)
+
+    def __rxor__(self, other: Any) -> Self:
+        return _xor(other, self)
+
     def __invert__(self) -> Self:
         return self._apply(table.logical_not, (self,))
 
@@ -175,6 +181,14 @@ def _binary(op: Op, a: Any, b: Any) -> Any:
         if not is_equality and isinstance(b if operand is a else a, KNOWN):
             raise
         return NotImplemented  # a class of somebody else's, whose own operator is asked then
+
+
+def _xor(a: Any, b: Any) -> Any:
+    """Compare truths: one operand is true, and the other is not."""
+    known = (*KNOWN, Operators, np.ndarray)
+    if isinstance(a, known) and isinstance(b, known):
+        return table.not_equal(table.logical_not(a), table.logical_not(b))
+    return NotImplemented
 
 
 def _method(op: Op) -> Any:
