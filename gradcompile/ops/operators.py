@@ -107,7 +107,11 @@ class Operators:
         return self._apply(table.trunc, (self,))
 
     def __round__(self, digits: int | None = None) -> Self:
-        """Round to so many decimals, as numpy does: by a power of ten, up and down again."""
+        """Round to so many decimals, as numpy does: by a power of ten, up and down again.
+
+        Python rounds the exact decimal value of a float: it has 1.11 for `round(1.115, 2)`, where
+        this is 1.12.
+        """
         if digits is None:
             return self._apply(table.rint, (self,))
         power = 10.0 ** abs(digits)

@@ -570,6 +570,41 @@ def test_scipys_functions_of_two(name):
     np.testing.assert_allclose(found, function(2.0, at[1]), rtol=1e-14, atol=1e-15)
 
 
+AT_THE_EDGE = {
+    "rel_entr": [(0.0, 0.0), (0.0, 1.0), (2.0, 0.0), (-1.0, 0.0), (-1.0, 2.0), (2.0, -1.0)],
+    "kl_div": [(0.0, 0.0), (0.0, 1.0), (2.0, 0.0), (-1.0, 0.0), (-1.0, 2.0), (2.0, -1.0)],
+    "huber": [(-1.0, 0.0), (-1.0, 3.0), (0.0, 3.0), (0.0, 0.0), (1.0, math.inf)],
+    "pseudo_huber": [(0.0, 0.0), (0.0, 3.0), (-1.0, 0.0), (-1.0, 3.0), (1.0, math.inf)],
+    "exprel": [(math.inf,), (-math.inf,), (0.0,), (math.nan,)],
+    "betaln": [(0.0, 0.0), (0.0, 2.5), (-1.0, -1.0), (-2.0, 2.0), (-1.0, 2.0), (-3.0, 0.5)],
+}  # fmt: skip
+"""Where scipy's functions begin, end or are undefined."""
+
+
+@pytest.mark.peers
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("name", AT_THE_EDGE)
+def test_scipys_functions_at_the_edge(name):
+    import scipy.special
+
+    function = getattr(scipy.special, name)
+    at = np.array(AT_THE_EDGE[name])
+    found = flat(interpret(program_of(lambda x: function(*x.T), at), at.ravel()))
+    np.testing.assert_allclose(found, function(*at.T), rtol=1e-14)
+    one = [function(*map(Value, point)).data for point in AT_THE_EDGE[name]]
+    np.testing.assert_array_equal(one, found)
+
+
+@pytest.mark.peers
+def test_entropy_of_a_common_zero_has_a_gradient():
+    import scipy.special
+
+    f = gdc.compile(lambda p, q: scipy.special.rel_entr(p, q).sum(), cache=False)
+    value, gradient = f.value_and_grad(np.array([0.0, 1.0]), np.array([0.0, 0.5]))
+    assert value == math.log(2.0)
+    assert np.array([*gradient.p, *gradient.q]).tolist() == [0.0, 1.0 + math.log(2.0), 0.0, -2.0]
+
+
 @pytest.mark.peers
 def test_scipys_function_without_a_row_is_refused():
     import scipy.special
