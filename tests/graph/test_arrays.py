@@ -613,6 +613,25 @@ def test_scipys_function_without_a_row_is_refused():
         program_of(lambda x: scipy.special.j0(x))
 
 
+# --- one number as an array of no dimension ------------------------------------------------------
+
+OF_ONE = {
+    "reductions": lambda x: x.sum() + 2 * x.mean() + 3 * x.max() + 4 * x.min() + 5 * x.prod(),
+    "along an axis": lambda x: np.square(x).sum(axis=-1),
+    "item": lambda x: x.item() * x.real * x.T,
+    "shape": lambda x: x * (1 + x.ndim + 2 * x.size + len(x.shape)),
+    "clip": lambda x: x.clip(0.0, 1.0),
+}
+
+
+@pytest.mark.parametrize("name", OF_ONE)
+@pytest.mark.parametrize("at", [0.75, np.float64(-1.5), np.array(0.75)], ids=str)
+def test_a_number_is_an_array_of_no_dimension(name, at):
+    expected = float(OF_ONE[name](np.float64(at)))
+    assert flat(interpret(program_of(OF_ONE[name], at), [float(at)])) == [expected]
+    assert OF_ONE[name](Value(float(at))).data == expected
+
+
 # --- axes ----------------------------------------------------------------------------------------
 
 ALONG = {
