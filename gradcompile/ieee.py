@@ -95,8 +95,8 @@ def sign(x: float) -> float:
 
 
 def copysign(a: float, b: float) -> float:
-    """|a| with the sign of b; nan for a nan b, whose sign means nothing."""
-    return _copysign(a, b) if b == b else float64(b)  # noqa: PLR0124
+    """|a| with the sign of b; |a| for a nan b, whose sign means nothing."""
+    return _copysign(a, b if b == b else 1.0)  # noqa: PLR0124
 
 
 def heaviside(x: float, h: float) -> float:
@@ -265,9 +265,14 @@ def betaln(a: float, b: float) -> float:
 
     For large operands by the differences of Stirling's series, in which nothing large cancels
     (DiDonato and Morris, ACM Transactions on Mathematical Software 18, 1992). The error is below
-    8e-15 * max(1, |result|) for positive operands.
+    8e-15 * max(1, |result|) for positive operands. It is inf at the poles, but for those where
+    gamma(a + b) has one, too, and an operand is a positive integer: there it is the limit along it.
     """
     low, high = minimum(a, b), maximum(a, b)
+    if low <= 0.0 and low == floor(low):
+        if high > 0.0 and high == floor(high) and low + high <= 0.0:
+            return lgamma(1.0 - low - high) + lgamma(high) - lgamma(1.0 - low)
+        return float64(inf)
     if not (low > 0.0 and 10.0 <= high < inf):
         return lgamma(low) + lgamma(high) - lgamma(low + high)
     part = low / high

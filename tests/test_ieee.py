@@ -12,6 +12,7 @@ import mpmath
 import numpy as np
 import pytest
 
+import gradcompile as gdc
 from gradcompile import ieee
 from gradcompile.ops.table import TABLE
 from tests.helpers.slow import slow_but
@@ -205,3 +206,12 @@ def test_logaddexp_at_infinity(a, b, expected):
     for signs in ((a, b), (b, a)):
         result = ieee.logaddexp(*(sign * math.inf if sign else 2.0 for sign in signs))
         assert result == (expected * math.inf if expected else 2.0)
+
+
+@pytest.mark.parametrize(("a", "expected"), [(-1.5, 1.5), (0.0, 0.0), (-math.inf, math.inf)])
+@pytest.mark.parametrize("b", [math.nan, -math.nan, math.inf - math.inf])
+def test_copysign_takes_a_nan_for_positive(a, b, expected):
+    f = gdc.compile(lambda a, b: gdc.copysign(a, b), name="f")
+    results = [ieee.copysign(a, b), f(a, b), f.value.python(a, b), gdc.copysign(a, b)]
+    assert results == [expected] * 4
+    assert all(math.copysign(1.0, result) == 1.0 for result in results)

@@ -2,6 +2,7 @@
 
 value.py            `Value`: the expression graph, eager evaluation, eager `backward()`
 own.py              operations of the user's own, in micrograd's way
+scalars.py          what numpy's numbers have of arrays
 copies.py           graphs copied and pickled, at any depth
 arrays.py           arrays of Values, which answer numpy as arrays of floats do
 numpy_ufuncs.py     numpy's and scipy's ufuncs on arrays of Values

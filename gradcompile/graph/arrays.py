@@ -25,13 +25,18 @@ from gradcompile.graph.numpy_functions import (
     POSITIONS,
     UNTRACED,
     advice_for,
+    mean,
     sort,
+    var,
 )
 from gradcompile.graph.numpy_ufuncs import BY_OPERATORS, of_objects
 from gradcompile.graph.users import TraceError, lines_of, stop
 from gradcompile.ops import table
 from gradcompile.ops.operators import Operators
 from gradcompile.support.arrays import AnyArray, require_unmasked
+
+IDEMPOTENT = frozenset({"maximum", "minimum", "fmax", "fmin"})
+"""Ufuncs that have no identity, but whose reductions may count an initial value many times."""
 
 _INDICES = {
     "arrays used as indices must be": (
@@ -73,15 +78,23 @@ def answer_ufunc(
     for unused in ("dtype", "casting", "subok", "order"):  # all numbers are float64
         options.pop(unused, None)
     if where is not True and method == "reduce":
-        inputs = (_filled(inputs[0], where, options.get("initial", ufunc.identity), name),)
+        neutral = ufunc.identity
+        if neutral is None and name in IDEMPOTENT:
+            neutral = options.get("initial")
+        inputs = (_filled(inputs[0], where, neutral, name),)
     elif isinstance(where, ValueArray | Operators):
         return _masked(answer_ufunc(self, ufunc, method, *inputs, **options), where, out, name)
     elif where is not True:
         options["where"] = where
     if out:
         options["out"] = tuple(map(_plain, out))
-    function = getattr(function, method) if method != "__call__" else function
-    result = function(*map(_plain, inputs), **options)
+    items, function = function, getattr(function, method) if method != "__call__" else function
+    try:
+        result = function(*map(_plain, inputs), **options)
+    except ValueError as error:  # numpy knows the ufunc of objects by no name
+        if items.__name__ not in str(error):
+            raise
+        raise ValueError(str(error).replace(items.__name__, name)) from None
     if out:
         return out if len(out) > 1 else out[0]
     if function is not ufunc and method == "__call__" and not _is_traced(result):
@@ -108,14 +121,13 @@ def answer_function(
     require_unmasked(_title(function), *args)
     own = FUNCTIONS.get(function)
     arrays = [_array_of_one(x) if isinstance(x, Operators) else x for x in args]
-    if own is not None:
-        return _given(own(*arrays, **kwargs))
     try:
-        return _given(function._implementation(*arrays, **kwargs))
-    except TypeError as error:
+        return _given((own or function._implementation)(*arrays, **kwargs))
+    except (TypeError, AttributeError) as error:
         if not _is_numpys(error.__traceback__):
             raise
-        stop(f"{_title(function)} has no traced form", advice_for(function))
+        form = "form with these arguments" if own else "form"
+        stop(f"{_title(function)} has no traced {form}", advice_for(function))
 
 
 class ValueArray(np.ndarray[Any, Any]):
@@ -148,8 +160,26 @@ class ValueArray(np.ndarray[Any, Any]):
             )
         return super().astype(dtype, *args, **kwargs)
 
+    def mean(self, *args: Any, **kwargs: Any) -> Any:
+        """Average, where a condition holds if there is one."""
+        if isinstance(kwargs.get("where"), ValueArray | Operators):
+            return _given(mean(self, *args, **kwargs))
+        return super().mean(*args, **kwargs)
+
+    def var(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the variance, where a condition holds if there is one."""
+        if isinstance(kwargs.get("where"), ValueArray | Operators):
+            return _given(var(self, *args, **kwargs))
+        return super().var(*args, **kwargs)
+
+    def std(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the standard deviation, where a condition holds if there is one."""
+        if isinstance(kwargs.get("where"), ValueArray | Operators):
+            return table.sqrt(self.var(*args, **kwargs))
+        return super().std(*args, **kwargs)
+
     def sort(self, axis: Any = -1, *args: Any, **kwargs: Any) -> None:
-        """Sort in place, by minima and maxima."""
+        """Sort in place, by comparisons."""
         self[...] = sort(self, axis)
 
     def partition(self, kth: Any, axis: Any = -1, *args: Any, **kwargs: Any) -> None:
@@ -224,7 +254,9 @@ def _given(result: Any) -> Any:
         return type(result)(map(_given, result))
     if not isinstance(result, np.ndarray) or result.dtype != object:
         return result
-    return result.view(ValueArray) if result.ndim else result[()]
+    if not result.ndim:
+        return result[()]
+    return result if isinstance(result, ValueArray) else result.view(ValueArray)
 
 
 def _is_traced(result: Any) -> bool:
@@ -246,7 +278,11 @@ def _masked(result: Any, where: Any, out: tuple[Any, ...], name: str) -> Any:
 def _filled(x: Any, where: Any, neutral: Any, name: str) -> Any:
     """Put what changes no result where a condition does not hold."""
     if neutral is None or neutral is np._NoValue:
-        stop(f"{name}: where= needs initial=", "give what is to be taken where nothing is chosen")
+        if name in IDEMPOTENT:
+            stop(
+                f"{name}: where= needs initial=", "give what is to be taken where nothing is chosen"
+            )
+        stop(f"{name}.reduce with where= has no traced form", "use np.where, and reduce after it")
     return table.where(where, x, neutral)
 
 

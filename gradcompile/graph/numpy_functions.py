@@ -69,7 +69,11 @@ def _nan_to_num(
     finite = table.where(
         table.equal(x, math.inf), high, table.where(table.equal(x, -math.inf), low, x)
     )
-    return table.where(table.not_equal(x, x), nan, finite)
+    result = table.where(table.not_equal(x, x), nan, finite)
+    if copy or not np.ndim(x):
+        return result
+    x[...] = result
+    return x
 
 
 def _interp(
@@ -92,24 +96,41 @@ def _interp(
 # --- order -----------------------------------------------------------------------------------
 
 
-def sort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, **_: Any) -> AnyArray:
-    """Sort along an axis by a network of minima and maxima (Batcher's odd-even merge sort).
+def sort(
+    a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+) -> AnyArray:
+    """Sort along an axis by a network of comparisons, nan last.
 
     Args:
         a: an array.
         axis: None for all elements in one row.
         kind: of the algorithm; there is one.
         order: of fields; there are none.
+        stable: whether equal numbers keep their order, which nobody can tell.
     """
+    return _sorted(a, axis, _nan_last)
+
+
+def _sorted(a: Any, axis: int | None, ordered: Callable[[Any, Any], tuple[Any, Any]]) -> AnyArray:
+    """Sort by Batcher's odd-even merge sort, of an operation that puts two in order."""
     array = _objects(a)
     front = array.ravel() if axis is None else np.moveaxis(array, axis, 0)
     rows = list(front)
     for i, j in _network(len(rows)):
-        rows[i], rows[j] = table.minimum(rows[i], rows[j]), table.maximum(rows[i], rows[j])
+        rows[i], rows[j] = ordered(rows[i], rows[j])
     result = np.empty(front.shape, dtype=object)
     for place, row in enumerate(rows):
         result[place] = row
     return result if axis is None else np.moveaxis(result, 0, axis)
+
+
+def _nan_last(a: Any, b: Any) -> tuple[Any, Any]:
+    swapped = table.logical_or(table.greater(a, b), table.not_equal(a, a))
+    return table.where(swapped, b, a), table.where(swapped, a, b)
+
+
+def _nan_everywhere(a: Any, b: Any) -> tuple[Any, Any]:
+    return table.minimum(a, b), table.maximum(a, b)
 
 
 def _network(count: int) -> Iterator[tuple[int, int]]:
@@ -126,14 +147,16 @@ def _network(count: int) -> Iterator[tuple[int, int]]:
         p *= 2
 
 
-def _partition(a: Any, kth: Any, axis: int | None = -1, **_: Any) -> AnyArray:
+def _partition(
+    a: Any, kth: Any, axis: int | None = -1, kind: Any = None, order: Any = None
+) -> AnyArray:
     return sort(a, axis)
 
 
 def _median(
     a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False
 ) -> Any:
-    return _quantile(a, 0.5, axis, keepdims=keepdims)
+    return _quantile(a, 0.5, axis, out, keepdims=keepdims)
 
 
 def _percentile(a: Any, q: Any, *args: Any, **kwargs: Any) -> Any:
@@ -150,13 +173,14 @@ def _quantile(
     keepdims: bool = False,
 ) -> Any:
     if method != "linear" or out is not None:
-        stop("np.quantile is traced with method='linear' and without out", ADVICE)
+        stop("quantiles are traced with method='linear' and without out", "leave them out")
     array = _objects(a)
     axes = np.lib.array_utils.normalize_axis_tuple(
         range(array.ndim) if axis is None else axis, array.ndim
     )
     front = np.moveaxis(array, axes, range(len(axes)))
-    rows = sort(front.reshape(-1, *front.shape[len(axes) :]), 0)
+    # One nan makes every quantile nan, as in numpy.
+    rows = _sorted(front.reshape(-1, *front.shape[len(axes) :]), 0, _nan_everywhere)
     found = np.empty((*np.shape(q), *rows.shape[1:]), dtype=object)
     for place, part in np.ndenumerate(np.asarray(q, np.float64)):
         found[place] = _between(rows, float(part) * (len(rows) - 1))
@@ -214,16 +238,56 @@ def _without_nan(function: Callable[..., Any], fill: float) -> Callable[..., Any
     return without_nan
 
 
-def _nanmean(a: Any, axis: Any = None, **kwargs: Any) -> Any:
-    known = np.sum(table.equal(a, a), axis=axis, **kwargs)
-    return table.div(_without_nan(np.sum, 0.0)(a, axis=axis, **kwargs), known)
+def mean(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: bool = False,
+    *,
+    where: Any,
+) -> Any:
+    """Average the elements for which a traced condition holds, as numpy's `mean`."""
+    _require_no_out(out)
+    total, known = _total(a, where, axis, keepdims)
+    return table.div(total, known)
+
+
+def var(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: float = 0.0,
+    keepdims: bool = False,
+    *,
+    where: Any,
+) -> Any:
+    """Compute the variance of the elements for which a traced condition holds, as numpy's `var`."""
+    _require_no_out(out)
+    centred = table.sub(a, mean(a, axis, keepdims=True, where=where))
+    total, known = _total(table.square(centred), where, axis, keepdims)
+    return table.div(total, table.sub(known, float(ddof)))
+
+
+def _total(a: Any, where: Any, axis: Any, keepdims: bool) -> tuple[Any, Any]:
+    """Add up the elements for which a condition holds, and count them."""
+    chosen = np.broadcast_to(_objects(where), np.shape(a))
+    kept = _objects(table.where(chosen, a, 0.0))
+    return tuple(np.sum(x, axis=axis, keepdims=keepdims) for x in (kept, chosen))
+
+
+def _require_no_out(out: Any) -> None:
+    if out is not None:
+        stop("where= with a traced condition is traced without out=", "use what is returned")
+
+
+def _nanmean(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    return mean(a, axis, keepdims=keepdims, where=table.equal(a, a))
 
 
 def _nanvar(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
-    centred = a - _nanmean(a, axis, keepdims=True)
-    known = np.sum(table.equal(a, a), axis=axis, keepdims=keepdims)
-    total = _without_nan(np.sum, 0.0)(centred * centred, axis=axis, keepdims=keepdims)
-    return table.div(total, table.sub(known, float(ddof)))
+    return var(a, axis, ddof=ddof, keepdims=keepdims, where=table.equal(a, a))
 
 
 def _nanstd(a: Any, axis: Any = None, **kwargs: Any) -> Any:
@@ -286,11 +350,22 @@ def _corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Any:
 
 
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    extreme = {math.inf: np.max, -math.inf: np.min}.get(ord)
-    is_vector = isinstance(axis, int) or (axis is None and np.ndim(x) == 1)
-    if extreme is not None and is_vector:
-        return extreme(table.abs_(x), axis=axis, keepdims=keepdims)
-    return np.linalg.norm._implementation(x, ord, axis, keepdims)  # type: ignore[attr-defined]
+    axes = tuple(range(np.ndim(x)) if axis is None else np.atleast_1d(axis).tolist())
+    if len(axes) == 1 and ord not in (None, 0, 1, 2):
+        return _vector_norm(table.abs_(x), ord, axis=axes, keepdims=keepdims)
+    if len(axes) == 2 and ord in (2, -2, "nuc"):
+        stop(f"a matrix norm with ord={ord!r} has no traced form", "the Frobenius norm has one")
+    if len(axes) == 2 and ord in (1, -1, math.inf, -math.inf):
+        sums = np.sum(table.abs_(x), axis=axes[0 if abs(ord) == 1 else 1], keepdims=True)
+        return (np.max if ord > 0 else np.min)(sums, axis=axes, keepdims=keepdims)
+    result = np.linalg.norm._implementation(x, ord, axis)  # type: ignore[attr-defined]
+    return np.expand_dims(_objects(result), axes) if keepdims else result
+
+
+def _vector_norm(sizes: Any, ord: Any, **options: Any) -> Any:
+    if ord in (math.inf, -math.inf):
+        return (np.max if ord > 0 else np.min)(sizes, **options)
+    return table.pow_(np.sum(table.pow_(sizes, ord), **options), 1.0 / ord)
 
 
 def _unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: float = 2 * math.pi) -> Any:

@@ -63,18 +63,28 @@ COMPOSED: dict[str, tuple[int, int, Callable[..., Any]]] = {
 
 
 def _exprel(x: Any) -> Any:
-    return table.where(table.equal(x, 0.0), 1.0, table.div(table.expm1(x), x))
+    ends = table.logical_or(table.equal(x, 0.0), table.equal(x, math.inf))
+    line = table.add(table.mul(x, 0.5), 1.0)
+    return table.where(ends, line, table.div(table.expm1(x), x))
 
 
 def _huber(delta: Any, x: Any) -> Any:
     size = table.abs_(x)
     line = table.mul(delta, table.sub(size, table.mul(delta, 0.5)))
-    return table.where(table.less_equal(size, delta), table.mul(table.square(x), 0.5), line)
+    loss = table.where(table.less_equal(size, delta), table.mul(table.square(x), 0.5), line)
+    return _inf_where(table.less(delta, 0.0), loss)
 
 
 def _pseudo_huber(delta: Any, x: Any) -> Any:
     root = table.sqrt(table.add(table.square(table.div(x, delta)), 1.0))
-    return table.mul(table.square(delta), table.sub(root, 1.0))
+    loss = table.mul(table.square(delta), table.sub(root, 1.0))
+    loss = table.where(table.equal(delta, 0.0), 0.0, loss)
+    return _inf_where(table.less(delta, 0.0), loss)
+
+
+def _inf_where(condition: Any, x: Any) -> Any:
+    """Make what scipy's losses and entropies are for arguments that have no place in them."""
+    return table.where(condition, math.inf, x)
 
 
 def _boxcox(x: Any, power: Any) -> Any:
@@ -83,7 +93,21 @@ def _boxcox(x: Any, power: Any) -> Any:
 
 
 def _rel_entr(a: Any, b: Any) -> Any:
-    return table.xlogy(a, table.div(a, b))
+    return _inf_where(_is_negative(a, b), _entropy(a, b))
+
+
+def _kl_div(a: Any, b: Any) -> Any:
+    return _inf_where(_is_negative(a, b), table.add(table.sub(_entropy(a, b), a), b))
+
+
+def _entropy(a: Any, b: Any) -> Any:
+    """Multiply a * log(a / b); 0 where both are 0."""
+    both = table.logical_and(table.equal(a, 0.0), table.equal(b, 0.0))
+    return table.xlogy(a, table.where(both, 1.0, table.div(a, b)))
+
+
+def _is_negative(a: Any, b: Any) -> Any:
+    return table.logical_or(table.less(a, 0.0), table.less(b, 0.0))
 
 
 OF_SCIPY: dict[str, tuple[int, int, Callable[..., Any]]] = {
@@ -94,7 +118,7 @@ OF_SCIPY: dict[str, tuple[int, int, Callable[..., Any]]] = {
     "beta": (2, 1, lambda a, b: table.exp(table.betaln(a, b))),
     "boxcox": (2, 1, _boxcox),
     "rel_entr": (2, 1, _rel_entr),
-    "kl_div": (2, 1, lambda a, b: table.add(table.sub(_rel_entr(a, b), a), b)),
+    "kl_div": (2, 1, _kl_div),
     "huber": (2, 1, _huber),
     "pseudo_huber": (2, 1, _pseudo_huber),
 }

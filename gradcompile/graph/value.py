@@ -18,6 +18,7 @@ from gradcompile.graph.arrays import ValueArray, answer_function, answer_ufunc
 from gradcompile.graph.bindings import KNOWN, Bound, binding
 from gradcompile.graph.copies import Copied
 from gradcompile.graph.own import OwnOp, OwnOperations
+from gradcompile.graph.scalars import Scalar
 from gradcompile.graph.users import stop
 from gradcompile.ops.op import Op, as_float
 from gradcompile.ops.table import equal, not_equal, pow_
@@ -33,7 +34,7 @@ svg: "Callable[[Value], str] | None" = None
 """Draws a Value for a notebook. `gradcompile.api` sets it: pictures stand above graphs."""
 
 
-class Value(OwnOperations, Copied):
+class Value(OwnOperations, Copied, Scalar):
     """A scalar that remembers how it was computed.
 
     Args:

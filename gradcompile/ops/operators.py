@@ -107,7 +107,11 @@ class Operators:
         return self._apply(table.trunc, (self,))
 
     def __round__(self, digits: int | None = None) -> Self:
-        """Round to so many decimals, as numpy does: by a power of ten, up and down again."""
+        """Round to so many decimals, as numpy does: by a power of ten, up and down again.
+
+        Python rounds the exact decimal value of a float: it has 1.11 for `round(1.115, 2)`, where
+        this is 1.12.
+        """
         if digits is None:
             return self._apply(table.rint, (self,))
         power = 10.0 ** abs(digits)
@@ -149,6 +153,12 @@ class Operators:
     def __ror__(self, other: Any) -> Self:
         return _binary(table.logical_or, other, self)
 
+    def __xor__(self, other: Any) -> Self:
+        return _xor(self, other)
+
+    def __rxor__(self, other: Any) -> Self:
+        return _xor(other, self)
+
     def __invert__(self) -> Self:
         return self._apply(table.logical_not, (self,))
 
@@ -175,6 +185,14 @@ def _binary(op: Op, a: Any, b: Any) -> Any:
         if not is_equality and isinstance(b if operand is a else a, KNOWN):
             raise
         return NotImplemented  # a class of somebody else's, whose own operator is asked then
+
+
+def _xor(a: Any, b: Any) -> Any:
+    """Compare truths: one operand is true, and the other is not."""
+    known = (*KNOWN, Operators, np.ndarray)
+    if isinstance(a, known) and isinstance(b, known):
+        return table.not_equal(table.logical_not(a), table.logical_not(b))
+    return NotImplemented
 
 
 def _method(op: Op) -> Any:

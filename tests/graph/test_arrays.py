@@ -48,6 +48,8 @@ np.divmod(x, 0.8)[1] | np.modf(x)[0] | np.modf(x)[1] | np.logical_xor(x > 0, x >
 np.greater(x, 0) * x | np.less(x, x[::-1]) * x | np.equal(x, 0.5) * x
 ((x > 0) & (x < 1)) * x | ((x < 0)|(x > 1)) * x | (~(x > 0)) * x
 np.logical_and(x > 0, x < 1) * x | np.logical_or(x < 0, x > 1) * x | np.logical_not(x > 0) * x
+((x > 0) ^ (x < 1)) * x | ((x[0] > 0) ^ (x[1] > 1)) * x | (True ^ (x[0] > 9)) * x
+((x[0] > 0) ^ np.array([True, False, True])) * x
 np.bitwise_and(x > 0, x < 1) * x | (np.array([True, False, True]) & (x > 0)) * x
 np.any(x > 1) + x | np.all(x > 1) + x | (x > 0).any() * x | (x > -9).all() * x
 np.count_nonzero(x > 0) * x | np.sum(x > 0) * x | np.isclose(x, 0.5) * x | np.allclose(x, x) * x
@@ -66,6 +68,10 @@ np.max(x) | np.min(x) | np.amax(x) | np.amin(x) | np.ptp(x) | x.max() | x.min() 
 np.clip(x, None, 1) | np.clip(x, 0, None) | np.sort(x) | np.median(x) | np.percentile(x, 30)
 np.quantile(x, [0.25, 0.5, 0.8]) | np.partition(x, 1)[1] | np.maximum.reduce(x)
 np.maximum.accumulate(x) | np.sum(x, where=x > 0) * x | np.max(x, where=x < 1, initial=-9.0) * x
+np.sum(x, where=x > 0, initial=5.0) * x | np.prod(x, where=x > 0, initial=5.0) * x
+np.prod(x, where=[True, False, True], initial=5.0) * x | np.min(x, where=x > 0, initial=9.0) * x
+np.mean(x, where=x > 0) | x.mean(where=x > 0) | np.var(x, where=x > 0) | x.std(where=x > 0)
+np.var(A, axis=1, where=x > 0, ddof=1) | np.mean(A, axis=0, where=A > 0, keepdims=True)
 np.sum(A, where=[True, False, True]) | np.mean(x, where=np.array([True, False, True]))
 A.max(axis=(0, 1)) | np.minimum.outer(x, x) | np.max(A, axis=0) | A.max(1)
 A.min(axis=(0, 1))
@@ -92,6 +98,10 @@ np.dot(x, x) | x.dot(x) | A @ x | np.inner(x, x) | np.outer(x, x) | np.vdot(x, x
 np.cross(x, x[::-1])
 np.kron(x, x) | np.tensordot(x, x, 1) | np.einsum('i,i->', x, x) | np.einsum('ij,j->i', A, x)
 np.trace(A) | np.linalg.norm(x) | np.linalg.norm(x, 1) | np.linalg.norm(x, np.inf)
+np.linalg.norm(x, 3) | np.linalg.norm(x, 2.5) | np.linalg.norm(x, -2)
+np.linalg.norm(x, 3, 0, True)
+np.linalg.norm(A, 3, axis=1) | np.linalg.norm(A, 1) | np.linalg.norm(A, np.inf, axis=(0, 1))
+np.linalg.norm(A, -1, keepdims=True) | np.linalg.vector_norm(A, ord=3) | np.linalg.matrix_norm(A)
 np.linalg.norm(x, -np.inf) | np.linalg.norm(A, axis=1) | np.linalg.norm(A)
 np.linalg.multi_dot([A, A, x])
 np.linalg.matrix_power(A, 3) | np.add.outer(x, x) | np.subtract.outer(x, x)
@@ -236,6 +246,15 @@ REFUSED = {
     "copyto floats": (lambda x: np.copyto(np.zeros(3), x), "dtype=object"),
     "where without out": (lambda x: np.log(x, where=x > 0), "give an array of objects"),
     "an array of floats": (lambda x: np.array(x, dtype=float).sum(), "dtype=object"),
+    "quantiles in place": (lambda x: np.median(x, out=np.zeros(())), "without out"),
+    "a mean in place": (lambda x: np.mean(x, where=x > 0, out=np.zeros(())), "without out"),
+    "a weighted covariance": (lambda x: np.cov(x, fweights=[1, 2, 3]), "cov has no traced form"),
+    "chosen differences": (
+        lambda x: np.subtract.reduce(x, where=x > 0, initial=1.0),
+        "reduce after it",
+    ),
+    "largest of those chosen": (lambda x: np.max(x, where=x > 0), "needs initial="),
+    "singular values": (lambda x: np.linalg.norm(np.outer(x, x), 2), "ord=2 has no traced form"),
     "solve": (lambda x: np.linalg.solve(np.eye(3), x), "np.linalg.solve has no traced form"),
 }
 
@@ -278,6 +297,8 @@ def test_errors_of_users_own_functions_are_theirs():
         program_of(lambda x: x[7])
     with pytest.raises(ValueError, match="could not be broadcast"):
         program_of(lambda x: x + np.ones(2))
+    with pytest.raises(ValueError, match="reduction operation maximum which has no identity"):
+        program_of(lambda x: np.max(x[:0]))
     with pytest.raises(np.exceptions.AxisError):
         program_of(lambda x: np.sum(x, axis=3))
 
@@ -324,6 +345,12 @@ def sorted_in_place(x):
     return z
 
 
+def cleaned_in_place(x):
+    z = np.where(x > 0, x, np.nan)
+    assert np.nan_to_num(z, copy=False, nan=7.0) is z
+    return z * x
+
+
 def computed_where(x):
     z = np.ones_like(x)
     np.sqrt(np.abs(x), out=z, where=x > 0)
@@ -353,7 +380,17 @@ def of_objects(x):
 
 @pytest.mark.parametrize(
     "function",
-    [in_place, assigned, copied, sorted_in_place, computed_where, rows_masked, like, of_objects],
+    [
+        in_place,
+        assigned,
+        copied,
+        sorted_in_place,
+        cleaned_in_place,
+        computed_where,
+        rows_masked,
+        like,
+        of_objects,
+    ],
 )
 def test_in_place_as_for_numbers(function):
     expected = function(AT)
@@ -456,7 +493,7 @@ def test_a_sorted_array_knows_where_its_elements_come_from():
 def test_networks_are_small():
     x = np.array([Value(float(k)) for k in range(64)]).view(ValueArray)
     root = gdc.sum(np.sort(x))
-    made = [v for v in topological(root) if v.op in (table.minimum, table.maximum)]
+    made = [v for v in topological(root) if v.op is table.where]
     assert len(made) == 2 * 543  # as many pairs as Batcher's merge exchange has
 
 
@@ -470,6 +507,8 @@ SPECIAL = np.array([math.nan, math.inf, -math.inf, 0.0, -0.0, 2.5])
     "function",
     [np.nan_to_num, np.isnan, np.isinf, np.isfinite, np.signbit, np.nansum, np.nanmax, np.nanmin,
      np.nanmean, np.nancumsum, np.sign, np.trunc, np.rint, np.max,
+     np.sort, lambda x: np.sort(x[[5, 0, 3, 0, 1]])[::-1], lambda x: np.partition(x, 2), np.median,
+     lambda x: np.quantile(x, 0.1),
      lambda x: np.nan_to_num(x, nan=1.0, posinf=2.0, neginf=3.0), lambda x: np.fmax(x, 1.0),
      lambda x: np.fmin(x, x[::-1]), lambda x: np.isclose(x, x), lambda x: np.heaviside(x, 0.25),
      lambda x: np.isclose(x, x, equal_nan=True), lambda x: np.interp(x, [0.0, 1.0], [2.0, 3.0])],
@@ -531,12 +570,66 @@ def test_scipys_functions_of_two(name):
     np.testing.assert_allclose(found, function(2.0, at[1]), rtol=1e-14, atol=1e-15)
 
 
+AT_THE_EDGE = {
+    "rel_entr": [(0.0, 0.0), (0.0, 1.0), (2.0, 0.0), (-1.0, 0.0), (-1.0, 2.0), (2.0, -1.0)],
+    "kl_div": [(0.0, 0.0), (0.0, 1.0), (2.0, 0.0), (-1.0, 0.0), (-1.0, 2.0), (2.0, -1.0)],
+    "huber": [(-1.0, 0.0), (-1.0, 3.0), (0.0, 3.0), (0.0, 0.0), (1.0, math.inf)],
+    "pseudo_huber": [(0.0, 0.0), (0.0, 3.0), (-1.0, 0.0), (-1.0, 3.0), (1.0, math.inf)],
+    "exprel": [(math.inf,), (-math.inf,), (0.0,), (math.nan,)],
+    "betaln": [(0.0, 0.0), (0.0, 2.5), (-1.0, -1.0), (-2.0, 2.0), (-1.0, 2.0), (-3.0, 0.5)],
+}  # fmt: skip
+"""Where scipy's functions begin, end or are undefined."""
+
+
+@pytest.mark.peers
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("name", AT_THE_EDGE)
+def test_scipys_functions_at_the_edge(name):
+    import scipy.special
+
+    function = getattr(scipy.special, name)
+    at = np.array(AT_THE_EDGE[name])
+    found = flat(interpret(program_of(lambda x: function(*x.T), at), at.ravel()))
+    np.testing.assert_allclose(found, function(*at.T), rtol=1e-14)
+    one = [function(*map(Value, point)).data for point in AT_THE_EDGE[name]]
+    np.testing.assert_array_equal(one, found)
+
+
+@pytest.mark.peers
+def test_entropy_of_a_common_zero_has_a_gradient():
+    import scipy.special
+
+    f = gdc.compile(lambda p, q: scipy.special.rel_entr(p, q).sum(), cache=False)
+    value, gradient = f.value_and_grad(np.array([0.0, 1.0]), np.array([0.0, 0.5]))
+    assert value == math.log(2.0)
+    assert np.array([*gradient.p, *gradient.q]).tolist() == [0.0, 1.0 + math.log(2.0), 0.0, -2.0]
+
+
 @pytest.mark.peers
 def test_scipys_function_without_a_row_is_refused():
     import scipy.special
 
     with pytest.raises(TraceError, match="j0 has no traced form"):
         program_of(lambda x: scipy.special.j0(x))
+
+
+# --- one number as an array of no dimension ------------------------------------------------------
+
+OF_ONE = {
+    "reductions": lambda x: x.sum() + 2 * x.mean() + 3 * x.max() + 4 * x.min() + 5 * x.prod(),
+    "along an axis": lambda x: np.square(x).sum(axis=-1),
+    "item": lambda x: x.item() * x.real * x.T,
+    "shape": lambda x: x * (1 + x.ndim + 2 * x.size + len(x.shape)),
+    "clip": lambda x: x.clip(0.0, 1.0),
+}
+
+
+@pytest.mark.parametrize("name", OF_ONE)
+@pytest.mark.parametrize("at", [0.75, np.float64(-1.5), np.array(0.75)], ids=str)
+def test_a_number_is_an_array_of_no_dimension(name, at):
+    expected = float(OF_ONE[name](np.float64(at)))
+    assert flat(interpret(program_of(OF_ONE[name], at), [float(at)])) == [expected]
+    assert OF_ONE[name](Value(float(at))).data == expected
 
 
 # --- axes ----------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ def test_rounding_is_that_of_python(function, at):
 
 
 @pytest.mark.parametrize("digits", [None, 0, 1, 2, 5, -1, -2])
-@pytest.mark.parametrize("at", [3.14159, -271.828, 1234.5, 0.05])
+@pytest.mark.parametrize("at", [3.14159, -271.828, 1234.5, 0.05, 1.115, 2.675])
 def test_rounding_to_decimals_is_that_of_numpy(digits, at):
     assert both(lambda x: round(x, digits), at) == [np.round(at, digits or 0)]
 
