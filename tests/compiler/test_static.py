@@ -3,6 +3,7 @@
 import enum
 import functools
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -306,15 +307,9 @@ def test_an_argument_called_self():
 
 
 def test_written_calls_compare_what_is_static(monkeypatch):
+    @dataclass(frozen=True)
     class Key:
-        def __init__(self, x):
-            self.x = x
-
-        def __eq__(self, other):
-            return isinstance(other, Key) and self.x == other.x
-
-        def __hash__(self):
-            return hash(self.x)
+        x: int
 
     f = gdc.compile(lambda x, a, b, n=2: x * (3 if a == "a" else 5) + n, static="b")
     calls = [("a", 3), ("b", (1, 2)), ("a", 2.5), ("".join(["a", "c"]), Key(1))]
