@@ -3,7 +3,15 @@
 from collections.abc import Hashable
 from typing import Any
 
-from gradcompile.graph.exact import NUMBERS, VALUES, attributes_of, exact, slots_of
+from gradcompile.graph.exact import (
+    DEPTH,
+    NUMBERS,
+    OF_OBJECT,
+    VALUES,
+    attributes_of,
+    exact,
+    slots_of,
+)
 
 _MAY_CHANGE = object()
 """Stands for what may have changed though it is the same object."""
@@ -31,9 +39,10 @@ class Attributes:
 
     def __init__(self, owner: Any) -> None:
         self._kept: list[tuple[str, Any, Hashable]] | None = None
-        self._has_slots = bool(slots_of(type(owner))) or not hasattr(owner, "__dict__")
+        kind: Any = type(owner)
+        self._has_slots = bool(slots_of(kind)) or not hasattr(owner, "__dict__")
         if owner is not None and not isinstance(owner, type):
-            self._kept = [(name, _fixed(x), exact(x)) for name, x in attributes_of(owner).items()]
+            self._kept = [(name, _fixed(x), _key(x)) for name, x in attributes_of(owner).items()]
 
     def are_those_of(self, owner: Any) -> bool:
         """Has the object the same attributes now?"""
@@ -45,7 +54,7 @@ class Attributes:
         for name, fixed, key in self._kept:
             x = found.get(name, _ABSENT)
             # Most attributes are numbers, and the same objects as before.
-            if x is not fixed and exact(x) != key:
+            if x is not fixed and _key(x) != key:
                 return False
         return True
 
@@ -53,3 +62,7 @@ class Attributes:
 def _fixed(x: Any) -> Any:
     """The object itself, if it can neither change nor keep others alive."""
     return x if type(x) in VALUES or type(x) in NUMBERS else _MAY_CHANGE
+
+
+def _key(x: Any) -> Hashable:
+    return exact(x, DEPTH - OF_OBJECT)

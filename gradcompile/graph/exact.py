@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from gradcompile.graph.records import is_record
+from gradcompile.graph.value import Value
 
 VALUES = frozenset({int, bool, str, bytes, NoneType})
 """Of these types `==` tells whether two objects of one type are the same."""
@@ -37,11 +38,11 @@ NUMBERS = frozenset({float, complex, range, Decimal, Fraction})
 ONE = (Enum, type, ModuleType, FunctionType, BuiltinFunctionType, np.ufunc)
 """Each of these is one object, and its attributes do not matter."""
 
-DEPTH = 8
+DEPTH = 12
 """So deep are containers and records looked into; what is deeper is the one object that it is."""
 
 OF_OBJECT = 4
-"""An object with attributes counts for so many levels: an object in an object is looked into."""
+"""Attributes are so many levels below their object: an object in an object is looked into."""
 
 _OURS = __name__.partition(".")[0] + "."
 
@@ -92,7 +93,9 @@ def exact(x: Any, depth: int = DEPTH) -> Hashable:
         return kind, x.dtype, x.tobytes()
     if isinstance(x, np.dtype):
         return kind, x
-    if isinstance(x, ONE) or depth <= 0 or kind.__module__.startswith(_OURS):
+    if kind is Value:
+        return kind, _Same(x), x.data.hex()  # a trace holds it as a constant
+    if depth <= 0 or isinstance(x, ONE) or _is_ours(x):
         return kind, _Same(x)
     return kind, _of_object(x, depth - 1)
 
@@ -108,7 +111,8 @@ def cannot_change(x: Any) -> bool:
 def attributes_of(x: Any) -> dict[str, Any]:
     """The attributes of an object, those in slots as well."""
     held: dict[str, Any] = getattr(x, "__dict__", {})
-    slots = slots_of(type(x))
+    kind: Any = type(x)
+    slots = slots_of(kind)
     if not slots:
         return held
     found = dict(held)
@@ -130,6 +134,11 @@ def slots_of(kind: Any) -> list[tuple[str, Any]]:
         for name, slot in vars(base).items()
         if isinstance(slot, MemberDescriptorType)
     ]
+
+
+def _is_ours(x: Any) -> bool:
+    """Is it gradcompile's, such as a compiled function, which changes as it is used?"""
+    return type(x).__module__.startswith(_OURS) and not isinstance(x, np.ndarray)
 
 
 def _digits(x: Any) -> Hashable:
