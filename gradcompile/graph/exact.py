@@ -81,23 +81,12 @@ def exact(x: Any, depth: int = DEPTH) -> Hashable:
         >>> exact(0.0) == exact(-0.0), exact((1,)) == exact((True,)), exact([2.5]) == exact([2.5])
         (False, False, True)
     """
-    kind = type(x)
+    kind: Any = type(x)
     if kind in VALUES:
         return kind, x
     if kind in NUMBERS:
         return kind, _digits(x)
-    content = _CONTENTS.get(kind)
-    if content is not None and depth > 0:
-        return kind, content(x, depth - 1)
-    if isinstance(x, np.generic):
-        return kind, x.dtype, x.tobytes()
-    if isinstance(x, np.dtype):
-        return kind, x
-    if kind is Value:
-        return kind, _Same(x), x.data.hex()  # a trace holds it as a constant
-    if depth <= 0 or isinstance(x, ONE) or _is_ours(x):
-        return kind, _Same(x)
-    return kind, _of_object(x, depth - 1)
+    return kind, _content_of(kind)(x, depth - 1) if depth > 0 else _Same(x)
 
 
 def cannot_change(x: Any) -> bool:
@@ -105,6 +94,8 @@ def cannot_change(x: Any) -> bool:
     kind = type(x)
     if kind in (tuple, frozenset):
         return all(map(cannot_change, x))
+    if getattr(getattr(kind, "__dataclass_params__", None), "frozen", False):
+        return all(map(cannot_change, attributes_of(x).values()))
     return kind in VALUES or kind in NUMBERS or isinstance(x, (np.generic, *ONE))
 
 
@@ -134,11 +125,6 @@ def slots_of(kind: Any) -> list[tuple[str, Any]]:
         for name, slot in vars(base).items()
         if isinstance(slot, MemberDescriptorType)
     ]
-
-
-def _is_ours(x: Any) -> bool:
-    """Is it gradcompile's, such as a compiled function, which changes as it is used?"""
-    return type(x).__module__.startswith(_OURS) and not isinstance(x, np.ndarray)
 
 
 def _digits(x: Any) -> Hashable:
@@ -175,14 +161,33 @@ def _method(x: Any, depth: int) -> Hashable:
     return _Same(x.__func__), exact(x.__self__, depth)  # each look-up makes another object
 
 
-def _of_object(x: Any, depth: int) -> Hashable:
-    """What is in an object of any other class."""
-    kind: Any = type(x)
-    if isinstance(x, np.ndarray):
-        return _array(x, depth), _attributes(x, depth)  # such as a mask
-    if is_record(kind) and kind.__eq__ is not object.__eq__:
-        return _items(x, depth) if isinstance(x, tuple) else (), _attributes(x, depth)
+def _subarray(x: Any, depth: int) -> Hashable:
+    return _array(x, depth), _attributes(x, depth)  # such as a mask
+
+
+def _record(x: Any, depth: int) -> Hashable:
+    return _items(x, depth) if isinstance(x, tuple) else (), _attributes(x, depth)
+
+
+def _object(x: Any, depth: int) -> Hashable:
     return _Same(x), _attributes(x, depth - OF_OBJECT) if depth > OF_OBJECT else ()
+
+
+def _one(x: Any, _: int) -> Hashable:
+    return _Same(x)
+
+
+def _value(x: Any, _: int) -> Hashable:
+    return _Same(x), x.data.hex()  # a trace holds it as a constant
+
+
+def _scalar(x: Any, _: int) -> Hashable:
+    return x.dtype, x.tobytes()
+
+
+def _itself(x: Any, _: int) -> Hashable:
+    found: Hashable = x
+    return found
 
 
 def _attributes(x: Any, depth: int) -> Hashable:
@@ -197,4 +202,21 @@ _CONTENTS = {
     dict: _dict,
     np.ndarray: _array,
     MethodType: _method,
+    Value: _value,
 }
+
+
+@lru_cache(maxsize=1024)
+def _content_of(kind: Any) -> Callable[[Any, int], Hashable]:
+    """What finds the content of the objects of a class."""
+    if kind in _CONTENTS:
+        return _CONTENTS[kind]
+    if issubclass(kind, np.generic):
+        return _scalar
+    if issubclass(kind, np.dtype):
+        return _itself
+    if issubclass(kind, np.ndarray):
+        return _subarray
+    if issubclass(kind, ONE) or kind.__module__.startswith(_OURS):
+        return _one  # a compiled function changes as it is used
+    return _record if is_record(kind) and kind.__eq__ is not object.__eq__ else _object

@@ -142,7 +142,8 @@ def test_a_compiled_function_is_itself_however_often_it_was_called():
     ("thing", "expected"),
     [
         (1.0, True), ("a", True), ((1, (2.0, None)), True), (len, True), (np.float64(1.0), True),
-        (Same(1), False), ((1, Same(1)), False), ([1], False), (Config(1), False),
+        (Same(1), False), ((1, Same(1)), False), ([1], False), (Config(1), True),
+        (Config(Same(1)), False),
         (functools.partial(len), False),
     ],
 )  # fmt: skip
