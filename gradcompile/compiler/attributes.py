@@ -1,17 +1,27 @@
-"""The attributes of an object at some time, to tell whether one was set to something else."""
+"""The attributes of an object at some time, to tell whether one is another now."""
 
-import weakref
-from types import NoneType
+from collections.abc import Hashable
 from typing import Any
 
-PLAIN = frozenset({int, float, complex, bool, str, NoneType})
-"""What is compared by its value; of other things only which object it is."""
+from gradcompile.graph.exact import (
+    DEPTH,
+    NUMBERS,
+    OF_OBJECT,
+    VALUES,
+    attributes_of,
+    exact,
+    slots_of,
+)
+
+_MAY_CHANGE = object()
+"""Stands for what may have changed though it is the same object."""
+
+_ABSENT = object()
+"""Stands for an attribute that is not there any more."""
 
 
 class Attributes:
     """What the attributes of an object were, without keeping alive what they led to.
-
-    Lists, tuples and dicts are compared item by item; what is in arrays, and deeper, is not seen.
 
     Args:
         owner: the object; None for one whose attributes do not matter.
@@ -25,39 +35,34 @@ class Attributes:
         False
     """
 
-    __slots__ = ("_marks",)
+    __slots__ = ("_has_slots", "_kept")
 
     def __init__(self, owner: Any) -> None:
-        self._marks = None
-        if owner is not None and not isinstance(owner, type) and hasattr(owner, "__dict__"):
-            self._marks = [(name, _mark(x)) for name, x in vars(owner).items()]
+        self._kept: list[tuple[str, Any, Hashable]] | None = None
+        kind: Any = type(owner)
+        self._has_slots = bool(slots_of(kind)) or not hasattr(owner, "__dict__")
+        if owner is not None and not isinstance(owner, type):
+            self._kept = [(name, _fixed(x), _key(x)) for name, x in attributes_of(owner).items()]
 
     def are_those_of(self, owner: Any) -> bool:
         """Has the object the same attributes now?"""
-        if self._marks is None:
+        if self._kept is None:
             return True
-        found = owner.__dict__
-        if len(found) != len(self._marks):
+        found = attributes_of(owner) if self._has_slots else owner.__dict__
+        if len(found) != len(self._kept):
             return False
-        for name, mark in self._marks:
-            x = found.get(name, self)
-            if type(mark) is weakref.ref:
-                if mark() is not x:
-                    return False
-            elif mark != (x if type(x) in PLAIN else _mark(x)):
+        for name, fixed, key in self._kept:
+            x = found.get(name, _ABSENT)
+            # Most attributes are numbers, and the same objects as before.
+            if x is not fixed and _key(x) != key:
                 return False
         return True
 
 
-def _mark(x: Any) -> Any:
-    """What an attribute is compared by."""
-    kind = type(x)
-    if kind in PLAIN:
-        return x
-    if kind in (list, tuple, dict):
-        items = [*x, *x.values()] if kind is dict else x
-        return id(x), [item if type(item) in PLAIN else id(item) for item in items]
-    try:
-        return weakref.ref(x)
-    except TypeError:
-        return id(x)
+def _fixed(x: Any) -> Any:
+    """The object itself, if it can neither change nor keep others alive."""
+    return x if type(x) in VALUES or type(x) in NUMBERS else _MAY_CHANGE
+
+
+def _key(x: Any) -> Hashable:
+    return exact(x, DEPTH - OF_OBJECT)

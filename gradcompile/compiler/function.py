@@ -62,10 +62,7 @@ class CompiledFunction(Portable):
         """Bind the function to an object, if Python would bind what was compiled."""
         if instance is None or not isinstance(self.arguments.function, FunctionType):
             return self
-        function = self._methods.of(instance)
-        if function is None:
-            return Bound(self, instance, self._attribute, (instance,))
-        return Bound(function, instance, self._attribute)
+        return Bound(self, instance, self._attribute)
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._attribute = name

@@ -2,7 +2,7 @@
 
 An object that is a record of numbers, such as a dataclass, is an argument like others, and the
 gradient has a field for it. Any other object is static: its attributes are read when the method is
-traced, and it is traced anew when one of them was set to something else. What is compiled for it
+traced, and it is traced anew when it is called and one of them is another. What is compiled for it
 lives as long as the object does, and does not keep it alive.
 """
 
@@ -11,7 +11,7 @@ import inspect
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial, update_wrapper
+from functools import update_wrapper
 from operator import attrgetter
 from typing import Any
 
@@ -25,26 +25,36 @@ from gradcompile.graph.records import is_record
 class Bound:
     """A compiled function bound to an object, or a kernel of it: it keeps the object alive.
 
+    The attributes of the object are compared when it is called, for it may be held for long.
+
     Args:
-        target: what is bound.
+        function: the compiled function, with the object as its first argument.
         owner: the object.
         path: the attributes that lead from the object to this.
-        given: the arguments that come before those of a call: the object, if it is data.
+        kernel: the name of the kernel; "" for the function itself.
     """
 
-    # A slot, so that there is nothing between the call and what is bound.
-    __slots__ = ("__call__", "__self__", "_given", "_path", "_target")
+    __slots__ = ("__self__", "_function", "_kernel", "_path")
 
-    __call__: Callable[..., Any]
-    """What is bound, called with the arguments that are left."""
-
-    def __init__(self, target: Any, owner: Any, path: str, given: tuple[Any, ...] = ()) -> None:
-        kernel = target if isinstance(target, Kernel) else target.value
-        self.__call__ = partial(kernel, *given) if given else kernel
+    def __init__(self, function: Any, owner: Any, path: str, kernel: str = "") -> None:
         self.__self__ = owner
-        self._target = target
+        self._function = function
         self._path = path
-        self._given = given
+        self._kernel = kernel
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        """What is bound, called with the arguments that are left."""
+        function, owner = self._function, self.__self__
+        own = function._methods.of(owner)
+        if own is None:
+            return getattr(function, self._kernel or "value")(owner, *args, **kwargs)
+        return getattr(own, self._kernel or "value")(*args, **kwargs)
+
+    @property
+    def _target(self) -> Any:
+        """What is bound, as it is for the object now."""
+        function = self._function._methods.of(self.__self__) or self._function
+        return getattr(function, self._kernel) if self._kernel else function
 
     @property
     def __class__(self) -> Any:
@@ -58,7 +68,7 @@ class Bound:
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._target, name)
         if isinstance(found, Kernel):
-            return Bound(found, self.__self__, f"{self._path}.{name}", self._given)
+            return Bound(self._function, self.__self__, f"{self._path}.{name}", name)
         return found
 
     def __repr__(self) -> str:
@@ -77,7 +87,8 @@ class Bound:
 def unbound(function: Any, args: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
     """The compiled function itself, and the arguments with the object, if that is data."""
     if type(function) is Bound:
-        return function._target, (*function._given, *args)
+        is_data = function._function._methods.of(function.__self__) is None
+        return function._target, (function.__self__, *args) if is_data else args
     return function, args
 
 

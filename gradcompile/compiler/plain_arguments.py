@@ -84,7 +84,8 @@ class PlainTests:
             kind = self.refer(type(static.value))
             self.conditions.append(f"({same} or __type({given}) is {kind} and {given} == {thing})")
         else:
-            self.conditions.append(f"({same} or {self.refer(static)}.equals({given}))")
+            equal = f"{self.refer(static.equals)}({given})"
+            self.conditions.append(f"({same} or {equal})" if static.cannot_change else equal)
 
     def argument(self, structure: Structure, given: str) -> Iterator[Tested]:
         """Test an argument; yield each bundle that its numbers travel in.

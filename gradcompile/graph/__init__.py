@@ -8,6 +8,7 @@ arrays.py           arrays of Values, which answer numpy as arrays of floats do
 numpy_ufuncs.py     numpy's and scipy's ufuncs on arrays of Values
 numpy_functions.py  numpy's functions on arrays of Values
 records.py          containers with named fields, such as dataclasses
+exact.py            keys of objects that code could not tell apart
 static.py           what is static: no numbers to differentiate by
 nested.py           nested arguments to a flat list and back
 trace.py            a function to a graph of Values, and the arguments of a graph

@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any
 
 from gradcompile.graph import bindings
-from gradcompile.graph.users import is_ours
+from gradcompile.graph.users import is_ours, is_users
 
 
 def line_of_return(run: Callable[[], object]) -> str:
@@ -20,8 +20,7 @@ def line_of_return(run: Callable[[], object]) -> str:
     found = ["the end of the function"]
 
     def watch(frame: FrameType, event: str, argument: Any) -> Any:
-        caller = frame.f_back
-        return note if caller is not None and caller.f_code is bindings.call.__code__ else None
+        return note if _is_outermost(frame) else None
 
     def note(frame: FrameType, event: str, argument: Any) -> Any:
         if event == "return":
@@ -36,6 +35,21 @@ def line_of_return(run: Callable[[], object]) -> str:
     finally:
         sys.settrace(before)
     return found[0]
+
+
+def _is_outermost(frame: FrameType) -> bool:
+    """Tell whether a frame is the user's, and none of the user's called it in the trace.
+
+    What is traced may be a method, and then a function of gradcompile's calls the user's.
+    """
+    if not is_users(frame.f_code.co_filename):
+        return False
+    caller = frame.f_back
+    while caller is not None and caller.f_code is not bindings.call.__code__:
+        if is_users(caller.f_code.co_filename):
+            return False
+        caller = caller.f_back
+    return caller is not None
 
 
 def is_raised(error: BaseException) -> bool:

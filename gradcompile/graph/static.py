@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcompile.graph.exact import ONE, VALUES, cannot_change, exact
 from gradcompile.graph.records import is_record
 
 KINDS = (NoneType, bool, np.bool_, str, bytes, Enum, type, range, ModuleType, np.dtype)
@@ -23,7 +24,7 @@ def is_static(node: Any) -> bool:
 
 
 class Static:
-    """A static object as a key: equal to another one of the same type and value.
+    """A static object as a key: equal to another one if code could not tell the two apart.
 
     Args:
         value: the object.
@@ -40,20 +41,19 @@ class Static:
 
     def __init__(self, value: Any) -> None:
         self.value = value
-        self._key = _typed(value)
         try:
-            self._hash = hash(self._key)
+            hash(value)
         except TypeError:
             kind = type(value).__name__
             raise TypeError(
                 f"what is static must be hashable, got {kind} {value!r:.60}; "
                 "a tuple, or a frozen dataclass, is"
             ) from None
+        self._key = exact(value)
+        self._hash = hash(self._key)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Static) and (
-            self.value is other.value or bool(self._key == other._key)
-        )
+        return isinstance(other, Static) and self._key == other._key
 
     def __hash__(self) -> int:
         return self._hash
@@ -66,25 +66,19 @@ class Static:
 
     def equals(self, thing: Any) -> bool:
         """Would another object have the same key?"""
-        try:
-            return Static(thing) == self
-        except TypeError:
-            return False
+        return exact(thing) == self._key
 
     @property
     def is_one_object(self) -> bool:
         """Is nothing but the object itself equal to it?"""
-        return self.value is None or isinstance(self.value, bool | Enum | type | ModuleType)
+        return self.value is None or isinstance(self.value, (bool, *ONE))
+
+    @property
+    def cannot_change(self) -> bool:
+        """Is the object itself always equal to it?"""
+        return cannot_change(self.value)
 
     @property
     def compares(self) -> bool:
         """Does `==` tell whether another object of the same type is the same?"""
-        return isinstance(self.value, str | bytes | int)
-
-
-def _typed(value: Any) -> Any:
-    """The object with its type, and those of items: 1, 1.0 and True are equal, and no one key."""
-    kind = type(value)
-    if kind is float:
-        return kind, value.hex()  # the sign of zero counts, and nan is itself
-    return kind, tuple(map(_typed, value)) if kind is tuple else value
+        return type(self.value) in VALUES

@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import math
 import pickle
 import weakref
 from dataclasses import dataclass
@@ -147,6 +148,67 @@ def test_attributes_that_are_lists_and_arrays():
     assert table.look_up(1.0) == 35.0
 
 
+class Weighted:
+    def __init__(self, w):
+        self.w = w
+
+    @gdc.compile
+    def of(self, x):
+        return self.w @ x
+
+
+@pytest.mark.parametrize("size", [2, 3000])
+def test_an_array_that_is_changed_in_place_counts(size):
+    x = np.ones(size)
+    layer = Weighted(np.ones(size))
+    held, gradient = layer.of, layer.of.grad
+    assert layer.of(x) == held(x) == size
+    layer.w -= 3.0
+    assert layer.of(x) == held(x) == -2.0 * size
+    layer.w[-1] = 5.0
+    assert gradient(x).x[-1] == 5.0
+
+
+def test_an_object_inside_of_the_object_counts():
+    class Outer:
+        def __init__(self):
+            self.inner, self.several, self.value = Spring(2.0), [Spring(3.0)], gdc.Value(1.0)
+
+        @gdc.compile
+        def m(self, x):
+            return self.inner.k * self.several[0].k * self.value * x
+
+    outer = Outer()
+    assert outer.m(1.0) == 6.0
+    outer.inner.k = 5.0
+    assert outer.m(1.0) == 15.0
+    outer.several[0].k = 7.0
+    assert outer.m(1.0) == 35.0
+    outer.value.data = 2.0
+    assert outer.m(1.0) == 70.0
+
+
+def test_the_sign_of_zero_counts_and_nan_is_itself():
+    spring = Spring(0.0)
+    assert math.copysign(1.0, spring.energy(1.0)) == 1.0
+    spring.k = -0.0
+    assert math.copysign(1.0, spring.energy(1.0)) == -1.0
+    spring.k = float("nan")
+    assert math.isnan(spring.energy(1.0))
+    compiled = Spring.energy._methods.of(spring)
+    spring.k = float("nan")
+    assert Spring.energy._methods.of(spring) is compiled
+
+
+def test_a_method_that_is_held_sees_what_the_attributes_are():
+    spring = Spring(2.0)
+    energy, gradient, both = spring.energy, spring.energy.grad, spring.energy.value_and_grad
+    assert (energy(1.0), gradient(1.0), both(1.0)) == (2.0, (4.0,), (2.0, (4.0,)))
+    spring.k = 5.0
+    assert (energy(1.0), gradient(1.0), both(1.0)) == (5.0, (10.0,), (5.0, (10.0,)))
+    assert gdc.check_grad(energy, 2.0).ok
+
+
 def test_an_attribute_that_leads_back_to_the_object_does_not_keep_it():
     table = Table([2.0], [1.0])
     table.rows.append(table)
@@ -186,6 +248,38 @@ def test_a_method_does_not_keep_its_object_alive():
 def test_an_object_with_slots():
     one, other = Slotted(2.0), Slotted(3.0)
     assert [x.scale(1.0) for x in (one, other, one)] == [2.0, 3.0, 2.0]
+    one.k = 5.0
+    assert [x.scale(1.0) for x in (one, other)] == [5.0, 3.0]
+
+
+class Below(Slotted):
+    __slots__ = ("_Below__own", "__dict__", "__weakref__")
+
+    def __init__(self, k):
+        super().__init__(k)
+        self.__own = self.shift = 0.0
+
+    def set(self, own):
+        self.__own = own
+
+    @gdc.compile
+    def all(self, x):
+        return self.k * x + self.shift + self.__own
+
+
+def test_slots_of_a_base_class_and_a_dict():
+    below = Below(2.0)
+    assert below.all(1.0) == 2.0
+    below.k = 3.0
+    assert below.all(1.0) == 3.0
+    below.shift = 10.0
+    assert below.all(1.0) == 13.0
+    below.set(100.0)
+    assert below.all(1.0) == 113.0
+    gone = weakref.ref(below)
+    del below
+    gc.collect()
+    assert gone() is None
 
 
 def test_inherited_methods_and_those_of_super():
@@ -274,6 +368,20 @@ def test_a_compiled_function_as_an_attribute_is_not_bound():
     holder = Spring(1.0)
     holder.f = gdc.compile(lambda x: x * x)
     assert holder.f(3.0) == 9.0
+
+
+def test_another_structure_names_the_lines_of_the_method():
+    class Fork:
+        @gdc.compile
+        def way(self, x):
+            if x > 0.0:
+                return x
+            return x, x
+
+    with pytest.raises(gdc.TraceError, match=r"`return x`") as caught:
+        Fork().way(1.0)
+    assert "`return x, x`" in str(caught.value)
+    assert "self.owner" not in str(caught.value)
 
 
 # --- copies --------------------------------------------------------------------------------------

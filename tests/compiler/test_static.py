@@ -3,6 +3,8 @@
 import enum
 import functools
 import math
+from dataclasses import dataclass, field
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -218,6 +220,60 @@ def test_equal_values_of_other_types_are_other_values(one, other):
         assert f(1.0, other) == -1.0
 
 
+@dataclass(frozen=True)
+class Config:
+    k: float
+    unseen: float = field(default=1.0, compare=False)
+
+
+class Alike:
+    """A function with a number, which its `==` does not compare."""
+
+    def __init__(self, k):
+        self.k = k
+
+    def __call__(self, x):
+        return self.k * x
+
+    def __eq__(self, other):
+        return isinstance(other, Alike)
+
+    def __hash__(self):
+        return 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (range(0, 3, 2), range(0, 4, 2)), (np.float64(0.0), np.float64(-0.0)),
+        (complex(0, 0.0), complex(0, -0.0)), (Config(1), Config(True)), (Config(0.0), Config(-0.0)),
+        (Config(1.0, 2.0), Config(1.0, 3.0)), (frozenset({1}), frozenset({1.0})),
+        (Decimal("1.0"), Decimal("1.00")),
+    ],
+)  # fmt: skip
+def test_equal_things_that_code_can_tell_apart(one, other):
+    told = []
+
+    def f(x, k):
+        told.append(k)
+        return x * len(told)
+
+    compiled = gdc.compile(f, static="k")
+    for _ in range(2):
+        assert [compiled(1.0, k) for k in (one, other, one)] == [1.0, 2.0, 1.0]
+    assert told[0] is one
+    assert told[1] is other
+
+
+def test_a_callable_object_is_itself_with_the_attributes_it_has_now():
+    f = gdc.compile(lambda x, op: op(x))
+    one, other = Alike(2.0), Alike(3.0)
+    for _ in range(2):
+        assert [f(1.0, one), f(1.0, other), f(1.0, one)] == [2.0, 3.0, 2.0]
+    one.k = 5.0
+    assert [f(1.0, one), f(1.0, one), f(1.0, other)] == [5.0, 5.0, 3.0]
+
+
 def test_what_is_static_must_be_hashable():
     f = gdc.compile(times, static="n")
     with pytest.raises(TypeError, match=r"times: argument 'n': what is static must be hashable, "):
@@ -306,15 +362,9 @@ def test_an_argument_called_self():
 
 
 def test_written_calls_compare_what_is_static(monkeypatch):
+    @dataclass(frozen=True)
     class Key:
-        def __init__(self, x):
-            self.x = x
-
-        def __eq__(self, other):
-            return isinstance(other, Key) and self.x == other.x
-
-        def __hash__(self):
-            return hash(self.x)
+        x: int
 
     f = gdc.compile(lambda x, a, b, n=2: x * (3 if a == "a" else 5) + n, static="b")
     calls = [("a", 3), ("b", (1, 2)), ("a", 2.5), ("".join(["a", "c"]), Key(1))]
