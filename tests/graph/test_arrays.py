@@ -255,6 +255,10 @@ REFUSED = {
     ),
     "largest of those chosen": (lambda x: np.max(x, where=x > 0), "needs initial="),
     "singular values": (lambda x: np.linalg.norm(np.outer(x, x), 2), "ord=2 has no traced form"),
+    "an average and its weights": (
+        lambda x: np.average(x, weights=[1, 2, 3], returned=True)[0],
+        "np.average has no traced form",
+    ),
     "solve": (lambda x: np.linalg.solve(np.eye(3), x), "np.linalg.solve has no traced form"),
 }
 

@@ -88,7 +88,7 @@ MEANING: dict[str, Callable[..., Any]] = {
     "maximum": max,
     "minimum": min,
     "clip": lambda x, low, high: min(max(x, low), high),
-    "copysign": lambda a, b: abs(a) if b >= 0 else -abs(a),
+    "copysign": lambda a, b: -abs(a) if b < 0 else abs(a),
     "fmod": _fmod,
     "polygamma": mpmath.psi,
     "stop_gradient": lambda x: x,
