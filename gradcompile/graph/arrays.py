@@ -209,7 +209,7 @@ def value_array(items: list[Any], shape: tuple[int, ...]) -> AnyArray:
 
 @contextmanager
 def advising() -> Iterator[None]:
-    """Say what to do where numpy refuses something traced as an index.
+    """Say what to do where numpy refuses a traced index, or takes a traced value for a number.
 
     Raises:
         TraceError: instead of numpy's error.
@@ -222,6 +222,15 @@ def advising() -> Iterator[None]:
         if not advice or not lines:
             raise
         raise TraceError(f"{lines[-1]}: {advice[0]}.") from None
+    except AttributeError as error:
+        lines = lines_of(error.__traceback__)
+        of_value = isinstance(error.obj, Operators) and _is_numpys(error.__traceback__)
+        if not of_value or not lines:
+            raise
+        raise TraceError(
+            f"{lines[-1]}: numpy takes a traced value of a list or a plain array for a number of "
+            "its own; make an array by np.stack, or keep it one by np.asanyarray."
+        ) from None
 
 
 def _is_plain(out: Any = None, dtype: Any = None, where: Any = True, **_: Any) -> bool:

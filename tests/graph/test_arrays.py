@@ -259,6 +259,7 @@ REFUSED = {
         lambda x: np.average(x, weights=[1, 2, 3], returned=True)[0],
         "np.average has no traced form",
     ),
+    "a norm of a list": (lambda x: np.linalg.norm([x[0], x[1]], 3), "make an array by np.stack"),
     "solve": (lambda x: np.linalg.solve(np.eye(3), x), "np.linalg.solve has no traced form"),
 }
 
