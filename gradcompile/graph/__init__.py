@@ -14,7 +14,7 @@ nested.py           nested arguments to a flat list and back
 trace.py            a function to a graph of Values, and the arguments of a graph
 branches.py         both ways of every branch of a function
 runs.py             one run of a function that branches
-orderings.py        which ways only nan goes
+orderings.py        how two numbers may be ordered, as far as comparisons tell
 joins.py            two ways of a branch joined to one graph
 endings.py          at which line a function returns, and what it raises
 numbering.py        value numbers over several runs of a function

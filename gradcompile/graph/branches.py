@@ -40,11 +40,13 @@ def traced_ways(call: Callable[[], Outcome], limit: int, lines: dict[int, str]) 
     runs: list[Run] = []
     told: list[bool] | None = []
     while told is not None:
-        if len(runs) == limit:
-            raise too_many([fork for run in runs for fork in run.forks[-1:]], limit)
         runs.append(Run(numbering, told, limit).go(call))
         if len(runs[-1].truths) < len(told):
             raise _changed(runs[-2].forks[len(runs[-1].truths)].line)
+        # Sorting asks both ways round whether numbers are equal: ties are counted by themselves.
+        alike = [run for run in runs if run.is_tie is runs[-1].is_tie]
+        if len(alike) > limit:
+            raise too_many([fork for run in runs for fork in run.forks[-1:]], limit)
         told = _next(runs[-1].truths)
     _require_results(runs)
     _require_one_structure(runs, call, limit)

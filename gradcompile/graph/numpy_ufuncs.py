@@ -40,6 +40,8 @@ COMPOSED: dict[str, tuple[int, int, Callable[..., Any]]] = {
     "divmod": (2, 2, lambda a, b: (table.floor_divide(a, b), table.remainder(a, b))),
     "modf": (1, 2, lambda x: (table.sub(x, table.trunc(x)), table.trunc(x))),
     "fabs": (1, 1, table.abs_),
+    "real": (1, 1, lambda x: x),
+    "imag": (1, 1, lambda x: table.mul(x, 0.0)),
     "fmax": (2, 1, _fmax),
     "fmin": (2, 1, _fmin),
     "isnan": (1, 1, _isnan),

@@ -33,7 +33,6 @@ class Run:
         told: the truths of the conditions that it asks for; further ones are true.
         truths: what it was told.
         forks: where, one for each of `truths`.
-        is_for_nan: do the conditions contradict, so that only nan comes this way?
         returned: what it returned.
         error: what it raised instead.
     """
@@ -42,7 +41,6 @@ class Run:
         self.told = told
         self.truths: list[bool] = []
         self.forks: list[Fork] = []
-        self.is_for_nan = False
         self.returned: Outcome | None = None
         self.error: Exception | None = None
         self._numbering = numbering
@@ -50,6 +48,16 @@ class Run:
         self._order = count()
         self._known: dict[int, bool] = {}
         self._orderings = Orderings()
+
+    @property
+    def is_for_nan(self) -> bool:
+        """Tell whether the conditions contradict, so that only nan comes this way."""
+        return self._orderings.are_of_nan
+
+    @property
+    def is_tie(self) -> bool:
+        """Tell whether only equal numbers come this way, or nan."""
+        return self._orderings.are_tied
 
     @property
     def way(self) -> str:
@@ -83,29 +91,38 @@ class Run:
             raise TraceError(f"{self.way}, {error}") from None
 
     def _decide(self, condition: TracedValue) -> bool:
-        """Tell whether a condition holds in this run; one that is asked for first is a branch."""
+        """Tell whether a condition holds in this run; if nothing tells, the function branches."""
         number = self._numbering.number(condition)
         if number not in self._known:
-            self._fork(condition)
-            truth = self._known[number] = self.truths[-1]
-            if condition.op is not None and is_comparison(condition.op):
-                a, b = map(self._numbering.number, condition.operands)
-                self.is_for_nan |= not self._orderings.narrow(condition.op, a, b, truth)
+            self._known[number] = self._found(condition)
         return self._known[number]
 
-    def _fork(self, condition: TracedValue) -> None:
+    def _found(self, condition: TracedValue) -> bool:
+        """Find the truth of a condition that is asked for first."""
+        if condition.op is None or not is_comparison(condition.op):
+            return self._fork(condition)
+        a, b = map(self._numbering.number, condition.operands)
+        truth = self._orderings.truth(condition.op, a, b)
+        if truth is None:
+            truth = self._fork(condition)
+            self._orderings.note(condition.op, a, b, truth)
+        return truth
+
+    def _fork(self, condition: TracedValue) -> bool:
+        """Go one of the two ways."""
         # So many branches one after the other are at least so many ways, and one more.
         if len(self.forks) >= self._limit - 1:
             raise too_many(self.forks, self._limit)
         if not self.forks:
             MADE.set(self._note)  # no value before the first branch is looked for
         # In `y = max(a, b)`, it is the maximum that is y, and not what was compared to find it.
-        if condition.bound == bindings.binding(sys._getframe(3)):
+        if condition.bound == bindings.binding(sys._getframe(4)):
             condition.bound = ""
         order = next(self._order)
         self.forks.append(Fork(condition, order, site_of(sys._getframe(1)), user_line()))
         place = len(self.truths)
         self.truths.append(self.told[place] if place < len(self.told) else True)
+        return self.truths[-1]
 
     def _note(self, value: TracedValue) -> None:
         if self._watched is not None:

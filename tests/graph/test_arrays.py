@@ -116,13 +116,14 @@ np.moveaxis(A, 0, 1)
 np.diagonal(A) | np.diag(A) | np.meshgrid(x, x)[0] | np.split(x, 3)[0] | np.array_split(x, 2)[0]
 np.append(x, x) | np.delete(x, 0) | np.pad(x, 1, mode='edge') | np.atleast_1d(x) | np.atleast_2d(x)
 np.copy(x) | np.full_like(x, 2) * x | np.zeros_like(x) + x | np.ones_like(x) * x | np.real(x)
+np.imag(x) * x
 np.apply_along_axis(np.sum, 0, A) | np.vectorize(lambda t: t * t)(x) | np.sinc(x)
 # one number
 np.sum(x[0]) | np.mean(x[0]) | np.exp(x[0]) | np.where(x[0] > 0, x[0], 0) | np.clip(x[0], 0, 1)
 np.maximum(x[0], 0) | np.max(x[0]) | np.dot(x[0], 2) | np.round(9 * x[0]) | np.stack([x[0], x[1]])
 np.hypot(x[0], x[1]) | np.sinc(x[0]) | np.abs(x[1]) | np.nan_to_num(x[0]) | np.heaviside(x[0], 1)
 # rounding
-np.round(x) | np.round(x, 1) | x.round() | x.round(1) | np.around(x) | np.fix(x) | round(x[0], 1)
+np.round(x) | np.round(x, 1) | x.round() | x.round(1) | np.around(x) | round(x[0], 1)
 # arrays of numbers beside it
 np.array([1.0, 2.0, 3.0]) * x | (np.array([1.0, 2.0, 3.0]) * x[0]).max()
 np.maximum(np.array([1.0, 2.0, 3.0]) * x[0], x[1]) | np.where(np.array([1, 2, 3]) * x[0] > 1, x, 0)
