@@ -693,7 +693,7 @@ BY_DEFINITION = {
 def by_numpy(op, operands):
     """What IEEE-754 says, by numpy's function of the same name; None if numpy has none."""
     if op.name == "copysign" and math.isnan(operands[1]):
-        return math.nan  # the sign of a nan means nothing
+        return abs(operands[0])  # the sign of a nan means nothing
     function = BY_DEFINITION.get(op.name) or getattr(np, op.ufunc or op.name, None)
     if function is None or op.name in ("copy", "clip", "sinc"):  # numpy's differ, or round more
         return None
