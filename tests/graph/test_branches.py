@@ -563,3 +563,14 @@ def test_numbers_that_are_known_branch_as_ever():
 def test_a_traced_value_is_a_number_for_who_asks():
     function = gdc.compile(lambda x: 2.0 * x if isinstance(x, Real) and np.isscalar(x) else x)
     assert function(3.0) == 6.0
+
+
+def test_what_comparisons_have_decided_is_no_branch():
+    def spread(x):
+        return max(x) - min(x)
+
+    x = [1.0, 3.0, -2.0, 0.5]
+    assert gdc.compile(spread).value_and_grad(x) == (5.0, ([0.0, 1.0, -1.0, 0.0],))
+    chain = gdc.compile(lambda a, b, c: a if a < b < c and a < c and not c <= a else b, branches=3)
+    assert chain(1.0, 2.0, 3.0) == 1.0
+    assert chain(1.0, 2.0, 1.5) == 2.0
