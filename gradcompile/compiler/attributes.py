@@ -5,11 +5,11 @@ from typing import Any
 
 from gradcompile.graph.exact import (
     DEPTH,
-    NUMBERS,
     OF_OBJECT,
     VALUES,
     attributes_of,
     exact,
+    is_number,
     slots_of,
 )
 
@@ -61,7 +61,7 @@ class Attributes:
 
 def _fixed(x: Any) -> Any:
     """The object itself, if it can neither change nor keep others alive."""
-    return x if type(x) in VALUES or type(x) in NUMBERS else _MAY_CHANGE
+    return x if type(x) in VALUES or is_number(type(x)) else _MAY_CHANGE
 
 
 def _key(x: Any) -> Hashable:

@@ -7,7 +7,6 @@ pickle, it is to be loaded only from where code would be taken from.
 """
 
 import copy
-import hashlib
 import importlib
 import inspect
 import pickle
@@ -219,6 +218,8 @@ def _signature(arguments: Arguments) -> inspect.Signature:
 
 
 def _digest(content: bytes) -> str:
+    import hashlib  # loads on first use
+
     return hashlib.sha256(content).hexdigest()
 
 

@@ -10,9 +10,7 @@ and a class may leave fields out. And it is too narrow: nan != nan.
 import weakref
 from array import array
 from collections.abc import Callable, Hashable
-from decimal import Decimal
 from enum import Enum
-from fractions import Fraction
 from functools import lru_cache
 from types import (
     BuiltinFunctionType,
@@ -32,8 +30,8 @@ from gradcompile.graph.value import Value
 VALUES = frozenset({int, bool, str, bytes, NoneType})
 """Of these types `==` tells whether two objects of one type are the same."""
 
-NUMBERS = frozenset({float, complex, range, Decimal, Fraction})
-"""These cannot change, but `==` does not tell."""
+_NUMBERS = frozenset({float, complex, range})
+_OTHER_NUMBERS = frozenset({("decimal", "Decimal"), ("fractions", "Fraction")})
 
 ONE = (Enum, type, ModuleType, FunctionType, BuiltinFunctionType, np.ufunc)
 """Each of these is one object, and its attributes do not matter."""
@@ -45,6 +43,12 @@ OF_OBJECT = 4
 """Attributes are so many levels below their object: an object in an object is looked into."""
 
 _OURS = __name__.partition(".")[0] + "."
+
+
+def is_number(kind: type) -> bool:
+    """Is it a type of numbers or of ranges, which cannot change, but which `==` does not tell?"""
+    # By name: the modules take long to load, and few programs have such numbers.
+    return kind in _NUMBERS or (kind.__module__, kind.__name__) in _OTHER_NUMBERS
 
 
 class _Same:
@@ -84,7 +88,7 @@ def exact(x: Any, depth: int = DEPTH) -> Hashable:
     kind: Any = type(x)
     if kind in VALUES:
         return kind, x
-    if kind in NUMBERS:
+    if is_number(kind):
         return kind, _digits(x)
     return kind, _content_of(kind)(x, depth - 1) if depth > 0 else _Same(x)
 
@@ -96,7 +100,7 @@ def cannot_change(x: Any) -> bool:
         return all(map(cannot_change, x))
     if getattr(getattr(kind, "__dataclass_params__", None), "frozen", False):
         return all(map(cannot_change, attributes_of(x).values()))
-    return kind in VALUES or kind in NUMBERS or isinstance(x, (np.generic, *ONE))
+    return kind in VALUES or is_number(kind) or isinstance(x, (np.generic, *ONE))
 
 
 def attributes_of(x: Any) -> dict[str, Any]:

@@ -12,9 +12,9 @@ against sympy). It is called only for an operand that is active, so `x**2` never
 
 import ast
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cached_property
 from numbers import Real
 from typing import Any
@@ -233,7 +233,7 @@ def as_float(x: Any, user: str) -> float:
     """
     if type(x) is float:
         return x
-    if not isinstance(x, Real | Decimal | np.bool_):
+    if not isinstance(x, Real | np.bool_) and not _is_decimal(x):
         raise TypeError(
             f"{user}: expected a real number or a Value, got {type(x).__name__} {x!r:.60}"
         )
@@ -241,3 +241,8 @@ def as_float(x: Any, user: str) -> float:
         return float(x)
     except OverflowError:
         return -math.inf if str(x)[0] == "-" else math.inf
+
+
+def _is_decimal(x: Any) -> bool:
+    decimal = sys.modules.get("decimal")  # where nobody has loaded it, there is none
+    return decimal is not None and isinstance(x, decimal.Decimal)
