@@ -5,6 +5,7 @@ VERSIONS := 3.11 3.12 3.13
 FAST     := tests/ir tests/autodiff tests/ops/test_functions.py tests/test_optim.py tests/show \
             tests/project/test_architecture.py tests/project/test_classes.py \
             tests/project/test_glossary.py tests/project/test_paths.py
+CORPUS   := tests/whole/test_corpus.py
 REST     := tests gradcompile $(addprefix --ignore=tests/, batch roll compiler emit jit ops passes verify whole)
 SHELL    := bash
 BIN      := $(VENV)/bin
@@ -58,7 +59,8 @@ peers: $(VENV)/.with-test $(VENV)/.with-peers ## run the slow tests and those th
 	$(BIN)/python -c "import jax, micrograd, torch"
 	@# Numba frees little of what it compiles: each part has a process, which stays below 2 GB.
 	@for part in tests/batch tests/roll "tests/compiler tests/emit tests/jit" \
-	    "tests/ops tests/passes" "tests/verify tests/whole" "$(REST)"; do \
+	    "tests/ops tests/passes" "tests/verify tests/whole --ignore=$(CORPUS)" $(CORPUS) \
+	    "$(REST)"; do \
 	  $(BIN)/python -m pytest -n 0 --benchmark-enable -m "peers or slow" \
 	    --allowed-skips tests/allowed-skips.txt --most-memory 2 $$part || exit 1; \
 	done
