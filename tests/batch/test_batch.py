@@ -407,16 +407,50 @@ def check_random(seed):
     )
     value, gradient = by_text(f.value_and_grad, **arguments)
     assert f.value_and_grad._build().differing() == set()
-    with np.errstate(all="ignore"):
-        expected, parts = by_rows(function, arguments, ("x",), reduce, ["p", "x"])
+
+    def loop(arguments):
+        with np.errstate(all="ignore"):
+            return by_rows(function, arguments, ("x",), reduce, ["p", "x"])
+
+    expected = loop(arguments)
+    try:
+        assert_near_rows((value, gradient), expected, 1e-9)
+    except AssertionError:
+        # Where one ulp of the inputs moves the results further, so may the order of operations.
+        moved = [loop(one_ulp_off(arguments, np.random.default_rng(k))) for k in range(8)]
+        spread = max(distance(other, expected) for other in moved)
+        assert_near_rows((value, gradient), expected, max(1e-9, spread))
+
+
+def one_ulp_off(arguments, rng):
+    """The arguments, each number of them moved by an ulp up or down, or not."""
+    return {
+        name: np.array(x) * (1.0 + rng.integers(-1, 2, np.shape(x)) * 2.0**-52)
+        for name, x in arguments.items()
+    }
+
+
+def distance(found, expected):
+    """How far values and slopes are apart at most, relatively."""
+    pairs = [(found[0], expected[0])]
+    for name in expected[1]:
+        pairs += zip(found[1][name], expected[1][name], strict=True)
+    return max(
+        np.nan_to_num(np.abs(np.subtract(a, b)) / np.maximum(np.abs(b), 1.0)).max(initial=0.0)
+        for a, b in pairs
+    )
+
+
+def assert_near_rows(found, expected, tolerance):
+    (value, gradient), (right, parts) = found, expected
     # Sums are added in another order; where their terms nearly cancel, that shows.
-    assert_near(value, expected, 1e-9)
+    assert_near(value, right, tolerance)
     scale = max(
         [1.0, *(abs(x[np.isfinite(x)]).max(initial=0.0) for x in map(np.array, parts["p"]))]
     )
     for name in parts:
         for a, b in zip(getattr(gradient, name), parts[name], strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12 * scale)
+            np.testing.assert_allclose(a, b, rtol=tolerance, atol=1e-3 * tolerance * scale)
 
 
 @pytest.mark.parametrize("seed", range(6))
