@@ -252,6 +252,14 @@ class Score:
         self.missed, self.false_alarms = [], []
 
 
+def is_wrong(right, changed, points):
+    """Does a changed text give other results, or none?"""
+    try:
+        return differ(right, changed.results(points))
+    except (NameError, TypeError):  # it reads what is not there yet, or -(a > b)
+        return True
+
+
 def try_faults(count: int, seed: int) -> Score:
     """Draw that many faults over all functions, each function as often as any."""
     rng = random.Random(seed)
@@ -273,12 +281,10 @@ def try_faults(count: int, seed: int) -> Score:
             seen[kind] += 1
         order.sort(key=lambda item: item[0])
         for _, kind, changed in order[:share]:
-            try:
-                wrong = differ(right, changed.results(points))
-            except (NameError, TypeError):  # it reads what is not there yet, or -(a > b)
-                wrong = True
+            wrong = is_wrong(right, changed, points)
             refuted = is_refuted(changed)
-            new = next(line for line in changed.lines if line not in text.lines)
+            pairs = itertools.zip_longest(text.lines, changed.lines, fillvalue="")
+            new = next((line for old, line in pairs if line != old), "")
             if wrong and refuted:
                 score.refuted[kind] += 1
             elif wrong:
@@ -431,9 +437,10 @@ def test_faults_in_branches_of_a_long_program_are_refuted(length, count, monkeyp
     for kind, changed in drawn:
         # A name of the forward sweep in another's place may be equal to it wherever one looks.
         if kind in ("condition", "constant", "function", "missing contribution", "sign"):
-            if differ(right, changed.results(points)):
+            if is_wrong(right, changed, points):
                 tried += 1
-                new = next(line for line in changed.lines if line not in text.lines)
+                pairs = itertools.zip_longest(text.lines, changed.lines, fillvalue="")
+                new = next((line for old, line in pairs if line != old), "")
                 assert is_refuted(changed), f"{kind}: {new}"
             if tried == count:
                 return
