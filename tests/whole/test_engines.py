@@ -38,7 +38,7 @@ CHUNKS = [range(k, k + 100) for k in range(0, PROGRAMS, 100)]
 COMPILED = range(8)
 """Programs that go to numba in the fast tests, at 100 ms each."""
 
-ROUNDED, EXPLAINED = 0.6, 0.03
+ROUNDED, EXPLAINED, ZEROS = 0.6, 0.03, 0.1
 """The most differences by rounding, and by anything else that explains them, for each program."""
 
 
@@ -53,7 +53,10 @@ def agree(numbers, use_machine):
     # What explains a difference also explains a wrong rule away, should it do so often.
     rounded = tally.explained["rounding"]
     assert rounded <= ROUNDED * size
-    assert tally.explained.total() - rounded <= EXPLAINED * size, tally
+    # Choices that became one may give 0.0 where two gave -0.0.
+    zeros = tally.explained["sign of zero"]
+    assert zeros <= ZEROS * size, tally
+    assert tally.explained.total() - rounded - zeros <= EXPLAINED * size, tally
 
 
 @pytest.mark.parametrize("numbers", slow_but([range(40)], [range(40), CHUNKS[0]]), ids=str)

@@ -135,6 +135,7 @@ def in_torch(torch, op):
     functional = torch.nn.functional
     names = {
         "copy": torch.clone,
+        "heaviside": None,  # it has no derivative there
         # Beyond its threshold torch's softplus is the identity.
         "softplus": lambda x: functional.softplus(x, threshold=1e9),
         "silu": functional.silu,
