@@ -144,7 +144,7 @@ def in_torch(torch, op):
         "elu": lambda x, a: torch.where(x > 0, x, a * torch.expm1(x)),
         "where": lambda c, a, b: torch.where(c != 0, a, b),
     }
-    return names.get(op.name) or getattr(torch, op.name, None)
+    return names.get(op.name, getattr(torch, op.name, None))
 
 
 def points(op, count):
