@@ -24,6 +24,8 @@ from gradcompile.verify.statements import Statements
 MAX_STATEMENTS_PROVED_WHOLE = 60
 """The most statements for which sympy does all it can, also with the whole derivative."""
 
+UNDEFINED = "no point found at which the function is finite"
+
 Progress = Callable[[Iterable[str]], Iterable[str]]
 
 
@@ -95,10 +97,22 @@ def _check(name: str, statements: Statements, proofs: Proofs | None, points: Poi
         return Check(name, forward, "", total, "proved")
     label = statements.adjoints.get(name, f"{name}_bar")
     adjoint = f"{label} = {ast.unparse(statements.reverse[claim])}"
-    if proofs is not None and proofs.proves(claim, total):
+    is_proved = proofs is not None and proofs.proves(claim, total)
+    if is_proved and not _asks_for_ties(statements):
         return Check(name, forward, adjoint, total, "proved")
     verdict, detail = _compare(name, claim, _telling(name, points))
+    if is_proved and (verdict == "confirmed" or detail == UNDEFINED):
+        return Check(name, forward, adjoint, total, "proved")
     return Check(name, forward, adjoint, total, verdict, detail)
+
+
+def _asks_for_ties(statements: Statements) -> bool:
+    """Tell whether adjoints ask if two numbers are equal.
+
+    A proof takes such numbers for different ones; but one may be the maximum of the other.
+    """
+    nodes = (node for tree in statements.reverse.values() for node in ast.walk(tree))
+    return any(isinstance(node, ast.Eq | ast.NotEq) for node in nodes)
 
 
 def _telling(name: str, points: Points) -> Iterator[Point]:
@@ -135,7 +149,7 @@ def _compare(name: str, claim: str, points: Iterable[Point]) -> tuple[str, str]:
             return "refuted", "{}: {}, not {}".format(point, *digits.unlike(given, nearest))
         decided += 1
     if not decided:
-        return "refuted", "no point found at which the function is finite"
+        return "refuted", UNDEFINED
     return "confirmed", f"to {DIGITS} digits at {decided} points"
 
 
