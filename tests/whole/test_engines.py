@@ -53,7 +53,7 @@ def agree(numbers, use_machine):
     # What explains a difference also explains a wrong rule away, should it do so often.
     rounded = tally.explained["rounding"]
     assert rounded <= ROUNDED * size
-    # Choices that became one may give 0.0 where two gave -0.0.
+    # Passes may change the sign of a zero; how often depends on the rows that are drawn.
     zeros = tally.explained["sign of zero"]
     assert zeros <= ZEROS * size, tally
     assert tally.explained.total() - rounded - zeros <= EXPLAINED * size, tally
