@@ -217,6 +217,23 @@ def random_points(text: Text, count: int = 60) -> np.ndarray:
     return np.array([rng.uniform(*REGIONS[k % len(REGIONS)], arity) for k in range(count)])
 
 
+def points_at_numbers(text: Text, points: np.ndarray) -> np.ndarray:
+    """Points that have an input between a number of the text and what a fault makes of it.
+
+    A threshold moved by a thousandth is wrong in a thousandth of its size, which no random point
+    meets.
+    """
+    numbers = {n.value for n in ast.walk(ast.parse(text.source)) if isinstance(n, ast.Constant)}
+    found = []
+    for number in sorted({abs(n) for n in numbers if isinstance(n, float) and n}):
+        for at in (1.0005 * number, -1.0005 * number):
+            for index in range(points.shape[1]):
+                point = points[len(found) % len(points)].copy()
+                point[index] = at
+                found.append(point)
+    return np.array([*points, *found])
+
+
 def differ(a: np.ndarray, b: np.ndarray) -> bool:
     """Do results differ by more than rounding, wherever the right ones are finite?"""
     finite = np.isfinite(a)
@@ -269,7 +286,7 @@ def try_faults(count: int, seed: int) -> Score:
         if not share:
             break
         text = text_of(name)
-        points = random_points(text)
+        points = points_at_numbers(text, random_points(text))
         right = text.results(points)
         every = list(faults(text, rng))
         # Faults of each kind as often as of any other, as far as there are some.
