@@ -153,9 +153,8 @@ def _compiled(
     if not options.batched:
         return CompiledFunction(Arguments(function, graph, name, options))
     from gradcompile.batch.arguments import BatchedArguments  # loads on first use
-    from gradcompile.batch.kernel import BatchKernel
 
-    return CompiledFunction(BatchedArguments(function, graph, name, options), BatchKernel)
+    return CompiledFunction(BatchedArguments(function, graph, name, options))
 
 
 def draw(target: Any, **options: Any) -> "Picture":

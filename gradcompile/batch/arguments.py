@@ -7,18 +7,20 @@ goes through them block by block. What is not batched, the parameters, is the sa
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gradcompile.batch.rows import as_row, rows_of
 from gradcompile.compiler.arguments import Arguments
-from gradcompile.compiler.options import Mode, Options
+from gradcompile.compiler.options import Kind, Options
 from gradcompile.graph.nested import Structure
 from gradcompile.graph.trace import Traced
 from gradcompile.graph.value import Value
 
 if TYPE_CHECKING:
+    from gradcompile.compiler.build import Build
     from gradcompile.compiler.request import Request
 
 
@@ -72,12 +74,22 @@ class BatchedArguments(Arguments):
                 f"got {given}"
             )
 
-    def request(self, mode: Mode, traced: Traced) -> "Request":
+    def request(self, kind: Kind, traced: Traced) -> "Request":
         """What is to be built: by the rows where a call leaves out all that is not batched."""
-        request = super().request(mode, traced)
+        request = super().request(kind, traced)
         if request.wrt or self.options.wrt is not None:
             return request
         return replace(request, wrt=request.parameters)
+
+    def build(self, request: "Request") -> "Build":
+        """Start the build of a kernel for any number of rows."""
+        # The passes load when something is compiled.
+        from gradcompile.batch import threads
+        from gradcompile.batch.strategy import loops_over_rows
+        from gradcompile.compiler.build import Build
+
+        spread, few = partial(threads.over_threads, request), 2 * threads.MIN_ROWS_OF_A_THREAD
+        return Build(request, partial(loops_over_rows, request), spread, few)
 
     def trace(self, bound: inspect.BoundArguments, structures: dict[str, Structure]) -> Traced:
         """The program of the function of one row."""

@@ -5,12 +5,13 @@ This is all that a kernel knows of the function that it belongs to.
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from gradcompile.compiler.conversion import converted, misfit
-from gradcompile.compiler.options import Mode, Options
+from gradcompile.compiler.options import Kind, Options
 from gradcompile.compiler.parameters import parameters_of
 from gradcompile.graph.nested import Structure, read
 from gradcompile.graph.static import Static
@@ -19,6 +20,7 @@ from gradcompile.graph.users import TraceError
 from gradcompile.graph.value import Value
 
 if TYPE_CHECKING:
+    from gradcompile.compiler.build import Build
     from gradcompile.compiler.request import Request
 
 
@@ -186,13 +188,21 @@ class Arguments:
         assert self.newest is not None
         return self.newest
 
-    def request(self, mode: Mode, traced: Traced) -> "Request":
+    def request(self, kind: Kind, traced: Traced) -> "Request":
         """What is to be built of one of the programs."""
         from gradcompile.compiler.request import Request  # loads when something is compiled
 
         data = tuple(name for name in self.signature.parameters if name in traced.arguments)
         wrt = tuple(name for name in self.wrt if name in traced.arguments)
-        return Request(mode, traced, wrt, self.options, data)
+        return Request(kind, traced, wrt, self.options, data)
+
+    def build(self, request: "Request") -> "Build":
+        """Start the build of a kernel."""
+        # The passes load when something is compiled.
+        from gradcompile.compiler.build import Build
+        from gradcompile.compiler.strategies import choose
+
+        return Build(request, partial(choose, request))
 
     def numbers(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """A call with a number for each argument that has no default."""

@@ -9,8 +9,8 @@ that the user knows. Anything else goes the general way, which converts it or ex
         try:
             if (__type(w) is __list and __len(w) == 3 and __floats.issuperset(__map(__type, w))
                     and not __rest and not __others):
-                __v0, (__g0, __g1) = __machine(__array(w, __float64), b)
-                return __v0, __make(__Gradient, (__g0.tolist(), __g1))
+                __a0, (__b0, __b1) = __machine(__array(w, __float64), b)
+                return __a0, __make(__Gradient, (__b0.tolist(), __b1))
         except __TypeError:
             pass
         return __general(w, b, *__rest, **__others)

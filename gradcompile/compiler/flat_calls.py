@@ -2,7 +2,7 @@
 
 Written for what it will get, as the other calls are:
 
-    def flat(__x, __others):
+    def flat(__x, __p, __others):
         try:
             if (__type(__x) is __ndarray and __x.shape == (7,) and __x.dtype is __float64
                     and (data := __others.get("data", __absent)) is not __absent and …):
@@ -10,11 +10,11 @@ Written for what it will get, as the other calls are:
                 return __flat(__result)
         except __TypeError:
             pass
-        return __general(__x, None, __others)
+        return __general(__x, __p, None, __others)
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -29,8 +29,9 @@ from gradcompile.graph.nested import NUMBER, Structure, divide, read, travelling
 from gradcompile.ir.signature import Bundle
 from gradcompile.support.arrays import FloatArray
 
-FlatCall = Callable[[Any, FloatArray | None, Mapping[str, Any]], Any]
-"""Takes the vector, the array for the result or None, and the other arguments by name."""
+FlatCall = Callable[[Any, Any, FloatArray | None, Mapping[str, Any]], Any]
+"""Takes the vector, the direction or None, the array for the result or None, and the other
+arguments by name."""
 
 
 def flat_call(request: Request, arguments: Arguments, run: Callable[..., Any]) -> FlatCall:
@@ -42,30 +43,40 @@ def flat_call(request: Request, arguments: Arguments, run: Callable[..., Any]) -
         run: machine code, of the emitted parameters.
     """
     structures, signature = request.traced.arguments, request.signature
-    names, size = list(request.parameters), len(request.slots)
-    others = [name for name in names if name not in request.wrt]
+    names = list(request.parameters)
+    others = [name for name in names if name not in (*request.wrt, *request.directions)]
+    of_vectors = (request.wrt, len(request.slots)), (request.directions, _direction_size(request))
 
-    def call(x: Any, out: FloatArray | None, named: Mapping[str, Any]) -> Any:
+    def call(x: Any, p: Any, out: FloatArray | None, named: Mapping[str, Any]) -> Any:
         if any(name in request.options.batched for name in request.wrt):
             wrt = list(request.wrt)
             raise ValueError(f"flat: {arguments.name} is differentiated by its rows, {wrt}")
         if sorted(named) != sorted(others):
             raise TypeError(f"flat: expected the arguments {others}, got {list(named)}")
-        vector = _vector(x, size)
-        if out is not None and not request.mode.differentiates and _is_number(signature.value):
+        if (p is None) != (not request.directions):
+            expected = request.kind.direction or "no second vector"
+            raise TypeError(f"flat: expected {expected} after x, got {p!r:.60}")
+        if out is not None and not request.kind.differentiates and _is_number(signature.value):
             kind = type(out).__name__
             raise TypeError(f"flat: out: expected None, as the value is a number, got {kind}")
-        given = {k: arguments.take_as(k, v, structures[k]) for k, v in named.items()}
-        arguments.require_equal(given)
-        start = 0
-        for name in request.wrt:
-            stop = start + structures[name].size
-            given[name] = list(divide(structures[name], vector[start:stop]))
-            start = stop
+        given: dict[str, list[Any]] = {}
+        for vector, (of, size) in zip((x, p), of_vectors, strict=True):
+            start, numbers = 0, _vector(vector, size) if of else np.empty(0)
+            for name in of:
+                stop = start + structures[name].size
+                given[name] = list(divide(structures[name], numbers[start:stop]))
+                start = stop
+        given |= {k: arguments.take_as(k, v, structures[k]) for k, v in named.items()}
+        arguments.require_equal({name: given[name] for name in others})
         made = chain.from_iterable([given[name] for name in names])
         return flatten_result(request, run(*arrange(signature.parameters, made)), out)
 
     return call
+
+
+def _direction_size(request: Request) -> int:
+    """How long the second vector is; 0 if there is one number for each row, or no direction."""
+    return len(request.direction_slots)
 
 
 def _vector(x: Any, size: int) -> FloatArray:
@@ -100,21 +111,49 @@ def _is_number(value: Sequence[Bundle]) -> bool:
 
 
 def flatten_result(request: Request, returned: Any, out: FloatArray | None) -> Any:
-    """Put what machine code returned into flat arrays: the value, the gradient, or both."""
-    signature, mode = request.signature, request.mode
-    parts = list(signature.flatten(returned))
-    count = len(signature.value)
-    value, gradient = parts[:count], parts[count:]
-    flat_value = value[0] if [x.shape for x in signature.value] == [None] else None
-    if out is not None and not mode.differentiates and flat_value is not None:
-        flat_value = _checked(out, flat_value.shape)  # one number for each row
-        flat_value[:] = value[0]
-    if mode.keeps_value and flat_value is None:
-        flat_value = join(signature.value, value, None if mode.differentiates else out)
-    if not mode.differentiates:
-        return flat_value
-    flat_gradient = join(signature.gradient or (), gradient, out)
-    return (flat_value, flat_gradient) if mode.keeps_value else flat_gradient
+    """Put what machine code returned into flat arrays, one a part; the last one into `out`."""
+    supply = request.signature.flatten(returned)
+    parts = [(groups, list(islice(supply, len(groups)))) for groups, _ in request.signature.parts()]
+    flat = []
+    for number, (groups, items) in enumerate(parts, 1):
+        target = out if number == len(parts) else None
+        is_value = request.kind.keeps_value and number == 1
+        if number == len(parts) and request.kind.derivative in ("jacobian", "hessian"):
+            flat.append(_matrix(request, groups, items, target))
+        elif [group.shape for group in groups] == [None] and (is_value or _is_tangent(request)):
+            flat.append(_number(items[0], target))
+        else:
+            flat.append(join(groups, items, target))
+    return flat[0] if len(flat) == 1 else tuple(flat)
+
+
+def _is_tangent(request: Request) -> bool:
+    return request.kind.derivative == "tangent"
+
+
+def _number(number: Any, out: FloatArray | None) -> Any:
+    """A number as it is; one for each row may be put into an array."""
+    if out is None:
+        return number
+    target = _checked(out, np.shape(number))
+    target[...] = number
+    return target
+
+
+def _matrix(
+    request: Request, groups: Sequence[Bundle], parts: Sequence[Any], out: FloatArray | None
+) -> FloatArray:
+    """Put the blocks of a Jacobian or a Hessian into one matrix."""
+    joined, order = join(groups, parts, None), request.matrix_order
+    shape = (*joined.shape[:-1], *request.matrix_shape)
+    if order is None and out is None:
+        return joined.reshape(shape)
+    matrix = np.empty(shape) if out is None else _checked(out, shape)
+    if order is None:
+        matrix[...] = joined.reshape(shape)
+    else:
+        matrix[(..., *order)] = joined
+    return matrix
 
 
 def join(groups: Sequence[Bundle], parts: Sequence[Any], out: FloatArray | None) -> FloatArray:
@@ -148,7 +187,7 @@ def _checked(out: Any, shape: tuple[int, ...]) -> FloatArray:
 
 def written_flat(
     request: Request, run: Callable[..., Any], general: FlatCall
-) -> Callable[[Any, Mapping[str, Any]], Any]:
+) -> Callable[[Any, Any, Mapping[str, Any]], Any]:
     """Write the call that takes a float64 vector, and plain other arguments, without a detour.
 
     Args:
@@ -159,23 +198,25 @@ def written_flat(
     tests = PlainTests()
     size = len(request.slots)
     tests.array("__x", (size,))
+    if request.directions:
+        tests.array("__p", (_direction_size(request),))
     try:
         tested = iter(list(_tested(request, tests)))
     except NotPlainError:
-        return lambda x, others: general(x, None, others)
-    count = len(request.parameters) - len(request.wrt)
+        return lambda x, p, others: general(x, p, None, others)
+    count = len(request.parameters) - len(request.wrt) - len(request.directions)
     tests.conditions.append(f"__len(__others) == {count}")
     given = [given_text(group, tested, tests) for group in request.signature.parameters]
     text = "\n".join(
         [
-            "def flat(__x, __others):",
+            "def flat(__x, __p, __others):",
             "    try:",
             f"        if {' and '.join(tests.conditions)}:",
             f"            __result = __machine({', '.join(given)})",
             f"            return {_flat_text(request)}",
             "    except __TypeError:",
             "        pass",
-            "    return __general(__x, None, __others)",
+            "    return __general(__x, __p, None, __others)",
         ]
     )
     names = {
@@ -183,56 +224,64 @@ def written_flat(
         "__flat": lambda returned: flatten_result(request, returned, None),
     }  # fmt: skip
     exec(compile(text, "<flat call>", "exec"), names)  # our own text
-    flat: Callable[[Any, Mapping[str, Any]], Any] = names["flat"]
+    flat: Callable[[Any, Any, Mapping[str, Any]], Any] = names["flat"]
     return flat
 
 
 def _tested(request: Request, tests: PlainTests) -> Iterator[Tested]:
     structures, batched = request.traced.arguments, request.options.batched
-    starts: dict[str, int] = {}
-    for name in request.wrt:
-        starts[name] = sum(structures[x].size for x in starts)
+    vectors: dict[str, tuple[str, int, int]] = {}
+    for vector, names in (("__x", request.wrt), ("__p", request.directions)):
+        size, start = sum(structures[name].size for name in names), 0
+        for name in names:
+            vectors[name] = vector, start, size
+            start += structures[name].size
     for name in request.parameters:
         structure = structures[name]
-        if name in starts:
-            yield from _parts(structure, starts[name], len(request.slots))
+        if name in vectors:
+            yield from _parts(structure, *vectors[name])
             continue
         argument = tests.bound(f"__others.get({tests.refer(name)}, __absent)")
         test = tests.rows if name in batched else tests.argument
         yield from test(structure, argument)
 
 
-def _parts(structure: Structure, start: int, size: int) -> Iterator[Tested]:
+def _parts(structure: Structure, vector: str, start: int, size: int) -> Iterator[Tested]:
     """The bundles of an argument, as expressions that take them out of the vector."""
     for part in travelling(structure):
         stop = start + part.size
-        vector = "__x" if part.size == size else f"__x[{start}:{stop}]"
+        numbers = vector if part.size == size else f"{vector}[{start}:{stop}]"
         if part.kind == "leaf":
-            yield f"__x[{start}]", None
+            yield f"{vector}[{start}]", None
         elif part.kind == "array":
             shape = tuple(part.keys)
-            yield (vector if len(shape) == 1 else f"{vector}.reshape({shape})"), shape
+            yield (numbers if len(shape) == 1 else f"{numbers}.reshape({shape})"), shape
         else:
-            yield vector, (part.size,)
+            yield numbers, (part.size,)
         start = stop
 
 
 def _flat_text(request: Request) -> str:
     """What is returned of the result: as it is, where that is flat already."""
-    signature = request.signature
-    gradient = signature.gradient
-    value_is_number = [group.shape for group in signature.value] == [None]
-    if gradient is None:
-        is_flat = len(signature.value) == 1 and len(signature.value[0].shape or ()) <= 1
-        return "__result" if is_flat and not signature.value[0].is_row else "__flat(__result)"
-    single = len(gradient) == 1 and len(gradient[0].shape or ()) == 1 and not gradient[0].is_row
-    if single and not signature.value:
-        return "__result[0]"
-    if single and value_is_number:
-        return "(__result[0], __result[1][0])"
-    if all(group.shape is None and not group.is_row for group in gradient):
-        if not signature.value:
-            return "__array(__result, __float64)"
-        if value_is_number:
-            return "(__result[0], __array(__result[1], __float64))"
-    return "__flat(__result)"
+    parts = request.signature.parts()
+    matrix = request.kind.derivative in ("jacobian", "hessian")
+    texts = []
+    for number, (groups, is_single) in enumerate(parts, 1):
+        part = "__result" if len(parts) == 1 else f"__result[{number - 1}]"
+        is_value = request.kind.keeps_value and number == 1
+        alone = len(groups) == 1 and not groups[0].is_row
+        is_last = number == len(parts)
+        if matrix and is_last:
+            if not (alone and is_single and groups[0].shape) or request.matrix_order is not None:
+                return "__flat(__result)"
+            is_matrix = groups[0].shape == request.matrix_shape
+            texts.append(part if is_matrix else f"{part}.reshape({request.matrix_shape})")
+        elif alone and len(groups[0].shape or ()) <= 1 and (groups[0].shape or is_value):
+            texts.append(part if is_single else f"{part}[0]")
+        elif not is_value and all(x.shape is None and not x.is_row for x in groups):
+            if is_single and not _is_tangent(request):
+                part = f"({part},)"
+            texts.append(part if is_single and _is_tangent(request) else f"__array({part}, __float64)")
+        else:
+            return "__flat(__result)"
+    return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"

@@ -4,14 +4,15 @@ import functools
 import html
 import sys
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cached_property
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+from gradcompile.compiler import options as kinds
 from gradcompile.compiler.arguments import Arguments
+from gradcompile.compiler.directions import DirectedKernel, WeightedKernel
 from gradcompile.compiler.kernel import Kernel
 from gradcompile.compiler.methods import Bound, Methods
-from gradcompile.compiler.options import GRAD, VALUE, VALUE_AND_GRAD
 from gradcompile.compiler.pickles import Portable
 from gradcompile.graph.users import TraceError
 from gradcompile.ir.program import Program
@@ -41,18 +42,69 @@ class CompiledFunction(Portable):
         (0.707106781187, [1.0, 0.0])
     """
 
-    def __init__(self, arguments: Arguments, kernel: type[Kernel] = Kernel) -> None:
+    def __init__(self, arguments: Arguments) -> None:
         self.arguments = arguments
         self.name = arguments.name
         self.options = arguments.options
         self.wrt = arguments.wrt
-        self.value = kernel(arguments, VALUE)
-        self.grad = kernel(arguments, GRAD)
-        self.value_and_grad = kernel(arguments, VALUE_AND_GRAD)
+        self.value = Kernel(arguments, kinds.VALUE)
+        self.grad = Kernel(arguments, kinds.GRAD)
+        self.value_and_grad = Kernel(arguments, kinds.VALUE_AND_GRAD)
         if arguments.function is not None:
             functools.update_wrapper(self, arguments.function, updated=())
         self.__name__ = self._attribute = self.name
-        self._methods = Methods(arguments, partial(CompiledFunction, kernel=kernel))
+        self._methods = Methods(arguments, CompiledFunction)
+
+    @cached_property
+    def jvp(self) -> DirectedKernel:
+        """Give the value and its tangent: `jvp(args, tangents)`, tangents as the arguments are."""
+        return DirectedKernel(self.arguments, kinds.JVP)
+
+    @cached_property
+    def vjp(self) -> DirectedKernel:
+        """Give the value, and the gradient of its sum with cotangents: `vjp(args, cotangents)`."""
+        return DirectedKernel(self.arguments, kinds.VJP)
+
+    @cached_property
+    def jacobian(self) -> Kernel:
+        """Give the Jacobian: in the structure of the value, of whose leaves each is a gradient.
+
+        The derivative of an output of shape s by an argument of shape t has shape s + t.
+        """
+        return Kernel(self.arguments, kinds.JACOBIAN)
+
+    @cached_property
+    def value_and_jacobian(self) -> Kernel:
+        """Give the value and the Jacobian, which share their work."""
+        return Kernel(self.arguments, kinds.VALUE_AND_JACOBIAN)
+
+    @cached_property
+    def hessian(self) -> WeightedKernel:
+        """Give the Hessian: arguments over arguments, `hessian(x, y).x.y`.
+
+        Of several outputs it is that of their sum with `weights=`, in the structure of the value.
+        """
+        return WeightedKernel(self.arguments, kinds.HESSIAN)
+
+    @cached_property
+    def value_grad_and_hessian(self) -> WeightedKernel:
+        """Give the value, the gradient and the Hessian, which share their work."""
+        return WeightedKernel(self.arguments, kinds.VALUE_GRAD_AND_HESSIAN)
+
+    @cached_property
+    def hvp(self) -> DirectedKernel:
+        """Give the Hessian times a vector, without the Hessian: `hvp(args, vector)`."""
+        return DirectedKernel(self.arguments, kinds.HVP)
+
+    @cached_property
+    def grad_and_hvp(self) -> DirectedKernel:
+        """Give the gradient, and the Hessian times a vector: `grad_and_hvp(args, vector)`."""
+        return DirectedKernel(self.arguments, kinds.GRAD_AND_HVP)
+
+    @cached_property
+    def hessian_diagonal(self) -> Kernel:
+        """Give the second derivative by each number, in the structure of the gradient."""
+        return Kernel(self.arguments, kinds.HESSIAN_DIAGONAL)
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """The value."""
@@ -68,7 +120,7 @@ class CompiledFunction(Portable):
         self._attribute = name
 
     def _origin(self) -> tuple[Arguments, Callable[[Arguments], Any], str]:
-        return self.arguments, partial(CompiledFunction, kernel=type(self.value)), ""
+        return self.arguments, CompiledFunction, ""
 
     @property
     def source(self) -> str:

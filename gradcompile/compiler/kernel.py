@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradcompile.compiler.arguments import Arguments, Call, told_by
 from gradcompile.compiler.inspection import Inspection
-from gradcompile.compiler.options import VALUE, Mode
+from gradcompile.compiler.options import VALUE, Kind
 from gradcompile.compiler.pickles import Portable
 from gradcompile.graph.nested import Structure
 from gradcompile.graph.trace import Traced
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from gradcompile.compiler.build import Build
     from gradcompile.compiler.machine_code import Machines
     from gradcompile.compiler.plans import Plan
+    from gradcompile.compiler.request import Request
 
 MAX_WRITTEN = 8
 """So many structures of arguments have a call of their own at a time."""
 
-FlatCalls = tuple[Callable[[Any, Mapping[str, Any]], Any], Callable[..., Any]]
+FlatCalls = tuple[Callable[[Any, Any, Mapping[str, Any]], Any], Callable[..., Any]]
 """A call on a vector written for what it will get, and the general one."""
 
 Structures = tuple[tuple[str, Structure], ...]
@@ -42,20 +43,20 @@ class Kernel(Inspection, Portable):
 
     # A slot, so that each kernel has a call of its own, with nothing between it and the caller.
     __slots__ = (
-        "__call__", "__weakref__", "_arguments", "_builds", "_flats", "_mode", "_plans", "_written",
+        "__call__", "__weakref__", "_arguments", "_builds", "_flats", "_kind", "_plans", "_written",
     )  # fmt: skip
 
     __call__: Callable[..., Any]
     """What the kernel computes, for the arguments of the original function."""
 
-    def __init__(self, arguments: Arguments, mode: Mode) -> None:
+    def __init__(self, arguments: Arguments, kind: Kind) -> None:
         self._arguments = arguments
-        self._mode = mode
+        self._kind = kind
         self._builds: dict[Traced, Build] = {}
         self._plans: dict[tuple[Traced, Structures], Plan] = {}
         self._flats: dict[Traced | None, FlatCalls] = {}
         self._written = 0
-        self.__call__ = self._by_any
+        self._take_calls(self._by_any)
 
     @property
     def __signature__(self) -> inspect.Signature:
@@ -67,12 +68,20 @@ class Kernel(Inspection, Portable):
 
     def _general(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Call the kernel with any arguments, converted if need be."""
-        call = self._arguments.read(args, kwargs)
+        call = self._read(args, kwargs)
         if call.traced is None:
             return self._call_on_values(args, kwargs)
         if self._arguments.options.check_domain:
             return self._checked(call)
         return self._plan(call)(call.given)
+
+    def _read(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
+        """Read the arguments of a call, and find the program for them."""
+        return self._arguments.read(args, kwargs)
+
+    def _request(self, traced: Traced) -> "Request":
+        """What is to be built of one of the programs."""
+        return self._arguments.request(self._kind, traced)
 
     def _checked(self, call: Call) -> Any:
         """Call the kernel by the interpreter, up to the first nan or inf."""
@@ -97,24 +106,33 @@ class Kernel(Inspection, Portable):
     def _made_plan(self, build: "Build", call: Call) -> "Plan":
         from gradcompile.compiler.plans import plan
 
-        name = f"{self._arguments.name}.{self._mode.name}"
+        name = f"{self._arguments.name}.{self._kind.name}"
         run = build.run if not self._arguments.options.check_domain else _not_run
-        return plan(build.request, self._arguments.signature, call, name, run)
+        return plan(build.request, self.__signature__, call, name, run)
 
     def _write(self, plan: "Plan", machines: "Machines") -> None:
         """Let a function written for these arguments take the next call."""
-        before = self.__call__ if 0 < self._written < MAX_WRITTEN else None
+        before = self._takes_calls if 0 < self._written < MAX_WRITTEN else None
         written = plan.written(machines, before, self._by_any)
         if written is not None:
             self._written = self._written % MAX_WRITTEN + 1
-            self.__call__ = written
+            self._take_calls(written)
+
+    def _take_calls(self, call: Callable[..., Any]) -> None:
+        """Let a function take the next call."""
+        self.__call__ = call
+
+    @property
+    def _takes_calls(self) -> Callable[..., Any]:
+        """What takes the next call."""
+        return self.__call__
 
     def _call_on_values(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Call the user's function, which builds a graph: so compiled functions compose."""
         function = self._arguments.function
-        if function is None or self._mode != VALUE:
+        if function is None or self._kind != VALUE:
             name = self._arguments.name
-            raise TypeError(f"{name}.{self._mode.name}: expected numbers, got Values")
+            raise TypeError(f"{name}.{self._kind.name}: expected numbers, got Values")
         return function(*args, **kwargs)
 
     def _build(self, traced: Traced | None = None) -> "Build":
@@ -124,14 +142,11 @@ class Kernel(Inspection, Portable):
         return self._builds[traced]
 
     def _new_build(self, traced: Traced) -> "Build":
-        # The passes load when something is compiled.
-        from gradcompile.compiler.build import Build
-        from gradcompile.compiler.strategies import choose
+        return self._arguments.build(self._request(traced))
 
-        request = self._arguments.request(self._mode, traced)
-        return Build(request, partial(choose, request))
-
-    def flat(self, x: Any, /, *, out: FloatArray | None = None, **others: Any) -> Any:
+    def flat(
+        self, x: Any, p: Any = None, /, *, out: FloatArray | None = None, **others: Any
+    ) -> Any:
         """Call the kernel on one flat vector, as `scipy.optimize` wants it.
 
         The vector, and the rows of a batched function, are read as the arguments of calls before,
@@ -139,17 +154,20 @@ class Kernel(Inspection, Portable):
 
         Args:
             x: the differentiated inputs, in order, as one vector.
-            out: an array that the gradient, or a value of several numbers, is put into.
+            p: the direction as one vector, where the kernel takes one: tangents or the vector of
+                `hvp`, as long as `x`; cotangents or weights, as many as there are outputs.
+            out: an array that the derivative, or a value of several numbers, is put into.
             others: the arguments that are not differentiated by, by name; static ones tell which of
                 the calls before is meant.
 
         Returns:
-            A float, a float64 vector, or both, by kernel. Where there is a result for each row, the
-            axis of the rows comes first.
+            A float, a float64 vector, a matrix of shape (outputs, inputs) for a Jacobian, or
+            several of these, by kernel. Where there is a result for each row, the axis of the rows
+            comes first.
 
         Raises:
-            ValueError: the vector has another length, or the kernel differentiates by rows.
-            TypeError: an argument is missing, something in the vector is no real number, or there
+            ValueError: a vector has another length, or the kernel differentiates by rows.
+            TypeError: an argument is missing, something in a vector is no real number, or there
                 is an `out` for a value that is one number.
         """
         named: Mapping[str, Any] = others
@@ -158,30 +176,33 @@ class Kernel(Inspection, Portable):
             traced, named = told_by(self._arguments, others)
         known = self._flats.get(traced)
         if known is None:
-            return self._first_flat(traced, x, out, named)
+            return self._first_flat(traced, x, p, out, named)
         written, general = known
-        return written(x, named) if out is None else general(x, out, named)
+        return written(x, p, named) if out is None else general(x, p, out, named)
 
-    def _first_flat(self, traced: Traced | None, x: Any, out: Any, named: Mapping[str, Any]) -> Any:
+    def _first_flat(
+        self, traced: Traced | None, x: Any, p: Any, out: Any, named: Mapping[str, Any]
+    ) -> Any:
         """Call a structure of arguments on a vector; later calls are written ones."""
         from gradcompile.compiler.flat_calls import flat_call, written_flat
 
+        traced = traced or self._arguments.latest()
         build = self._build(traced)
 
         def run(*given: Any) -> Any:
             return build.run(*given)  # machine code is made when the arguments were looked at
 
         general = flat_call(build.request, self._arguments, run)
-        result = general(x, out, named)
+        result = general(x, p, out, named)
         written = written_flat(build.request, build.run, general)
-        self._flats.setdefault(build.request.traced, (written, general))
+        self._flats.setdefault(traced, (written, general))
         return result
 
     def _origin(self) -> tuple[Arguments, Callable[[Arguments], Any], str]:
-        return self._arguments, partial(type(self), mode=self._mode), self._mode.name
+        return self._arguments, partial(type(self), kind=self._kind), self._kind.name
 
     def __repr__(self) -> str:
-        return f"<kernel {self._arguments.name}.{self._mode.name}>"
+        return f"<kernel {self._arguments.name}.{self._kind.name}>"
 
 
 def _not_run(*arguments: Any) -> Any:

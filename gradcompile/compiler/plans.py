@@ -1,7 +1,7 @@
 """Plans: how a kernel is called with arguments of one structure, and what the user gets."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
@@ -12,9 +12,11 @@ from gradcompile.compiler import arguments
 from gradcompile.compiler.calls import Call, Called, without_absent, written_call, written_unpack
 from gradcompile.compiler.conversion import travel_alike
 from gradcompile.compiler.machine_code import Machines
+from gradcompile.compiler.matrices import gradient_structure, over
 from gradcompile.compiler.request import Request
 from gradcompile.compiler.results import gradient_type
-from gradcompile.compiler.unpacking import Returned
+from gradcompile.compiler.unpacking import Returned, ReturnedPart
+from gradcompile.graph.nested import NUMBER, Structure
 from gradcompile.ir.signature import Bundle
 from gradcompile.support.arrays import AnyArray
 
@@ -93,18 +95,34 @@ def plan(
         name: of the kernel, for messages.
         run: machine code, of the groups of the arguments.
     """
-    mode, expected = request.mode, request.traced.arguments
-    by, structures = request.wrt, call.structures
-    returned = Returned(
-        request.signature,
-        request.traced.result if mode.keeps_value else None,
-        [structures[field] for field in by] if mode.differentiates else None,
-        [expected[field] for field in by] if mode.differentiates else None,
-        gradient_type(tuple(by)) if mode.differentiates else None,
-    )
+    structures, expected = call.structures, request.traced.arguments
+    returned = Returned(request.signature, list(_parts(request, structures)))
     batched = request.options.batched
     called = Called(
         name, signature, request.parameters, structures, call.statics, batched, returned
     )
     is_plain = all(travel_alike(structures[field], expected[field]) for field in expected)
     return Plan(called, run, written_unpack(returned), is_plain)
+
+
+def _parts(request: Request, given: Mapping[str, Structure]) -> Iterator[ReturnedPart]:
+    """List what the user gets: gradients in the form of the arguments that were given."""
+    kind, result, expected = request.kind, request.traced.result, request.traced.arguments
+    by = {name: expected[name] for name in request.wrt}
+    fields = gradient_type(request.wrt) if kind.differentiates else None
+    if kind.keeps_value:
+        yield ReturnedPart([result], [result])
+    like_arguments = ReturnedPart([given[name] for name in by], list(by.values()), fields)
+    if kind.has_gradient:
+        yield like_arguments
+    if kind.derivative == "tangent":
+        yield ReturnedPart([result], [result])
+    elif kind.derivative in ("product", "diagonal"):
+        yield like_arguments
+    elif kind.derivative == "jacobian" and result == NUMBER:
+        rows = [over(NUMBER, part) for part in by.values()]
+        yield ReturnedPart(rows, rows, fields)
+    elif kind.derivative:
+        inner = gradient_structure(by)
+        whole = over(result if kind.derivative == "jacobian" else inner, inner)
+        yield ReturnedPart([whole], [whole])

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcompile.autodiff.reverse import reverse
+from gradcompile.compiler.derivatives import differentiated
 from gradcompile.compiler.request import Request
-from gradcompile.graph.nested import NUMBER
 from gradcompile.ir.interpret import interpret, require_finite
 from gradcompile.ir.packed import PackedProgram
 from gradcompile.ir.program import Program
@@ -27,21 +26,15 @@ def derive(request: Request, lowered: PackedProgram, stages: Stages) -> Program:
         stages: time them.
 
     Raises:
-        TypeError: the gradient of something else than one number is asked for.
+        TypeError: the gradient or the Hessian of something else than one number is asked for.
     """
     with stages("lower"):
         program = lowered.program
     program = run_passes(program, timed=stages)
-    mode, result = request.mode, request.traced.result
-    if not mode.differentiates:
+    kind = request.kind
+    if not kind.differentiates:
         return _grouped(program, request.signature.value)
-    if result != NUMBER:
-        name = request.traced.lowered.name
-        raise TypeError(
-            f"{mode.name}: the gradient is that of one number, but {name} returns {result}"
-        )
-    with stages("reverse"):
-        program = reverse(program, request.slots, mode.keeps_value)
+    program = differentiated(request, program, stages)
     return _grouped(run_passes(program, timed=stages), request.signature.results)
 
 

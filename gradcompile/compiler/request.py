@@ -4,13 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from gradcompile.compiler.options import VALUE, Mode, Options
+import numpy as np
+
+from gradcompile.compiler.matrices import gradient_structure, places
+from gradcompile.compiler.options import VALUE, Kind, Options
 from gradcompile.compiler.signature import signature_of
 from gradcompile.emit.layout import emitted_names
 from gradcompile.emit.parts import KEPT
 from gradcompile.graph.nested import paths
 from gradcompile.graph.trace import Traced
 from gradcompile.ir.signature import Signature
+from gradcompile.support.arrays import IntArray
 from gradcompile.support.names import Names, identifier, stem
 
 
@@ -19,45 +23,74 @@ class Request:
     """What is to be built: one kernel for one structure of arguments.
 
     Attributes:
-        mode: what it computes.
+        kind: what it computes.
         traced: the program it starts from.
         wrt: the names of the arguments that it differentiates by.
         options: what `compile` was asked for.
         parameters: the names of the arguments that are data, in the order of the user's function.
+        directions: the names of those behind them that hold tangents, cotangents, a vector or
+            weights.
     """
 
-    mode: Mode
+    kind: Kind
     traced: Traced
     wrt: tuple[str, ...]
     options: Options
     parameters: tuple[str, ...]
+    directions: tuple[str, ...] = ()
 
     @cached_property
     def slots(self) -> list[int]:
         """The differentiated inputs, by their indices among the flat inputs."""
+        return self._slots(self.wrt)
+
+    @cached_property
+    def direction_slots(self) -> list[int]:
+        """The inputs that hold a direction, by their indices among the flat inputs."""
+        return self._slots(self.directions)
+
+    def _slots(self, names: tuple[str, ...]) -> list[int]:
         places = self.traced.places
-        return [slot for name in self.wrt for slot in places.get(name, ())]
+        return [slot for name in names for slot in places.get(name, ())]
 
     @cached_property
     def function_name(self) -> str:
         """The name of the emitted function."""
         name = self._name
-        wanted = f"{name}_{self.mode.name}" if self.mode != VALUE else name
+        wanted = f"{name}_{self.kind.name}" if self.kind != VALUE else name
         return Names(emitted_names()).fresh(wanted)
+
+    @cached_property
+    def matrix_shape(self) -> tuple[int, int]:
+        """The outputs, or the arguments again, and the arguments of a Jacobian or a Hessian."""
+        columns = len(self.slots)
+        rows = self.traced.result.size if self.kind.derivative == "jacobian" else columns
+        return rows, columns
+
+    @cached_property
+    def matrix_order(self) -> tuple[IntArray, IntArray] | None:
+        """The row and the column of each number of it as it is returned; None if row by row."""
+        by = gradient_structure({name: self.traced.arguments[name] for name in self.wrt})
+        rows, columns = places(
+            self.traced.result if self.kind.derivative == "jacobian" else by, by
+        )
+        in_order = rows * self.matrix_shape[1] + columns
+        return None if (in_order == np.arange(len(rows))).all() else (rows, columns)
 
     @property
     def summary(self) -> str:
         """The comment on the first line of the emitted module."""
-        traced = self.traced.arguments
-        arguments = ", ".join(self.parameters)
+        own = [name for name in self.parameters if name not in self.directions]
+        arguments = ", ".join(own)
         call = f"{self._name}({arguments})" if len(arguments) < 60 else f"{self._name}(...)"
-        summary = f"{call}: {self.mode.says}"
-        if self.mode.differentiates and len(self.wrt) < len(traced):
+        summary = f"{call}: {self.kind.says}"
+        if self.kind.differentiates and len(self.wrt) < len(own):
             summary += f" by {', '.join(self.wrt)}"
         if self.options.batched:
             reduce = self.options.reduce
             how = f"the {reduce} over" if reduce else "for each of"
-            summary += f", {how} the rows of {', '.join(self.options.batched)}"
+            rows = [name for name in self.options.batched if name not in self.directions]
+            summary += f", {how} the rows of {', '.join(rows)}"
         return summary
 
     @cached_property
@@ -68,8 +101,8 @@ class Request:
             traced.arguments,
             self.parameters,
             traced.result,
-            self.wrt if self.mode.differentiates else None,
-            keeps_value=self.mode.keeps_value,
+            self.wrt,
+            self.kind,
             batched=options.batched,
             by_row=bool(options.batched) and options.reduce is None,
             reserved=emitted_names() | {KEPT, self.function_name},

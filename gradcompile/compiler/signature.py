@@ -5,12 +5,16 @@ flat array. A container with arrays inside is taken apart, down to those. Where 
 numbers, those side by side go as one array.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
+import numpy as np
+
+from gradcompile.compiler.matrices import gradient_structure, over, places
+from gradcompile.compiler.options import Kind
 from gradcompile.graph.nested import NUMBER, Structure
-from gradcompile.ir.signature import MAX_NUMBERS, Bundle, Signature, adjoint_name
+from gradcompile.ir.signature import MAX_NUMBERS, TANGENT, Bundle, Signature, adjoint_name
 from gradcompile.support.names import Names
 
 
@@ -18,9 +22,9 @@ def signature_of(
     arguments: Mapping[str, Structure],
     order: Sequence[str],
     result: Structure,
-    wrt: Sequence[str] | None,
+    wrt: Sequence[str],
+    kind: Kind,
     *,
-    keeps_value: bool = True,
     batched: Collection[str] = (),
     by_row: bool = False,
     reserved: Collection[str] = (),
@@ -32,8 +36,8 @@ def signature_of(
         arguments: their structures, in the order of the program's inputs.
         order: their names, as the user's function has them.
         result: the structure of the value.
-        wrt: the arguments that are differentiated by; None for the value alone.
-        keeps_value: is the value returned, beside the gradient?
+        wrt: the arguments that are differentiated by.
+        kind: what is computed.
         batched: the arguments that hold rows of data.
         by_row: is there a result for each row, and no sum over them?
         reserved: names that no parameter may have.
@@ -49,22 +53,88 @@ def signature_of(
 
     given = named(parameters)
     # An argument may be called as a result would be.
-    value = named(_value(result, by_row)) if keeps_value else ()
-    if wrt is None:
-        return Signature(given, value)
-    called = {(x.start, x.shape): x for x in given}
-    gradient: list[Bundle] = []
+    value = named(_value(result, by_row, "")) if kind.keeps_value else ()
+    gradient = None
+    if kind.has_gradient:
+        adjoints = _like_arguments(wrt, groups, given, adjoint_name, by_row, batched)
+        gradient = named(_few_numbers(adjoints, "gradient"))
+    if not kind.derivative:
+        return Signature(given, value, gradient)
+    if kind.derivative == "tangent":
+        derivative = list(_value(result, by_row, TANGENT))
+    elif kind.derivative in ("product", "diagonal"):
+        name = product_name if kind.derivative == "product" else diagonal_name
+        derivative = _like_arguments(wrt, groups, given, name, by_row, batched)
+    else:
+        by = {name: arguments[name] for name in wrt}
+        outer = result if kind.derivative == "jacobian" else gradient_structure(by)
+        derivative = list(_matrix(outer, by, kind.derivative, batched, by_row))
+    return Signature(given, value, gradient, named(_few_numbers(derivative, kind.derivative)))
+
+
+def product_name(name: str) -> str:
+    """Name the tangent of the adjoint of what has a name: an entry of the Hessian times a vector."""
+    return f"{adjoint_name(name)}{TANGENT}"
+
+
+def diagonal_name(name: str) -> str:
+    """Name the second derivative by what has a name."""
+    return f"{adjoint_name(name)}_by_{name}"
+
+
+def _like_arguments(
+    wrt: Sequence[str],
+    groups: Mapping[str, Sequence[Bundle]],
+    given: Sequence[Bundle],
+    called: Callable[[str], str],
+    by_row: bool,
+    batched: Collection[str],
+) -> list[Bundle]:
+    """List the bundles of what has a number for each one of the arguments."""
+    known = {(x.start, x.shape): x for x in given}
+    found: list[Bundle] = []
     start = 0
     for name in wrt:
         for group in groups.get(name, ()):
-            primal = called.get((group.start, group.shape), group)
-            adjoint = adjoint_name(primal.name)
+            primal = known.get((group.start, group.shape), group)
             rows = by_row or name in batched
-            gradient.append(
-                replace(group, name=adjoint, start=start, is_row=rows, labels=primal.labels)
+            found.append(
+                replace(
+                    group, name=called(primal.name), start=start, is_row=rows, labels=primal.labels
+                )
             )
             start += group.size
-    return Signature(given, value, named(_few_numbers(gradient, "gradient")))
+    return found
+
+
+def _matrix(
+    outer: Structure, by: Mapping[str, Structure], name: str, batched: Collection[str], by_row: bool
+) -> Iterator[Bundle]:
+    """List the bundles of a Jacobian or a Hessian.
+
+    Of one number they are those of its gradient; where no arrays are in it, it is one matrix.
+    """
+    inner = gradient_structure(by)
+    structure = over(outer, inner)
+    if batched:
+        rows, columns = places(outer, inner)
+        of_rows = np.repeat([x in batched for x in by], [part.size for part in by.values()])
+        for group in _groups(structure, name, 0, apart=True):
+            is_row = by_row or bool(of_rows[columns[group.start]])
+            if name == "hessian":
+                is_row = is_row or bool(of_rows[rows[group.start]])
+            yield replace(group, is_row=is_row)
+    elif outer == NUMBER:
+        start = 0
+        for field, part in zip(structure.keys, structure.parts, strict=True):
+            yield from _groups(part, f"{name}_{field}", start)
+            start += part.size
+    elif structure.size == 1 and not structure.holds_arrays:
+        yield Bundle(name, None, 0)
+    elif structure.holds_arrays or outer.size == 1:
+        yield from _groups(structure, name, 0)
+    elif structure.size:
+        yield Bundle(name, (outer.size, inner.size), 0)
 
 
 def _labelled(group: Bundle, labels: Sequence[str]) -> Bundle:
@@ -73,10 +143,10 @@ def _labelled(group: Bundle, labels: Sequence[str]) -> Bundle:
     return replace(group, labels=found) if own else group
 
 
-def _value(result: Structure, by_row: bool) -> Iterator[Bundle]:
+def _value(result: Structure, by_row: bool, suffix: str) -> Iterator[Bundle]:
     name = "value" if result == NUMBER else "values"
     for group in _groups(result, name, 0):
-        yield replace(group, is_row=by_row)
+        yield replace(group, name=f"{group.name}{suffix}", is_row=by_row)
 
 
 def _groups_of(

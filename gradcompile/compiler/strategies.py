@@ -167,7 +167,7 @@ def structure_key(request: Request, captured: PackedProgram, stages: Stages) -> 
         return None
     with stages("key"):
         settings = (
-            request.mode.name, request.slots, request.summary, request.options.strict,
-            request.options.reduce, captured.given, request.signature,
+            request.kind.name, request.slots, request.summary, request.options.strict,
+            request.options.reduce, request.options.mode, captured.given, request.signature,
         )  # fmt: skip
         return structure.key(captured, repr(settings))

@@ -1,7 +1,7 @@
 """Python text that puts what machine code returns into the user's form.
 
-__value, (__g0, __g1) = __machine(x, w)
-return __value, __make(__Gradient, (__g0, __g1.tolist()))
+__a0, (__b0, __b1) = __machine(x, w)
+return __a0, __make(__Gradient, (__b0, __b1.tolist()))
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,56 +20,60 @@ Refer = Callable[[Any], str]
 
 
 @dataclass(frozen=True)
+class ReturnedPart:
+    """The value, the gradient or another derivative, as a kernel gives it to the user.
+
+    Attributes:
+        structures: of what it consists of: one, or one for each field.
+        computed: the structures in which machine code returns these.
+        kind: the namedtuple that holds the fields; None for one structure alone.
+    """
+
+    structures: Sequence[Structure]
+    computed: Sequence[Structure]
+    kind: type[Any] | None = None
+
+
+@dataclass(frozen=True)
 class Returned:
     """What a kernel gives the user.
 
     Attributes:
         signature: what machine code returns.
-        value: the structure of the value; None for a gradient alone.
-        gradient: the structures of the gradient, by its fields; None if there is none.
-        computed: the structures in which machine code returns these.
-        gradient_type: the namedtuple of the gradient.
+        parts: what the user gets of each part of that.
     """
 
     signature: Signature
-    value: Structure | None
-    gradient: Sequence[Structure] | None = None
-    computed: Sequence[Structure] | None = None
-    gradient_type: type[Any] | None = None
+    parts: Sequence[ReturnedPart]
 
 
 def unpack_lines(returned: Returned, result: str, refer: Refer) -> list[str]:
     """Write the lines that take a result, an expression, apart and return it in the user's form."""
-    values = [returned.value] if returned.value else []
-    value, value_forms = _part("v", returned.signature.value, values, values, refer)
-    if returned.gradient is None:
-        return [f"{value} = {result}", f"return {value_forms[0]}"]
-    groups = returned.signature.gradient or ()
-    gradient, forms = _part("g", groups, returned.gradient, returned.computed or (), refer)
-    gradient = gradient if len(groups) != 1 else f"({gradient},)"
-    if forms == [f"__g{k}" for k in range(len(groups))]:
-        gradient = made = "__g"  # each field is a bundle as it came
-    else:
-        made = _tuple(forms)
-    made = f"__make({refer(returned.gradient_type)}, {made})"
-    if returned.value is None:
-        return [f"{gradient} = {result}", f"return {made}"]
-    return [f"{value}, {gradient} = {result}", f"return {value_forms[0]}, {made}"]
+    pairs = zip(returned.signature.parts(), returned.parts, strict=True)
+    patterns, forms = [], []
+    for number, ((groups, is_single), part) in enumerate(pairs):
+        pattern, form = _part(f"__{'abc'[number]}", groups, is_single, part, refer)
+        patterns.append(pattern)
+        forms.append(form)
+    return [f"{', '.join(patterns)} = {result}", f"return {', '.join(forms)}"]
 
 
 def _part(
-    stem: str,
-    groups: Sequence[Bundle],
-    structures: Sequence[Structure],
-    computed: Sequence[Structure],
-    refer: Refer,
-) -> tuple[str, list[str]]:
-    """The pattern that binds bundles to names; and each structure, made of these."""
-    names = [f"__{stem}{k}" for k in range(len(groups))]
-    pattern = names[0] if len(names) == 1 else _tuple(names)
+    name: str, groups: Sequence[Bundle], is_single: bool, part: ReturnedPart, refer: Refer
+) -> tuple[str, str]:
+    """The pattern that binds the bundles of a part to names; and its form, made of these."""
+    names = [f"{name}{k}" for k in range(len(groups))]
     supply = _numbers(names, groups)
-    pairs = zip(structures, computed, strict=True)
-    return pattern, [_converted(structure, other, supply, refer) for structure, other in pairs]
+    pairs = zip(part.structures, part.computed, strict=True)
+    forms = [_converted(structure, computed, supply, refer) for structure, computed in pairs]
+    pattern = names[0] if is_single else _tuple(names)
+    if part.kind is None:
+        return pattern, forms[0]
+    if forms == names and not is_single:
+        pattern = made = name  # each field is a bundle as it came
+    else:
+        made = _tuple(forms)
+    return pattern, f"__make({refer(part.kind)}, {made})"
 
 
 def _numbers(names: Sequence[str], groups: Sequence[Bundle]) -> Iterator[tuple[str, Bundle]]:

@@ -177,17 +177,12 @@ def _main(
 
 
 def _returned(code: NestCode) -> ast.expr:
-    """Write what is returned: the value, and the gradient as a tuple."""
+    """Write what is returned: the value, and derivatives."""
     signature = code.rolled.signature
     assert signature is not None
     pairs = zip(code.rolled.outputs, signature.results, strict=True)
     made = [_rows_first(_output(code, x), group) for x, group in pairs]
-    count = len(signature.value)
-    value, gradient = made[:count], made[count:]
-    single = value[0] if len(value) == 1 else ast.Tuple(value)
-    if signature.gradient is None:
-        return single
-    return ast.Tuple([single, ast.Tuple(gradient)]) if value else ast.Tuple(gradient)
+    return signature.nest(made, ast.Tuple)
 
 
 def _rows_first(tree: ast.expr, group: Bundle) -> ast.expr:

@@ -116,7 +116,7 @@ def _filled(
 def returned_tree(
     signature: Signature, results: ReturnedGroups, trees: Mapping[Operand, ast.expr]
 ) -> ast.expr:
-    """Write what is returned: the value, and the gradient as a tuple."""
+    """Write what is returned: the value, and derivatives."""
 
     def tree(result: ReturnedGroup) -> ast.expr:
         if result.is_filled:
@@ -125,10 +125,4 @@ def returned_tree(
             return trees[result.operands[0]]
         return call("array", ast.List([trees[operand] for operand in result.operands]))
 
-    made = [tree(result) for result in results.all]
-    count = len(signature.value)
-    value, gradient = made[:count], made[count:]
-    single = value[0] if len(value) == 1 else ast.Tuple(value)
-    if signature.gradient is None:
-        return single
-    return ast.Tuple([single, ast.Tuple(gradient)]) if value else ast.Tuple(gradient)
+    return signature.nest([tree(result) for result in results.all], ast.Tuple)

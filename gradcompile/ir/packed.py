@@ -180,6 +180,26 @@ class PackedProgram:
             bound={results[place]: name for place, name in self.bound.items()},
         )
 
+    def with_more_inputs(self, given: Sequence[str], rows: Sequence[str]) -> "PackedProgram":
+        """Add inputs that nothing reads yet.
+
+        Args:
+            given: the names of those that come after the given ones.
+            rows: of those that come after the inputs of a row.
+        """
+        first, second = self.given, self.given + self.rows
+        names = self.names
+        more = len(given) + len(rows)
+        new_index = np.arange(self.instructions.operand_count)
+        new_index[second:] += more
+        new_index[first:second] += len(given)
+        return replace(
+            self,
+            names=(*names[:first], *given, *names[first:second], *rows, *names[second:]),
+            instructions=self.instructions.reindexed(new_index, len(names) + more),
+            rows=self.rows + len(rows),
+        )
+
     def with_inputs(self, order: Sequence[int]) -> "PackedProgram":
         """Put the inputs in another order, each given by its index."""
         new_index = np.arange(self.instructions.operand_count)

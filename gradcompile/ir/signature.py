@@ -1,6 +1,6 @@
 """Signatures: what an emitted function takes and returns, as bundles of a program's flat values.
 
-    signature  ::=  bundle* -> value: bundle*  gradient: bundle*
+    signature  ::=  bundle* -> value: bundle*  gradient: bundle*  derivative: bundle*
     bundle     ::=  name                  one number
                  |  name[extent, ...]     numbers that lie side by side, as an array
                  |  rows of either        for a batched function: one for each row of data
@@ -22,6 +22,9 @@ from gradcompile.support.names import Names
 
 ADJOINT = "_bar"
 """What the name of an adjoint ends with."""
+
+TANGENT = "_dot"
+"""What the name of a tangent ends with."""
 
 MAX_NUMBERS = 16
 """So many numbers are at most passed one by one: each costs numba about 25 ns a call."""
@@ -95,17 +98,19 @@ class Signature:
     Attributes:
         parameters: its arguments, which together hold the program's inputs, in order.
         value: what it returns as the value; nothing for a gradient alone.
-        gradient: what it returns as the gradient; None if it does not differentiate.
+        gradient: what it returns as the gradient; None if it returns none.
+        derivative: what it returns as another derivative, such as a Jacobian; None if it does not.
     """
 
     parameters: tuple[Bundle, ...]
     value: tuple[Bundle, ...]
     gradient: tuple[Bundle, ...] | None = None
+    derivative: tuple[Bundle, ...] | None = None
 
     @property
     def results(self) -> tuple[Bundle, ...]:
         """Everything that it returns, in the order of the program's outputs."""
-        return (*self.value, *(self.gradient or ()))
+        return (*self.value, *(self.gradient or ()), *(self.derivative or ()))
 
     def of_one_row(self, data: int = 0) -> "Signature":
         """The signature of the program of one row, which takes the captured data as well."""
@@ -117,7 +122,9 @@ class Signature:
         name = Names(frozenset(group.name for group in self.parameters)).fresh("data")
         captured = (Bundle(name, (data,), start),) if data else ()
         gradient = None if self.gradient is None else alone(self.gradient)
-        return Signature((*alone(self.parameters), *captured), alone(self.value), gradient)
+        derivative = None if self.derivative is None else alone(self.derivative)
+        given = (*alone(self.parameters), *captured)
+        return Signature(given, alone(self.value), gradient, derivative)
 
     def sources(self) -> list[str]:
         """List for each flat input the parameter, or the element of one, that it is in the text."""
@@ -149,8 +156,12 @@ class Signature:
             flat[group.start : group.stop] = np.ravel(argument)
         return flat
 
-    def nest(self, results: Sequence[Any]) -> Any:
+    def nest(self, results: Sequence[Any], group: Callable[[Sequence[Any]], Any] = tuple) -> Any:
         """Put what is returned, one thing a bundle, into the form that the function returns it in.
+
+        Args:
+            results: in order.
+            group: makes one thing of several.
 
         Example:
             >>> x = Bundle("x", None, 0)
@@ -159,22 +170,31 @@ class Signature:
             >>> Signature((x,), (x,)).nest([1.0])
             1.0
         """
-        value, gradient = tuple(results[: len(self.value)]), tuple(results[len(self.value) :])
-        single = value[0] if len(value) == 1 else value
-        if self.gradient is None:
-            return single
-        return (single, gradient) if self.value else gradient
+        supply = iter(results)
+        parts = []
+        for bundles, is_single in self.parts():
+            items = [next(supply) for _ in bundles]
+            parts.append(items[0] if is_single else group(items))
+        return parts[0] if len(parts) == 1 else group(parts)
 
     def flatten(self, returned: Any) -> Iterator[Any]:
         """List what a function returned, one thing a bundle: the inverse of `nest`."""
-        if self.gradient is None:
-            yield from returned if len(self.value) != 1 else (returned,)
-        elif not self.value:
-            yield from returned
-        else:
-            value, gradient = returned
-            yield from value if len(self.value) != 1 else (value,)
-            yield from gradient
+        parts = self.parts()
+        of_parts = (returned,) if len(parts) == 1 else returned
+        for (_, is_single), part in zip(parts, of_parts, strict=True):
+            yield from (part,) if is_single else part
+
+    def parts(self) -> list[tuple[tuple[Bundle, ...], bool]]:
+        """List what is returned side by side; for each part, is it the one bundle it consists of?
+
+        A gradient is always a tuple of bundles, however many it has.
+        """
+        found = [(self.value, len(self.value) == 1)] if self.value else []
+        if self.gradient is not None:
+            found.append((self.gradient, False))
+        if self.derivative is not None:
+            found.append((self.derivative, len(self.derivative) == 1))
+        return found
 
 
 def flat_signature(program: Program) -> Signature:

@@ -5,11 +5,13 @@ Each is a few lines of text, since numba must know how many arguments there are:
     def neuron_value_and_grad_flat(inputs):
         if inputs.size != 7:
             raise ValueError("expected an array of 7 numbers")
-        value, (g0, g1) = kernel(inputs[0:6].reshape((2, 3)), inputs[6])
-        gradient = empty(7)
-        gradient[0:6] = g0.reshape(6)
-        gradient[6] = g1
-        return value, gradient
+        value, (first0, first1, ) = kernel(inputs[0:6].reshape((2, 3)), inputs[6])
+        first_flat = empty(7)
+        first_flat_0 = ascontiguousarray(first0).reshape(6)
+        for k in range(6):
+            first_flat[0 + k] = first_flat_0[k]
+        first_flat[6] = first1
+        return value, first_flat
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -57,18 +59,18 @@ def _flat_lines(name: str, signature: Signature) -> Iterator[str]:
         yield f"    if batches[{k}].shape[1] != {width} or len(batches[{k}]) != len(batches[0]):"
         yield f'        raise ValueError("expected matrices of as many rows, of {rows} numbers")'
     call = f"kernel({', '.join(_arguments(signature))})"
-    if signature.gradient is None:
-        yield f"    value = {call}"
-        yield from _joined("values", "value", signature.value)
-        return
-    gradient = [f"g{k}" for k in range(len(signature.gradient))]
-    pattern = f"({''.join(f'{g}, ' for g in gradient)})"
-    yield f"    value, {pattern} = {call}" if signature.value else f"    {pattern} = {call}"
-    height = _rows(gradient, signature.gradient)
-    size = sum(group.size for group in signature.gradient)
-    yield f"    gradient = empty(({height}, {size}))" if height else f"    gradient = empty({size})"
-    yield from _filled("gradient", gradient, signature.gradient)
-    yield "    return value, gradient" if signature.value else "    return gradient"
+    patterns, returned = [], []
+    lines: list[str] = []
+    for stem, (groups, is_single) in zip(("value", "first", "second"), signature.parts(), strict=False):
+        names = [stem] if is_single else [f"{stem}{k}" for k in range(len(groups))]
+        patterns.append(stem if is_single else f"({''.join(f'{name}, ' for name in names)})")
+        is_flat = is_single and len(groups[0].shape or ()) <= 1
+        returned.append(stem if is_flat else f"{stem}_flat")
+        if not is_flat:
+            lines += _joined(f"{stem}_flat", names, groups)
+    yield f"    {', '.join(patterns)} = {call}"
+    yield from lines
+    yield f"    return {', '.join(returned)}"
 
 
 def _arguments(signature: Signature) -> Iterator[str]:
@@ -91,17 +93,12 @@ def _arguments(signature: Signature) -> Iterator[str]:
             yield part if len(group.shape) == 1 else f"{part}.reshape({group.shape})"
 
 
-def _joined(array: str, name: str, groups: Sequence[Bundle]) -> Iterator[str]:
-    """The value as one number or one array."""
-    if len(groups) == 1 and (groups[0].shape is None or len(groups[0].shape) == 1):
-        yield f"    return {name}"
-        return
-    names = [name] if len(groups) == 1 else [f"{name}[{k}]" for k in range(len(groups))]
+def _joined(array: str, names: Sequence[str], groups: Sequence[Bundle]) -> Iterator[str]:
+    """The bundles of a part as one array."""
     size = sum(group.size for group in groups)
     rows = _rows(names, groups)
     yield f"    {array} = empty(({rows}, {size}))" if rows else f"    {array} = empty({size})"
     yield from _filled(array, names, groups)
-    yield f"    return {array}"
 
 
 def _rows(names: Sequence[str], bundles: Sequence[Bundle]) -> str:
@@ -119,7 +116,7 @@ def _filled(array: str, names: Sequence[str], groups: Sequence[Bundle]) -> Itera
     for name, group in zip(names, groups, strict=True):
         flat, row, indent = name, "", "    "
         if len(group.shape or ()) > 1:
-            flat, extents = f"flat_{start}", f"(-1, {group.size})" if group.is_row else group.size
+            flat, extents = f"{array}_{start}", f"(-1, {group.size})" if group.is_row else group.size
             yield f"    {flat} = ascontiguousarray({name}).reshape({extents})"
         if group.is_row:
             yield f"    for i in range(len({flat})):"

@@ -1,0 +1,244 @@
+"""Kernels in a direction: they take tangents, cotangents, a vector or weights beside the arguments.
+
+A direction has a number for each differentiated argument, or for each output. To the program it is
+more inputs, and to the emitted function more parameters: `x_dot` for the tangent of `x`.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from copy import copy
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from gradcompile.compiler.arguments import Arguments, Call
+from gradcompile.compiler.conversion import converted
+from gradcompile.compiler.kernel import Kernel
+from gradcompile.compiler.options import Kind, weighted
+from gradcompile.graph.nested import Structure, paths
+from gradcompile.graph.trace import Traced
+from gradcompile.ir.signature import ADJOINT, TANGENT
+from gradcompile.support.arrays import FloatArray
+from gradcompile.support.names import Names
+
+if TYPE_CHECKING:
+    from gradcompile.compiler.request import Request
+
+WEIGHTS = "weights"
+"""The argument that says of which sum of several outputs something is."""
+
+
+class DirectedKernel(Kernel):
+    """A kernel that takes a direction.
+
+    It is called as `jvp(args, tangents)`: with the arguments of the function as a tuple (or a dict
+    of them by name), and the direction in the structure of what it is one of.
+    """
+
+    __slots__ = ("_names", "_requests", "_signature")
+
+    def __init__(self, arguments: Arguments, kind: Kind) -> None:
+        self._names = direction_names(arguments, kind)
+        self._signature = _extended(arguments.signature, tuple(self._names.values()))
+        self._requests: dict[Traced, Request] = {}
+        super().__init__(arguments, kind)
+
+    def __call__(self, args: Any, direction: Any) -> Any:
+        """Compute it at some arguments, in a direction.
+
+        Args:
+            args: the arguments of the function: a tuple of them, or a dict by name.
+            direction: a number for each number of the arguments that are differentiated by (a
+                tuple of their structures, or a dict by name), or of the value, in its structure.
+
+        Raises:
+            TypeError: an argument is missing, or something is no number.
+            ValueError: a part of the direction has another shape than what it belongs to.
+        """
+        call, named = _call_of(self), self._named(direction)
+        if type(args) is tuple or type(args) is list:
+            return call(*args, **named)
+        if isinstance(args, dict):
+            return call(**args, **named)
+        name, kind = self._arguments.name, self._kind
+        raise TypeError(
+            f"{name}.{kind.name}: expected the arguments as a tuple, or a dict by name, "
+            f"got {type(args).__name__} {args!r:.60}"
+        )
+
+    def _named(self, direction: Any) -> dict[str, Any]:
+        """The parts of a direction, by the names of the parameters that take them."""
+        names = self._names
+        if self._kind.of_outputs:
+            return dict.fromkeys(names.values(), direction)
+        if isinstance(direction, dict):
+            unknown = [name for name in direction if name not in names]
+            if not unknown:
+                return {names[name]: part for name, part in direction.items()}
+            got = f"a dict with keys {list(direction)}"
+        elif isinstance(direction, tuple | list):
+            fields = getattr(direction, "_fields", None) or self._by(len(direction))
+            if len(fields) == len(direction) and all(name in names for name in fields):
+                return {names[name]: x for name, x in zip(fields, direction, strict=True)}
+            got = f"a {type(direction).__name__} of length {len(direction)}"
+        else:
+            got = f"{type(direction).__name__} {direction!r:.60}"
+        raise TypeError(
+            f"{self._arguments.name}.{self._kind.name}: {self._kind.direction}: expected a tuple "
+            f"with a part for each of the arguments {list(names)}, got {got}"
+        )
+
+    def _by(self, count: int) -> tuple[str, ...]:
+        """The arguments that a direction of so many parts has parts for."""
+        names = tuple(self._names)
+        if count == len(names) or self._arguments.newest is None:
+            return names
+        return self._request(self._arguments.newest).wrt  # others are static, or left out
+
+    def _take_calls(self, call: Callable[..., Any]) -> None:
+        Kernel.__dict__["__call__"].__set__(self, call)
+
+    @property
+    def _takes_calls(self) -> Callable[..., Any]:
+        return _call_of(self)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """The signature of the original function, and the direction by name."""
+        return self._signature
+
+    def _read(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
+        own = {name: x for name, x in kwargs.items() if name in self._names.values()}
+        others = {name: x for name, x in kwargs.items() if name not in own}
+        call = self._arguments.read(args, others)
+        if call.traced is None:
+            return call
+        request = self._request(call.traced)
+        given, structures = _taken(self._arguments, request, own)
+        return Call({**call.given, **given}, {**call.structures, **structures}, *call[2:])
+
+    def _request(self, traced: Traced) -> "Request":
+        if traced not in self._requests:
+            request = self._arguments.request(self._kind, traced)
+            self._requests[traced] = directed(request, self._names)
+        return self._requests[traced]
+
+
+class WeightedKernel(Kernel):
+    """A kernel of one number; or, of several outputs, of their sum with `weights=`."""
+
+    __slots__ = ("_weighted",)
+
+    def __init__(self, arguments: Arguments, kind: Kind) -> None:
+        self._weighted: DirectedKernel | None = None
+        super().__init__(arguments, kind)
+
+    @property
+    def weighted(self) -> DirectedKernel:
+        """The kernel of the sum with weights: `weighted(args, weights)`."""
+        if self._weighted is None:
+            self._weighted = DirectedKernel(self._arguments, weighted(self._kind))
+        return self._weighted
+
+    def _general(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        if WEIGHTS not in kwargs or WEIGHTS in self._arguments.signature.parameters:
+            return super()._general(args, kwargs)
+        others = {name: x for name, x in kwargs.items() if name != WEIGHTS}
+        kernel = self.weighted
+        return _call_of(kernel)(*args, **others, **kernel._named(kwargs[WEIGHTS]))
+
+    def flat(
+        self, x: Any, p: Any = None, /, *, out: FloatArray | None = None, **others: Any
+    ) -> Any:
+        """Call the kernel on one flat vector; `p`, or `weights=`, for several outputs."""
+        if WEIGHTS in others and WEIGHTS not in self._arguments.signature.parameters:
+            p = others.pop(WEIGHTS)
+        if p is None:
+            return super().flat(x, out=out, **others)
+        return self.weighted.flat(x, p, out=out, **others)
+
+
+def _call_of(kernel: DirectedKernel) -> Callable[..., Any]:
+    """What takes the arguments, and the parts of the direction by name."""
+    call: Callable[..., Any] = Kernel.__dict__["__call__"].__get__(kernel)
+    return call
+
+
+def direction_names(arguments: Arguments, kind: Kind) -> dict[str, str]:
+    """Name the parameters that take a direction, by what each belongs to: an argument, or "".
+
+    Example:
+        `{"w": "w_dot", "x": "x_dot"}` for tangents, `{"": "value_bar"}` for cotangents.
+    """
+    names = Names(frozenset(arguments.signature.parameters))
+    if kind.direction == "weights":
+        return {"": names.fresh("weights")}
+    if kind.direction == "cotangents":
+        return {"": names.fresh(f"value{ADJOINT}")}
+    return {name: names.fresh(f"{name}{TANGENT}") for name in arguments.wrt}
+
+
+@lru_cache(maxsize=1024)
+def _extended(signature: inspect.Signature, names: tuple[str, ...]) -> inspect.Signature:
+    """The signature with more parameters, which are given by name."""
+    more = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in names]
+    before = list(signature.parameters.values())
+    after = [before.pop()] if before and before[-1].kind is before[-1].VAR_KEYWORD else []
+    return signature.replace(parameters=[*before, *more, *after])
+
+
+def directed(request: "Request", names: Mapping[str, str]) -> "Request":
+    """What is to be built where a direction is given: the program has more inputs.
+
+    Args:
+        request: without the direction.
+        names: of the parameters that take its parts, from `direction_names`.
+    """
+    traced, options = request.traced, request.options
+    if request.kind.of_outputs:
+        by_row = bool(options.batched) and options.reduce is None
+        parts = {names[""]: (traced.result, by_row)}
+    else:
+        parts = {
+            names[name]: (traced.arguments[name], name in options.batched) for name in request.wrt
+        }
+    given = {name: part for name, (part, is_row) in parts.items() if not is_row}
+    rows = {name: part for name, (part, is_row) in parts.items() if is_row}
+    own = traced.arguments
+    arguments = {
+        **{name: part for name, part in own.items() if name not in options.batched},
+        **given,
+        **{name: part for name, part in own.items() if name in options.batched},
+        **rows,
+    }
+    lowered = traced.lowered.with_more_inputs(_labels(given), _labels(rows))
+    return replace(
+        request,
+        traced=replace(traced, lowered=lowered, arguments=arguments),
+        options=replace(options, batched=(*options.batched, *rows)),
+        parameters=(*request.parameters, *parts),
+        directions=tuple(parts),
+    )
+
+
+def _labels(arguments: Mapping[str, Structure]) -> list[str]:
+    return [path for name, structure in arguments.items() for path in paths(structure, name)]
+
+
+def _taken(
+    arguments: Arguments, request: "Request", named: Mapping[str, Any]
+) -> tuple[dict[str, list[Any]], dict[str, Structure]]:
+    """What the parts of a direction are made of, and their structures."""
+    taker = copy(arguments)
+    taker.options = request.options
+    given, structures = {}, {}
+    for name in request.directions:
+        expected = request.traced.arguments[name]
+        if name not in named:
+            direction = f"{arguments.name}.{request.kind.name}: {request.kind.direction}"
+            raise TypeError(f"{direction}: expected {expected} for {name!r}, got nothing")
+        made, structure = taker.take(name, named[name])
+        taker.require(name, expected, structure)
+        given[name] = converted(made, structure, expected)
+        structures[name] = expected
+    return given, structures
