@@ -17,7 +17,7 @@ from gradcompile.compiler.kernel import Kernel
 from gradcompile.compiler.options import Kind, weighted
 from gradcompile.graph.nested import Structure, paths
 from gradcompile.graph.trace import Traced
-from gradcompile.ir.signature import ADJOINT, TANGENT
+from gradcompile.ir.program import ADJOINT, TANGENT
 from gradcompile.support.arrays import FloatArray
 from gradcompile.support.names import Names
 

@@ -14,7 +14,8 @@ import numpy as np
 from gradcompile.compiler.matrices import gradient_structure, over, places
 from gradcompile.compiler.options import Kind
 from gradcompile.graph.nested import NUMBER, Structure
-from gradcompile.ir.signature import MAX_NUMBERS, TANGENT, Bundle, Signature, adjoint_name
+from gradcompile.ir.program import TANGENT
+from gradcompile.ir.signature import MAX_NUMBERS, Bundle, Signature, adjoint_name
 from gradcompile.support.names import Names
 
 
