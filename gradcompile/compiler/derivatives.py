@@ -6,7 +6,7 @@ from dataclasses import replace
 from gradcompile.autodiff.forward import forward
 from gradcompile.autodiff.jacobian import jacobian
 from gradcompile.autodiff.reverse import reverse
-from gradcompile.compiler.matrices import gradient_structure, places
+from gradcompile.autodiff.structure import structure
 from gradcompile.compiler.request import Request
 from gradcompile.graph.nested import NUMBER
 from gradcompile.ir.program import Const, Operand, Program
@@ -37,11 +37,11 @@ def differentiated(request: Request, program: Program, stages: Stages) -> Progra
         with stages("forward"):
             return forward(program, slots, direction)
     if kind.derivative == "jacobian":
+        kept = list(program.flat_outputs) if kind.keeps_value else []
         with stages("jacobian"):
-            return _with_entries(request, program, program, list(program.flat_outputs))
-    seeds = direction if kind.of_outputs else _one(request)
+            return _with_entries(request, program, kept)
     with stages("reverse"):
-        program = reverse(program, slots, kind.keeps_value, seeds)
+        program = _reversed(request, program, kind.keeps_value)
     if not kind.derivative:
         return program
     program = run_passes(program, timed=stages)
@@ -52,7 +52,26 @@ def differentiated(request: Request, program: Program, stages: Stages) -> Progra
             return forward(program, slots, direction, keep_value=kind.has_gradient)
     gradient = replace(program, outputs=tuple(outputs[len(outputs) - len(slots) :]))
     with stages("hessian"):
-        return _with_entries(request, program, gradient, kept)
+        return _with_entries(request, gradient, kept)
+
+
+def with_nonzeros(request: Request) -> Request:
+    """Find where a Jacobian or a Hessian has entries that are not zero: by the program alone."""
+    program = run_passes(request.traced.program)
+    if request.kind.is_second:
+        program = run_passes(_reversed(request, program, keep_value=False))
+    rows, columns = structure(program, request.slots)
+    if request.kind.entries == "full":
+        return replace(request, nonzeros=(rows, columns))
+    is_inside = columns <= rows if request.kind.entries == "lower" else columns >= rows
+    return replace(request, nonzeros=(rows[is_inside], columns[is_inside]))
+
+
+def _reversed(request: Request, program: Program, keep_value: bool) -> Program:
+    """The program and its gradient, or that of a weighted sum of its outputs."""
+    is_weighted = request.kind.of_outputs
+    direction = [program.inputs[slot] for slot in request.direction_slots]
+    return reverse(program, request.slots, keep_value, direction if is_weighted else _one(request))
 
 
 def _one(request: Request) -> Sequence[Operand]:
@@ -67,29 +86,23 @@ def _one(request: Request) -> Sequence[Operand]:
     return [Const(1.0)]
 
 
-def _with_entries(
-    request: Request, program: Program, of: Program, kept: Sequence[Operand]
-) -> Program:
+def _with_entries(request: Request, program: Program, kept: Sequence[Operand]) -> Program:
     """Append entries of the Jacobian of a program, in the order of the kernel's results.
 
     Args:
         request: what is to be built.
-        program: its instructions are those of `of`.
-        of: the program whose outputs are differentiated.
+        program: its outputs are differentiated.
         kept: what is returned before the entries.
     """
     kind = request.kind
     if kind.derivative == "diagonal":
         wanted = [(k, k) for k in range(len(request.slots))]
     else:
-        by = gradient_structure({name: request.traced.arguments[name] for name in request.wrt})
-        outer = request.traced.result if kind.derivative == "jacobian" else by
-        rows, columns = places(outer, by)
+        rows, columns = request.places
         wanted = list(zip(rows.tolist(), columns.tolist(), strict=True))
     # The Hessian is symmetric: what is above the diagonal is what is below it.
     unique = [(max(x), min(x)) for x in wanted] if kind.derivative == "hessian" else wanted
     order = list(dict.fromkeys(unique))
-    mode = "forward" if kind.is_second else request.options.mode
-    made = jacobian(of, request.slots, order, mode)
+    made = jacobian(program, request.slots, order, "forward" if kind.is_second else request.options.mode)
     entry = dict(zip(order, made.flat_outputs, strict=True))
     return replace(made, outputs=(*kept, *(entry[place] for place in unique)))

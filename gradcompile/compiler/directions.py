@@ -35,12 +35,11 @@ class DirectedKernel(Kernel):
     of them by name), and the direction in the structure of what it is one of.
     """
 
-    __slots__ = ("_names", "_requests", "_signature")
+    __slots__ = ("_names", "_signature")
 
     def __init__(self, arguments: Arguments, kind: Kind) -> None:
         self._names = direction_names(arguments, kind)
         self._signature = _extended(arguments.signature, tuple(self._names.values()))
-        self._requests: dict[Traced, Request] = {}
         super().__init__(arguments, kind)
 
     def __call__(self, args: Any, direction: Any) -> Any:
@@ -117,11 +116,8 @@ class DirectedKernel(Kernel):
         given, structures = _taken(self._arguments, request, own)
         return Call({**call.given, **given}, {**call.structures, **structures}, *call[2:])
 
-    def _request(self, traced: Traced) -> "Request":
-        if traced not in self._requests:
-            request = self._arguments.request(self._kind, traced)
-            self._requests[traced] = directed(request, self._names)
-        return self._requests[traced]
+    def _asked(self, traced: Traced) -> "Request":
+        return directed(super()._asked(traced), self._names)
 
 
 class WeightedKernel(Kernel):

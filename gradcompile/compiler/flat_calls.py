@@ -118,13 +118,17 @@ def flatten_result(request: Request, returned: Any, out: FloatArray | None) -> A
     for number, (groups, items) in enumerate(parts, 1):
         target = out if number == len(parts) else None
         is_value = request.kind.keeps_value and number == 1
-        if number == len(parts) and request.kind.derivative in ("jacobian", "hessian"):
+        if number == len(parts) and _is_matrix(request):
             flat.append(_matrix(request, groups, items, target))
         elif [group.shape for group in groups] == [None] and (is_value or _is_tangent(request)):
             flat.append(_number(items[0], target))
         else:
             flat.append(join(groups, items, target))
     return flat[0] if len(flat) == 1 else tuple(flat)
+
+
+def _is_matrix(request: Request) -> bool:
+    return request.kind.derivative in ("jacobian", "hessian") and request.nonzeros is None
 
 
 def _is_tangent(request: Request) -> bool:
@@ -264,7 +268,7 @@ def _parts(structure: Structure, vector: str, start: int, size: int) -> Iterator
 def _flat_text(request: Request) -> str:
     """What is returned of the result: as it is, where that is flat already."""
     parts = request.signature.parts()
-    matrix = request.kind.derivative in ("jacobian", "hessian")
+    matrix = _is_matrix(request)
     texts = []
     for number, (groups, is_single) in enumerate(parts, 1):
         part = "__result" if len(parts) == 1 else f"__result[{number - 1}]"

@@ -43,7 +43,8 @@ class Kernel(Inspection, Portable):
 
     # A slot, so that each kernel has a call of its own, with nothing between it and the caller.
     __slots__ = (
-        "__call__", "__weakref__", "_arguments", "_builds", "_flats", "_kind", "_plans", "_written",
+        "__call__", "__weakref__", "_arguments", "_builds", "_flats", "_kind", "_plans",
+        "_requests", "_written",
     )  # fmt: skip
 
     __call__: Callable[..., Any]
@@ -53,6 +54,7 @@ class Kernel(Inspection, Portable):
         self._arguments = arguments
         self._kind = kind
         self._builds: dict[Traced, Build] = {}
+        self._requests: dict[Traced, Request] = {}
         self._plans: dict[tuple[Traced, Structures], Plan] = {}
         self._flats: dict[Traced | None, FlatCalls] = {}
         self._written = 0
@@ -81,6 +83,17 @@ class Kernel(Inspection, Portable):
 
     def _request(self, traced: Traced) -> "Request":
         """What is to be built of one of the programs."""
+        if traced not in self._requests:
+            request = self._asked(traced)
+            if self._kind.entries:
+                from gradcompile.compiler.derivatives import with_nonzeros
+
+                request = with_nonzeros(request)
+            self._requests.setdefault(traced, request)
+        return self._requests[traced]
+
+    def _asked(self, traced: Traced) -> "Request":
+        """What is asked for, before it is known where there are nonzeros."""
         return self._arguments.request(self._kind, traced)
 
     def _checked(self, call: Call) -> Any:

@@ -15,6 +15,8 @@ class Kind:
         has_gradient: is the gradient returned?
         derivative: what else is: "tangent", "jacobian", "hessian", "product" (of the Hessian and
             a vector) or "diagonal" (of the Hessian); "" for nothing.
+        entries: which entries of a Jacobian or a Hessian are returned: "full" for the nonzeros,
+            "lower" or "upper" for those of a triangle; "" for the whole matrix.
         direction: the argument it takes besides those of the function: "tangents", "cotangents",
             "vector" or "weights"; "" for none.
     """
@@ -25,6 +27,7 @@ class Kind:
     has_gradient: bool = False
     derivative: str = ""
     direction: str = ""
+    entries: str = ""
 
     @property
     def differentiates(self) -> bool:
@@ -72,6 +75,14 @@ GRAD_AND_HVP = Kind(
 HESSIAN_DIAGONAL = Kind(
     "hessian_diagonal", "the diagonal of the Hessian", derivative="diagonal"
 )
+
+
+def nonzeros(kind: Kind, triangle: str = "full") -> Kind:
+    """Make the kind that gives the nonzeros of a Jacobian or a Hessian alone."""
+    part = "" if triangle == "full" else f"{triangle}_"
+    where = "" if triangle == "full" else f" in the {triangle} triangle"
+    says = f"the nonzeros of {kind.says}{where}"
+    return replace(kind, name=f"{kind.name}_{part}values", says=says, entries=triangle)
 
 
 def weighted(kind: Kind) -> Kind:

@@ -115,7 +115,10 @@ def _parts(request: Request, given: Mapping[str, Structure]) -> Iterator[Returne
     like_arguments = ReturnedPart([given[name] for name in by], list(by.values()), fields)
     if kind.has_gradient:
         yield like_arguments
-    if kind.derivative == "tangent":
+    if request.nonzeros is not None:
+        values = Structure("array", (len(request.nonzeros[0]),))
+        yield ReturnedPart([values], [values])
+    elif kind.derivative == "tangent":
         yield ReturnedPart([result], [result])
     elif kind.derivative in ("product", "diagonal"):
         yield like_arguments

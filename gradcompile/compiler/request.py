@@ -30,6 +30,8 @@ class Request:
         parameters: the names of the arguments that are data, in the order of the user's function.
         directions: the names of those behind them that hold tangents, cotangents, a vector or
             weights.
+        nonzeros: the rows and the columns of the entries of a Jacobian or a Hessian that are
+            returned; None for all of them.
     """
 
     kind: Kind
@@ -38,6 +40,7 @@ class Request:
     options: Options
     parameters: tuple[str, ...]
     directions: tuple[str, ...] = ()
+    nonzeros: tuple[IntArray, IntArray] | None = None
 
     @cached_property
     def slots(self) -> list[int]:
@@ -68,12 +71,17 @@ class Request:
         return rows, columns
 
     @cached_property
-    def matrix_order(self) -> tuple[IntArray, IntArray] | None:
-        """The row and the column of each number of it as it is returned; None if row by row."""
+    def places(self) -> tuple[IntArray, IntArray]:
+        """The row and the column of each number of it, as it is returned."""
+        if self.nonzeros is not None:
+            return self.nonzeros
         by = gradient_structure({name: self.traced.arguments[name] for name in self.wrt})
-        rows, columns = places(
-            self.traced.result if self.kind.derivative == "jacobian" else by, by
-        )
+        return places(self.traced.result if self.kind.derivative == "jacobian" else by, by)
+
+    @cached_property
+    def matrix_order(self) -> tuple[IntArray, IntArray] | None:
+        """The same; None if they come row by row."""
+        rows, columns = self.places
         in_order = rows * self.matrix_shape[1] + columns
         return None if (in_order == np.arange(len(rows))).all() else (rows, columns)
 
@@ -103,6 +111,7 @@ class Request:
             traced.result,
             self.wrt,
             self.kind,
+            None if self.nonzeros is None else len(self.nonzeros[0]),
             batched=options.batched,
             by_row=bool(options.batched) and options.reduce is None,
             reserved=emitted_names() | {KEPT, self.function_name},

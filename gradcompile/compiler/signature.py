@@ -25,6 +25,7 @@ def signature_of(
     result: Structure,
     wrt: Sequence[str],
     kind: Kind,
+    nonzeros: int | None = None,
     *,
     batched: Collection[str] = (),
     by_row: bool = False,
@@ -39,6 +40,7 @@ def signature_of(
         result: the structure of the value.
         wrt: the arguments that are differentiated by.
         kind: what is computed.
+        nonzeros: how many entries of a Jacobian or a Hessian are returned; None for all of them.
         batched: the arguments that hold rows of data.
         by_row: is there a result for each row, and no sum over them?
         reserved: names that no parameter may have.
@@ -61,7 +63,9 @@ def signature_of(
         gradient = named(_few_numbers(adjoints, "gradient"))
     if not kind.derivative:
         return Signature(given, value, gradient)
-    if kind.derivative == "tangent":
+    if nonzeros is not None:
+        derivative = [Bundle("values", (nonzeros,), 0, is_row=by_row)]
+    elif kind.derivative == "tangent":
         derivative = list(_value(result, by_row, TANGENT))
     elif kind.derivative in ("product", "diagonal"):
         name = product_name if kind.derivative == "product" else diagonal_name

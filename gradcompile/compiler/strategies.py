@@ -169,5 +169,6 @@ def structure_key(request: Request, captured: PackedProgram, stages: Stages) -> 
         settings = (
             request.kind.name, request.slots, request.summary, request.options.strict,
             request.options.reduce, request.options.mode, captured.given, request.signature,
+            None if request.nonzeros is None else [x.tobytes() for x in request.nonzeros],
         )  # fmt: skip
         return structure.key(captured, repr(settings))
