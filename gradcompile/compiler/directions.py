@@ -123,18 +123,18 @@ class DirectedKernel(Kernel):
 class WeightedKernel(Kernel):
     """A kernel of one number; or, of several outputs, of their sum with `weights=`."""
 
-    __slots__ = ("_weighted",)
+    __slots__ = ()
 
-    def __init__(self, arguments: Arguments, kind: Kind) -> None:
-        self._weighted: DirectedKernel | None = None
-        super().__init__(arguments, kind)
+    _directed: type[DirectedKernel] = DirectedKernel
 
     @property
     def weighted(self) -> DirectedKernel:
         """The kernel of the sum with weights: `weighted(args, weights)`."""
-        if self._weighted is None:
-            self._weighted = DirectedKernel(self._arguments, weighted(self._kind))
-        return self._weighted
+        known = self._related
+        if WEIGHTS not in known:
+            known.setdefault(WEIGHTS, self._directed(self._arguments, weighted(self._kind)))
+        kernel: Any = known[WEIGHTS]
+        return kernel
 
     def _general(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         if WEIGHTS not in kwargs or WEIGHTS in self._arguments.signature.parameters:

@@ -14,6 +14,7 @@ from gradcompile.compiler.directions import DirectedKernel, WeightedKernel
 from gradcompile.compiler.kernel import Kernel
 from gradcompile.compiler.methods import Bound, Methods
 from gradcompile.compiler.pickles import Portable
+from gradcompile.compiler.sparse import HessianKernel, MatrixKernel
 from gradcompile.graph.users import TraceError
 from gradcompile.ir.program import Program
 from gradcompile.show.html import highlighted
@@ -66,12 +67,12 @@ class CompiledFunction(Portable):
         return DirectedKernel(self.arguments, kinds.VJP)
 
     @cached_property
-    def jacobian(self) -> Kernel:
+    def jacobian(self) -> MatrixKernel:
         """Give the Jacobian: in the structure of the value, of whose leaves each is a gradient.
 
         The derivative of an output of shape s by an argument of shape t has shape s + t.
         """
-        return Kernel(self.arguments, kinds.JACOBIAN)
+        return MatrixKernel(self.arguments, kinds.JACOBIAN)
 
     @cached_property
     def value_and_jacobian(self) -> Kernel:
@@ -79,12 +80,12 @@ class CompiledFunction(Portable):
         return Kernel(self.arguments, kinds.VALUE_AND_JACOBIAN)
 
     @cached_property
-    def hessian(self) -> WeightedKernel:
+    def hessian(self) -> HessianKernel:
         """Give the Hessian: arguments over arguments, `hessian(x, y).x.y`.
 
         Of several outputs it is that of their sum with `weights=`, in the structure of the value.
         """
-        return WeightedKernel(self.arguments, kinds.HESSIAN)
+        return HessianKernel(self.arguments, kinds.HESSIAN)
 
     @cached_property
     def value_grad_and_hessian(self) -> WeightedKernel:

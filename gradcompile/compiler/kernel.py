@@ -44,7 +44,7 @@ class Kernel(Inspection, Portable):
     # A slot, so that each kernel has a call of its own, with nothing between it and the caller.
     __slots__ = (
         "__call__", "__weakref__", "_arguments", "_builds", "_flats", "_kind", "_plans",
-        "_requests", "_written",
+        "_related", "_requests", "_written",
     )  # fmt: skip
 
     __call__: Callable[..., Any]
@@ -55,6 +55,7 @@ class Kernel(Inspection, Portable):
         self._kind = kind
         self._builds: dict[Traced, Build] = {}
         self._requests: dict[Traced, Request] = {}
+        self._related: dict[str, Kernel] = {}
         self._plans: dict[tuple[Traced, Structures], Plan] = {}
         self._flats: dict[Traced | None, FlatCalls] = {}
         self._written = 0
@@ -121,7 +122,11 @@ class Kernel(Inspection, Portable):
 
         name = f"{self._arguments.name}.{self._kind.name}"
         run = build.run if not self._arguments.options.check_domain else _not_run
-        return plan(build.request, self.__signature__, call, name, run)
+        return plan(build.request, self.__signature__, call, name, run, self._wrap(build.request))
+
+    def _wrap(self, request: "Request") -> Callable[[Any], Any] | None:
+        """What is made of the last part that is returned; None if it is given as it is."""
+        return None
 
     def _write(self, plan: "Plan", machines: "Machines") -> None:
         """Let a function written for these arguments take the next call."""
@@ -208,8 +213,15 @@ class Kernel(Inspection, Portable):
         general = flat_call(build.request, self._arguments, run)
         result = general(x, p, out, named)
         written = written_flat(build.request, build.run, general)
-        self._flats.setdefault(traced, (written, general))
-        return result
+        wrap = self._wrap(build.request)
+        if wrap is None:
+            self._flats.setdefault(traced, (written, general))
+            return result
+        self._flats.setdefault(
+            traced,
+            (lambda *given: wrap(written(*given)), lambda *given: wrap(general(*given))),
+        )
+        return wrap(result)
 
     def _origin(self) -> tuple[Arguments, Callable[[Arguments], Any], str]:
         return self._arguments, partial(type(self), kind=self._kind), self._kind.name

@@ -85,6 +85,7 @@ def plan(
     call: arguments.Call,
     name: str,
     run: Callable[..., Any],
+    wrap: Callable[[Any], Any] | None = None,
 ) -> Plan:
     """Make the plan of a kernel for arguments of these structures.
 
@@ -94,9 +95,10 @@ def plan(
         call: one with such arguments.
         name: of the kernel, for messages.
         run: machine code, of the groups of the arguments.
+        wrap: what is made of the last part of the result; None if it is given as it is.
     """
     structures, expected = call.structures, request.traced.arguments
-    returned = Returned(request.signature, list(_parts(request, structures)))
+    returned = Returned(request.signature, list(_parts(request, structures)), wrap)
     batched = request.options.batched
     called = Called(
         name, signature, request.parameters, structures, call.statics, batched, returned

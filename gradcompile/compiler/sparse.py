@@ -1,22 +1,165 @@
-"""Sparse Jacobians and Hessians: the nonzeros, computed as a kernel, in a matrix of scipy's.
+"""Sparse Jacobians and Hessians: the nonzeros, in a matrix of scipy's.
 
 Where they are follows from the program, so it is known before any number is, and is the same for
-all numbers: whatever may be other than zero, on either branch of a choice, is a nonzero.
+all numbers: what may be other than zero on either branch of a choice is a nonzero.
 """
 
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcompile.compiler.arguments import Arguments
-from gradcompile.compiler.directions import WEIGHTS, DirectedKernel
-from gradcompile.compiler.inspection import Inspection
+from gradcompile.compiler.directions import DirectedKernel, WeightedKernel
 from gradcompile.compiler.kernel import Kernel
-from gradcompile.compiler.options import Kind, nonzeros, weighted
+from gradcompile.compiler.options import HESSIAN, nonzeros
 from gradcompile.support.arrays import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-    from gradcompile.compiler.build import Build
+    from gradcompile.compiler.request import Request
+
+TRIANGLES = ("full", "lower", "upper")
+
+TRIANGLE = "triangle"
+
+
+class SparseKernel(Kernel):
+    """A kernel that gives a `scipy.sparse.csr_array`.
+
+    Its rows are the outputs (of a Hessian, the arguments) and its columns the arguments, each as a
+    flat vector. All matrices of one structure share their index arrays.
+
+    Example:
+        >>> import gradcompile as gdc
+        >>> f = gdc.compile(lambda x: x[0] ** 2 * x[1] + x[2] ** 3)
+        >>> f.hessian.sparse([1.0, 2.0, 3.0]).toarray()
+        array([[ 4.,  2.,  0.],
+               [ 2.,  0.,  0.],
+               [ 0.,  0., 18.]])
+        >>> f.hessian.sparse.structure
+        (array([0, 0, 1, 2]), array([0, 1, 0, 2]))
+        >>> f.hessian.sparse.values([1.0, 2.0, 3.0])
+        array([ 4.,  2.,  2., 18.])
+    """
+
+    __slots__ = ()
+
+    @property
+    def values(self) -> Kernel:
+        """The kernel of the nonzeros alone: row by row, in each by columns."""
+        known = self._related
+        if "values" not in known:
+            kernel = self._plain()(self._arguments, self._kind)
+            kernel._requests, kernel._builds = self._requests, self._builds
+            known.setdefault("values", kernel)
+        return known["values"]
+
+    def _plain(self) -> type[Kernel]:
+        """The kind of kernel that gives the nonzeros alone."""
+        return Kernel
+
+    @property
+    def structure(self) -> tuple[IntArray, IntArray]:
+        """The rows and the columns of the nonzeros, for the latest new structure of arguments."""
+        rows, columns = self._build().request.places
+        return rows.copy(), columns.copy()
+
+    def _wrap(self, request: "Request") -> Callable[[Any], Any]:
+        """What makes the matrix of its nonzeros."""
+        from scipy.sparse import csr_array  # loads on first use
+
+        if request.options.batched:
+            name = request.traced.lowered.name
+            raise ValueError(
+                f"sparse: {name} is batched, so there is no one matrix; use values, which gives "
+                "the nonzeros of each row, and structure, which says where in it they are"
+            )
+        (rows, columns), shape = request.places, request.matrix_shape
+        is_small = max(*shape, len(rows)) < 2**31
+        indices = columns.astype(np.int32 if is_small else np.int64)
+        starts = np.searchsorted(rows, np.arange(shape[0] + 1)).astype(indices.dtype)
+        for array in (indices, starts):
+            array.flags.writeable = False  # they are shared by all matrices
+
+        def matrix(values: FloatArray) -> "csr_array":
+            return csr_array((values, indices, starts), shape)
+
+        return matrix
+
+
+class SparseDirectedKernel(SparseKernel, DirectedKernel):
+    """A sparse Hessian of a weighted sum of several outputs."""
+
+    __slots__ = ()
+
+    def _plain(self) -> type[Kernel]:
+        return DirectedKernel
+
+
+class SparseHessian(SparseKernel, WeightedKernel):
+    """A sparse Hessian: of one number, or of several outputs with `weights=`."""
+
+    __slots__ = ()
+
+    _directed = SparseDirectedKernel
+
+    def _plain(self) -> type[Kernel]:
+        return WeightedKernel
+
+    @property
+    def lower(self) -> "SparseHessian":
+        """The kernel of the lower triangle, with the diagonal."""
+        return self._of("lower")
+
+    @property
+    def upper(self) -> "SparseHessian":
+        """The kernel of the upper triangle, with the diagonal."""
+        return self._of("upper")
+
+    def _of(self, triangle: str) -> "SparseHessian":
+        if triangle not in TRIANGLES:
+            raise ValueError(f'triangle: expected "full", "lower" or "upper", got {triangle!r:.60}')
+        if triangle == self._kind.entries:
+            return self
+        known: dict[str, Any] = self._related
+        if triangle not in known:
+            kind = nonzeros(HESSIAN, triangle)
+            known.setdefault(triangle, SparseHessian(self._arguments, kind))
+        kernel: SparseHessian = known[triangle]
+        return kernel
+
+    def _general(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        if TRIANGLE not in kwargs or TRIANGLE in self._arguments.signature.parameters:
+            return super()._general(args, kwargs)
+        others = {name: x for name, x in kwargs.items() if name != TRIANGLE}
+        return self._of(kwargs[TRIANGLE])(*args, **others)
+
+
+class MatrixKernel(Kernel):
+    """A kernel of a Jacobian, which is dense, and has a sparse one beside it."""
+
+    __slots__ = ()
+
+    @property
+    def sparse(self) -> SparseKernel:
+        """The same as a `scipy.sparse.csr_array`."""
+        return _sparse(self, SparseKernel)
+
+
+class HessianKernel(WeightedKernel):
+    """A kernel of a Hessian, which is dense, and has a sparse one beside it."""
+
+    __slots__ = ()
+
+    @property
+    def sparse(self) -> SparseHessian:
+        """The same as a `scipy.sparse.csr_array`."""
+        return _sparse(self, SparseHessian)
+
+
+def _sparse(kernel: Kernel, kind: Any) -> Any:
+    known = kernel._related
+    if "sparse" not in known:
+        known.setdefault("sparse", kind(kernel._arguments, nonzeros(kernel._kind)))
+    return known["sparse"]

@@ -41,10 +41,12 @@ class Returned:
     Attributes:
         signature: what machine code returns.
         parts: what the user gets of each part of that.
+        wrap: makes something else of the last part.
     """
 
     signature: Signature
     parts: Sequence[ReturnedPart]
+    wrap: Callable[[Any], Any] | None = None
 
 
 def unpack_lines(returned: Returned, result: str, refer: Refer) -> list[str]:
@@ -55,6 +57,8 @@ def unpack_lines(returned: Returned, result: str, refer: Refer) -> list[str]:
         pattern, form = _part(f"__{'abc'[number]}", groups, is_single, part, refer)
         patterns.append(pattern)
         forms.append(form)
+    if returned.wrap is not None:
+        forms[-1] = f"{refer(returned.wrap)}({forms[-1]})"
     return [f"{', '.join(patterns)} = {result}", f"return {', '.join(forms)}"]
 
 
