@@ -69,7 +69,7 @@ def assert_same_once(kernel, given):
     found = outcome(lambda: kernel.flat(vector, **others))
     if kernel._arguments.newest in kernel._flats:  # else the call went the general way
         _, general = kernel._flats[kernel._arguments.newest]
-        assert found == outcome(lambda: general(vector, None, others))
+        assert found == outcome(lambda: general(vector, None, None, others))
 
 
 @pytest.fixture
