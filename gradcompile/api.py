@@ -35,6 +35,7 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
     roll: bool | str = "auto",
     strict: bool = False,
     branches: int = MAX_BRANCHES,
+    mode: str = "auto",
     progress: bool = False,
 ) -> Any:
     """Compile a function or a finished expression graph.
@@ -70,6 +71,9 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
             be added in another order.
         branches: so many ways a function may go, at most, where it branches on its arguments (`if`,
             `while`, `max`, `sorted`): each is traced, and the results are joined by `where`.
+        mode: how Jacobians are computed: "forward" (by columns), "reverse" (by rows), or "auto" for
+            what takes less work by the structure of the program. Second derivatives are forward
+            over reverse.
         progress: show a progress bar while a large program is compiled.
 
     Returns:
@@ -79,7 +83,7 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
         TypeError: the target is neither a function nor a Value; `wrt`, `static` or `batched` are no
             names.
         ValueError: `inputs` names a Value that the graph does not contain, or one twice; `wrt`,
-            `static` or `batched` names no argument; `reduce` or `roll` is none of its values.
+            `static` or `batched` names no argument; `reduce`, `roll` or `mode` is none of its values.
 
     Example:
         >>> import gradcompile as gdc
@@ -95,17 +99,19 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
         decorator = functools.partial(
             compile, inputs=inputs, wrt=wrt, static=static, batched=batched, reduce=reduce,
             parallel=parallel, cache=cache, name=name, check_domain=check_domain, roll=roll,
-            strict=strict, branches=branches, progress=progress,
+            strict=strict, branches=branches, mode=mode, progress=progress,
         )  # fmt: skip
         return decorator if target is None else of_class(target, decorator)
     if roll not in (True, False, "auto"):
         raise ValueError(f'roll: expected True, False or "auto", got {roll!r:.60}')
     if type(branches) is not int or branches < 1:
         raise ValueError(f"branches: expected how many ways, 1 or more, got {branches!r:.60}")
+    if mode not in ("auto", "forward", "reverse"):
+        raise ValueError(f'mode: expected "auto", "forward" or "reverse", got {mode!r:.60}')
     names = _names("batched", batched)
     options = Options(
         wrt, _names("static", static), cache, check_domain, roll, strict, progress, names, reduce,
-        _threads(parallel, names), branches,
+        _threads(parallel, names), branches, None if mode == "auto" else mode,
     )  # fmt: skip
     if names:
         _require_batchable(options)

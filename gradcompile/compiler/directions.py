@@ -37,10 +37,10 @@ class DirectedKernel(Kernel):
 
     __slots__ = ("_names", "_signature")
 
-    def __init__(self, arguments: Arguments, kind: Kind) -> None:
+    def __init__(self, arguments: Arguments, kind: Kind, path: str = "") -> None:
         self._names = direction_names(arguments, kind)
         self._signature = _extended(arguments.signature, tuple(self._names.values()))
-        super().__init__(arguments, kind)
+        super().__init__(arguments, kind, path)
 
     def __call__(self, args: Any, direction: Any) -> Any:
         """Compute it at some arguments, in a direction.
@@ -106,6 +106,11 @@ class DirectedKernel(Kernel):
         """The signature of the original function, and the direction by name."""
         return self._signature
 
+    def _with_first(self, first: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not args or not isinstance(args[0], tuple | list):
+            return args
+        return ((first, *args[0]), *args[1:])
+
     def _read(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
         own = {name: x for name, x in kwargs.items() if name in self._names.values()}
         others = {name: x for name, x in kwargs.items() if name not in own}
@@ -130,10 +135,7 @@ class WeightedKernel(Kernel):
     @property
     def weighted(self) -> DirectedKernel:
         """The kernel of the sum with weights: `weighted(args, weights)`."""
-        known = self._related
-        if WEIGHTS not in known:
-            known.setdefault(WEIGHTS, self._directed(self._arguments, weighted(self._kind)))
-        kernel: Any = known[WEIGHTS]
+        kernel: DirectedKernel = self._relative("weighted", self._directed, weighted(self._kind))
         return kernel
 
     def _general(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -193,7 +195,7 @@ def directed(request: "Request", names: Mapping[str, str]) -> "Request":
     traced, options = request.traced, request.options
     if request.kind.of_outputs:
         by_row = bool(options.batched) and options.reduce is None
-        parts = {names[""]: (traced.result, by_row)}
+        parts = {names[""]: (_by_keys(traced.result) if by_row else traced.result, by_row)}
     else:
         parts = {
             names[name]: (traced.arguments[name], name in options.batched) for name in request.wrt
@@ -221,6 +223,25 @@ def _labels(arguments: Mapping[str, Structure]) -> list[str]:
     return [path for name, structure in arguments.items() for path in paths(structure, name)]
 
 
+def _by_keys(structure: Structure) -> Structure:
+    """The structure with dicts for lists and tuples, as rows of data have them."""
+    parts = tuple(map(_by_keys, structure.parts))
+    if structure.kind in (list, tuple):
+        return Structure(dict, tuple(range(len(parts))), parts)
+    return replace(structure, parts=parts)
+
+
+def _keyed(part: Any, expected: Structure) -> Any:
+    """What is given for a structure that `_by_keys` made, with dicts for its lists and tuples."""
+    if expected.kind is not dict:
+        return part
+    if isinstance(part, list | tuple) and len(part) == len(expected.keys):
+        part = dict(enumerate(part))
+    if not isinstance(part, dict) or tuple(part) != expected.keys:
+        return part
+    return {k: _keyed(part[k], x) for k, x in zip(expected.keys, expected.parts, strict=True)}
+
+
 def _taken(
     arguments: Arguments, request: "Request", named: Mapping[str, Any]
 ) -> tuple[dict[str, list[Any]], dict[str, Structure]]:
@@ -233,7 +254,10 @@ def _taken(
         if name not in named:
             direction = f"{arguments.name}.{request.kind.name}: {request.kind.direction}"
             raise TypeError(f"{direction}: expected {expected} for {name!r}, got nothing")
-        made, structure = taker.take(name, named[name])
+        part = named[name]
+        if name in request.options.batched:
+            part = _keyed(part, expected)
+        made, structure = taker.take(name, part)
         taker.require(name, expected, structure)
         given[name] = converted(made, structure, expected)
         structures[name] = expected

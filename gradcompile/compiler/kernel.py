@@ -44,15 +44,16 @@ class Kernel(Inspection, Portable):
     # A slot, so that each kernel has a call of its own, with nothing between it and the caller.
     __slots__ = (
         "__call__", "__weakref__", "_arguments", "_builds", "_flats", "_kind", "_plans",
-        "_related", "_requests", "_written",
+        "_path", "_related", "_requests", "_written",
     )  # fmt: skip
 
     __call__: Callable[..., Any]
     """What the kernel computes, for the arguments of the original function."""
 
-    def __init__(self, arguments: Arguments, kind: Kind) -> None:
+    def __init__(self, arguments: Arguments, kind: Kind, path: str = "") -> None:
         self._arguments = arguments
         self._kind = kind
+        self._path = path or kind.name
         self._builds: dict[Traced, Build] = {}
         self._requests: dict[Traced, Request] = {}
         self._related: dict[str, Kernel] = {}
@@ -120,7 +121,7 @@ class Kernel(Inspection, Portable):
     def _made_plan(self, build: "Build", call: Call) -> "Plan":
         from gradcompile.compiler.plans import plan
 
-        name = f"{self._arguments.name}.{self._kind.name}"
+        name = f"{self._arguments.name}.{self._path}"
         run = build.run if not self._arguments.options.check_domain else _not_run
         return plan(build.request, self.__signature__, call, name, run, self._wrap(build.request))
 
@@ -224,10 +225,21 @@ class Kernel(Inspection, Portable):
         return wrap(result)
 
     def _origin(self) -> tuple[Arguments, Callable[[Arguments], Any], str]:
-        return self._arguments, partial(type(self), kind=self._kind), self._kind.name
+        make = partial(type(self), kind=self._kind, path=self._path)
+        return self._arguments, make, self._path
+
+    def _relative(self, name: str, make: Callable[..., Any], kind: Kind) -> Any:
+        """A kernel that belongs to this one, made when it is first asked for."""
+        if name not in self._related:
+            self._related.setdefault(name, make(self._arguments, kind, f"{self._path}.{name}"))
+        return self._related[name]
+
+    def _with_first(self, first: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """What the kernel is called with where its first argument is an object it is bound to."""
+        return (first, *args)
 
     def __repr__(self) -> str:
-        return f"<kernel {self._arguments.name}.{self._kind.name}>"
+        return f"<kernel {self._arguments.name}.{self._path}>"
 
 
 def _not_run(*arguments: Any) -> Any:

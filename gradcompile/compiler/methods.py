@@ -47,7 +47,8 @@ class Bound:
         function, owner = self._function, self.__self__
         own = function._methods.of(owner)
         if own is None:
-            return getattr(function, self._kernel or "value")(owner, *args, **kwargs)
+            kernel = getattr(function, self._kernel or "value")
+            return kernel(*kernel._with_first(owner, args), **kwargs)
         return getattr(own, self._kernel or "value")(*args, **kwargs)
 
     @property

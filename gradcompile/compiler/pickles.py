@@ -13,6 +13,7 @@ import pickle
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from types import NoneType
 from typing import Any
 
@@ -234,7 +235,7 @@ def restored(source: Source, make: Callable[[Arguments], Any], name: str) -> Any
     found = source.function() if isinstance(source, Reference) else None
     if found is None:
         return make(source.arguments())
-    return getattr(found, name) if name else found
+    return attrgetter(name)(found) if name else found
 
 
 class Portable:

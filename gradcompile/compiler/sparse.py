@@ -48,12 +48,11 @@ class SparseKernel(Kernel):
     @property
     def values(self) -> Kernel:
         """The kernel of the nonzeros alone: row by row, in each by columns."""
-        known = self._related
-        if "values" not in known:
-            kernel = self._plain()(self._arguments, self._kind)
+        is_known = "values" in self._related
+        kernel: Kernel = self._relative("values", self._plain(), self._kind)
+        if not is_known:
             kernel._requests, kernel._builds = self._requests, self._builds
-            known.setdefault("values", kernel)
-        return known["values"]
+        return kernel
 
     def _plain(self) -> type[Kernel]:
         """The kind of kernel that gives the nonzeros alone."""
@@ -122,11 +121,9 @@ class SparseHessian(SparseKernel, WeightedKernel):
             raise ValueError(f'triangle: expected "full", "lower" or "upper", got {triangle!r:.60}')
         if triangle == self._kind.entries:
             return self
-        known: dict[str, Any] = self._related
-        if triangle not in known:
-            kind = nonzeros(HESSIAN, triangle)
-            known.setdefault(triangle, SparseHessian(self._arguments, kind))
-        kernel: SparseHessian = known[triangle]
+        kernel: SparseHessian = self._relative(
+            triangle, SparseHessian, nonzeros(HESSIAN, triangle)
+        )
         return kernel
 
     def _general(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -144,7 +141,8 @@ class MatrixKernel(Kernel):
     @property
     def sparse(self) -> SparseKernel:
         """The same as a `scipy.sparse.csr_array`."""
-        return _sparse(self, SparseKernel)
+        kernel: SparseKernel = self._relative("sparse", SparseKernel, nonzeros(self._kind))
+        return kernel
 
 
 class HessianKernel(WeightedKernel):
@@ -155,11 +153,5 @@ class HessianKernel(WeightedKernel):
     @property
     def sparse(self) -> SparseHessian:
         """The same as a `scipy.sparse.csr_array`."""
-        return _sparse(self, SparseHessian)
-
-
-def _sparse(kernel: Kernel, kind: Any) -> Any:
-    known = kernel._related
-    if "sparse" not in known:
-        known.setdefault("sparse", kind(kernel._arguments, nonzeros(kernel._kind)))
-    return known["sparse"]
+        kernel: SparseHessian = self._relative("sparse", SparseHessian, nonzeros(self._kind))
+        return kernel
