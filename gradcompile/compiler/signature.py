@@ -14,7 +14,7 @@ import numpy as np
 from gradcompile.compiler.matrices import gradient_structure, over, places
 from gradcompile.compiler.options import Kind
 from gradcompile.graph.nested import NUMBER, Structure
-from gradcompile.ir.program import TANGENT
+from gradcompile.ir.program import BY, TANGENT
 from gradcompile.ir.signature import MAX_NUMBERS, Bundle, Signature, adjoint_name
 from gradcompile.support.names import Names
 
@@ -73,7 +73,7 @@ def signature_of(
     else:
         by = {name: arguments[name] for name in wrt}
         outer = result if kind.derivative == "jacobian" else gradient_structure(by)
-        derivative = list(_matrix(outer, by, kind.derivative, batched, by_row))
+        derivative = list(_matrix(outer, by, kind, batched, by_row))
     return Signature(given, value, gradient, named(_few_numbers(derivative, kind.derivative)))
 
 
@@ -84,7 +84,7 @@ def product_name(name: str) -> str:
 
 def diagonal_name(name: str) -> str:
     """Name the second derivative by what has a name."""
-    return f"{adjoint_name(name)}_by_{name}"
+    return f"{adjoint_name(name)}{BY}{name}"
 
 
 def _like_arguments(
@@ -113,33 +113,63 @@ def _like_arguments(
 
 
 def _matrix(
-    outer: Structure, by: Mapping[str, Structure], name: str, batched: Collection[str], by_row: bool
+    outer: Structure,
+    by: Mapping[str, Structure],
+    kind: Kind,
+    batched: Collection[str],
+    by_row: bool,
 ) -> Iterator[Bundle]:
     """List the bundles of a Jacobian or a Hessian.
 
-    Of one number they are those of its gradient; where no arrays are in it, it is one matrix.
+    Where no arrays are in it, and it is no gradient of one number, it is one matrix.
     """
     inner = gradient_structure(by)
     structure = over(outer, inner)
-    if batched:
-        rows, columns = places(outer, inner)
-        of_rows = np.repeat([x in batched for x in by], [part.size for part in by.values()])
-        for group in _groups(structure, name, 0, apart=True):
-            is_row = by_row or bool(of_rows[columns[group.start]])
-            if name == "hessian":
-                is_row = is_row or bool(of_rows[rows[group.start]])
-            yield replace(group, is_row=is_row)
-    elif outer == NUMBER:
-        start = 0
-        for field, part in zip(structure.keys, structure.parts, strict=True):
-            yield from _groups(part, f"{name}_{field}", start)
-            start += part.size
-    elif structure.size == 1 and not structure.holds_arrays:
-        yield Bundle(name, None, 0)
-    elif structure.holds_arrays or outer.size == 1:
-        yield from _groups(structure, name, 0)
-    elif structure.size:
-        yield Bundle(name, (outer.size, inner.size), 0)
+    if not (batched or structure.holds_arrays or outer == NUMBER):
+        shape = (outer.size, inner.size) if structure.size > 1 else None
+        yield Bundle(kind.derivative, shape, 0)
+        return
+    rows, columns = places(outer, inner)
+    of_rows = np.repeat([x in batched for x in by], [part.size for part in by.values()])
+    start = 0
+    for path, part in _leaves(outer, kind):
+        for group in _prefixed_groups(path, part, by, apart=bool(batched) or outer == NUMBER):
+            first = start + group.start
+            is_row = by_row or bool(of_rows[columns[first]])
+            if kind.is_second:
+                is_row = is_row or bool(of_rows[rows[first]])
+            yield replace(group, start=first, is_row=is_row)
+        start += part.size * inner.size
+
+
+def _leaves(outer: Structure, kind: Kind) -> Iterator[tuple[str, Structure]]:
+    """Each leaf of what is differentiated, and its name: of an output, or of an adjoint."""
+    if kind.derivative == "jacobian":
+        for group in _groups(outer, "value" if outer == NUMBER else "values", 0, apart=True):
+            yield group.name, _leaf(group)
+        return
+    for field, part in zip(outer.keys, outer.parts, strict=True):
+        for group in _groups(part, adjoint_name(field), 0, apart=True):
+            yield group.name, _leaf(group)
+
+
+def _leaf(group: Bundle) -> Structure:
+    return NUMBER if group.shape is None else Structure("array", group.shape)
+
+
+def _prefixed_groups(
+    path: str, outer: Structure, by: Mapping[str, Structure], *, apart: bool
+) -> Iterator[Bundle]:
+    """The bundles of the derivatives of one leaf: by field, where there are arrays."""
+    whole = over(outer, gradient_structure(by))
+    if not (apart or whole.holds_arrays):
+        yield Bundle(f"{path}_gradient", (whole.size,), 0)
+        return
+    start = 0
+    for field, part in zip(by, whole.parts, strict=True):
+        for group in _groups(part, f"{path}{BY}{field}", start, apart=apart):
+            yield group
+        start += part.size
 
 
 def _labelled(group: Bundle, labels: Sequence[str]) -> Bundle:

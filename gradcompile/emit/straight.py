@@ -89,6 +89,7 @@ class _Emitter:
         }
         self.sweep_of = sweeps_of(self.program)
         self.outputs = {x for x in self.program.flat_outputs if isinstance(x, Var)}
+        self.returned_as = _single_results(self.program, self.signature)
         self.tested = _tested(self.program, self.outputs)
         self.reader = _single_readers(self.program)
         self.contributors = contributors(self.program, bool(self.signature.value))
@@ -203,8 +204,8 @@ class _Emitter:
             label = _derivative_label(
                 self.names[var.primal], var.suffix, is_element, self.namer.taken
             )
-        if not label and var in self.outputs and self.sweep_of[var] is FORWARD_SWEEP:
-            label = "value"
+        if not label:
+            label = self.returned_as.get(var, "")
         self.names[var] = self.namer.fresh(label)
         return self.names[var]
 
@@ -223,6 +224,16 @@ def _derivative_label(name: str, suffix: str, is_element: bool, taken: Container
     if is_element and (joined := identifier(name)) not in taken:
         return adjoint_name(joined, suffix)
     return adjoint_name(name, suffix)
+
+
+def _single_results(program: Program, signature: Signature) -> dict[Operand, str]:
+    """Find what the numbers that are returned are called: each by the first result that it is."""
+    pairs = zip(signature.results, program.outputs, strict=True)
+    found: dict[Operand, str] = {}
+    for group, output in pairs:
+        if not isinstance(output, tuple):
+            found.setdefault(output, group.name)
+    return found
 
 
 def _seed(program: Program, signature: Signature, names: Mapping[Var, str]) -> str:
