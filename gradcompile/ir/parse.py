@@ -23,7 +23,7 @@ from gradcompile.ir.program import (
     Var,
 )
 from gradcompile.ops.op import Op
-from gradcompile.ops.table import TABLE
+from gradcompile.ops.table import TABLE, UNWRITTEN
 
 NUMBER = r"-?(?:(?:inf|nan)(?![.\[])|[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?)(?!\w)"
 NAME = rf'(?:%[0-9]+|"(?:[^"\\]|\\.)*"|{PLAIN_NAME})(?:{SUFFIX}|\.[0-9]+)*'
@@ -101,9 +101,8 @@ def _instruction(tokens: "_Tokens", values: "_Values") -> Instruction:
 
 def _operation(tokens: "_Tokens") -> Op:
     token = tokens.take("name", "an operation")
-    if token.text not in TABLE:
-        tokens.refuse("an operation", token)
-    return TABLE[token.text]
+    op = TABLE.get(token.text) or UNWRITTEN.get(token.text)
+    return op or tokens.refuse("an operation", token)
 
 
 class _Token(NamedTuple):
