@@ -71,7 +71,8 @@ def _reversed(request: Request, program: Program, keep_value: bool) -> Program:
     """The program and its gradient, or that of a weighted sum of its outputs."""
     is_weighted = request.kind.of_outputs
     direction = [program.inputs[slot] for slot in request.direction_slots]
-    return reverse(program, request.slots, keep_value, direction if is_weighted else _one(request))
+    seeds = direction if is_weighted else _one(request)
+    return reverse(program, request.slots, keep_value, seeds, again=request.kind.is_second)
 
 
 def _one(request: Request) -> Sequence[Operand]:

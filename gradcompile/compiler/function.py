@@ -2,8 +2,7 @@
 
 import functools
 import html
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cached_property
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
     from gradcompile.compiler.build_report import BuildReport
     from gradcompile.show.drawing import Picture
     from gradcompile.verify.report import Report
-
-UNLIKE = "the loops compute something else than the text without loops, which was verified"
-
 
 class CompiledFunction(Portable):
     """A function compiled for its value and its gradient.
@@ -157,28 +153,7 @@ class CompiledFunction(Portable):
             A report with `.ok` and, for each derivative, `.name` and `.verdict`: "proved",
             "confirmed" or "refuted".
         """
-        from tqdm import tqdm  # loads on first use, as sympy does
-
-        from gradcompile.verify.adjoints import verify_source
-
-        # With None there is no bar where the output is no terminal; but a notebook can show one.
-        options = {} if "ipykernel" in sys.modules else {"disable": None}
-
-        def progress(values: Iterable[str]) -> Iterable[str]:
-            bar: Iterable[str] = tqdm(list(values), "verify", delay=1, leave=False, **options)
-            return bar
-
-        build = self.value_and_grad._build()
-        loops, signature = build.strategy.loops, build.request.signature
-        sources, names = signature.sources(), signature.names()
-        report = verify_source(
-            build.straight_source if loops else build.source,
-            [sources[slot] for slot in build.request.slots],
-            [names[slot] for slot in build.request.slots],
-            progress,
-        )
-        # The value comes before the derivatives.
-        return report.refute({k - 1 for k in build.differing()}, UNLIKE) if loops else report
+        return self.value_and_grad.verify()
 
     def report(self) -> "BuildReport":
         """Tell where the compile time of `value_and_grad` went, what was rolled, which rules fired.

@@ -10,6 +10,7 @@ from gradcompile.ir.program import Program
 
 if TYPE_CHECKING:
     from gradcompile.compiler.build import Build
+    from gradcompile.verify.report import Report
 
 
 class Inspection:
@@ -65,6 +66,20 @@ class Inspection:
             return function(*numbers, *constants)
 
         return python
+
+    def verify(self) -> "Report":
+        """Check every derivative in the emitted source, symbolically where that can be decided.
+
+        Derivatives are compared with those of the emitted text of the value; second derivatives
+        with those of the emitted text of the gradient, which is checked as well.
+
+        Returns:
+            A report with `.ok` and, for each derivative, `.name` and `.verdict`: "proved",
+            "confirmed" or "refuted".
+        """
+        from gradcompile.compiler.verification import verified  # loads on first use
+
+        return verified(self._build())
 
     def llvm(self) -> str:
         """Show the LLVM IR that numba made of the source."""

@@ -1,0 +1,158 @@
+"""Verification of a kernel: what each number that it returns claims to be, checked in its text.
+
+The text of a derivative is compared with the text of the value, and that of second derivatives
+with the text of the gradient, which is itself compared with that of the value. Where a kernel is
+made of loops, these texts are those without, and the loops are compared with them.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from gradcompile.compiler.build import Build
+from gradcompile.compiler.options import GRAD, VALUE, VALUE_AND_GRAD, weighted
+from gradcompile.compiler.programs import derive
+from gradcompile.compiler.request import Request
+from gradcompile.emit.straight import emit
+from gradcompile.ir.signature import Signature
+from gradcompile.support.timing import Stages
+from gradcompile.verify.adjoints import verify_source
+from gradcompile.verify.claims import Entry
+from gradcompile.verify.entries import chained, verify_entries, verify_zeros
+from gradcompile.verify.report import Report
+
+UNLIKE = "the loops compute something else than the text without loops, which was verified"
+
+
+def verified(build: Build) -> Report:
+    """Check every derivative that a kernel returns.
+
+    Raises:
+        ExpressionError: a text is not of the form that emission writes.
+    """
+    kind = build.request.kind
+    is_gradient = kind == VALUE_AND_GRAD
+    report = _of_gradient(build) if is_gradient else _of_entries(build)
+    if not build.strategy.loops:
+        return report
+    # The value comes before the derivatives.
+    before = 1 if is_gradient else _kept(build.request)
+    return report.refute({max(k - before, -1) for k in build.differing()}, UNLIKE)
+
+
+def _text(build: Build) -> str:
+    return build.straight_source if build.strategy.loops else build.source
+
+
+def _of_gradient(build: Build) -> Report:
+    """Check the gradient of one number, adjoint by adjoint."""
+    sources, names = build.request.signature.sources(), build.request.signature.names()
+    slots = build.request.slots
+    by, called = [sources[slot] for slot in slots], [names[slot] for slot in slots]
+    return verify_source(_text(build), by, called, progress)
+
+
+def _of_entries(build: Build) -> Report:
+    """Check whatever else is returned, entry by entry."""
+    request = build.request
+    signature = request.signature.of_one_row(len(build.program.data))
+    names = _Names(request, signature)
+    first = list(names.gradient()) if request.kind.has_gradient or request.kind.is_second else []
+    value = replace(request, kind=VALUE, nonzeros=None)
+    start = sum(group.size for group in signature.value)
+    if not request.kind.is_second:
+        entries = first or list(names.entries())
+        base = _base(build, value)
+        report = verify_entries(_text(build), base, entries, start, progress)
+        if request.nonzeros is None:
+            return report
+        zeros = verify_zeros(base, names.outputs, names.inputs, set(_places(request)), progress)
+        return _with_zeros(report, zeros)
+    kind = weighted(GRAD) if request.kind.of_outputs else GRAD
+    gradient = _base(build, replace(request, kind=kind, nonzeros=None))
+    of_gradient = verify_entries(gradient, _base(build, value), first, 0, progress)
+    entries = list(names.entries())
+    start = _kept(request)
+    second = verify_entries(_text(build), gradient, entries, start, progress)
+    return chained(second, entries, of_gradient.derivatives)
+
+
+def _kept(request: Request) -> int:
+    """How many numbers are returned before those that are checked."""
+    signature, kind = request.signature, request.kind
+    before = (*signature.value, *(signature.gradient or ())) if kind.derivative else signature.value
+    return sum(group.size for group in before)
+
+
+def _base(build: Build, request: Request) -> str:
+    """The text without loops of another kernel of the same function."""
+    program = derive(request, build.strategy.lowered, Stages())
+    signature = request.signature.of_one_row(len(program.data))
+    return emit(program, signature, "base", "", len(program) + 1)
+
+
+def _places(request: Request) -> Iterator[tuple[int, int]]:
+    rows, columns = request.places
+    return zip(rows.tolist(), columns.tolist(), strict=True)
+
+
+def _with_zeros(report: Report, zeros: Report) -> Report:
+    """The report, and what is refuted of the entries that are said to be zero."""
+    wrong = [x for x in zeros.derivatives if x.verdict == "refuted"]
+    return Report([*report.derivatives, *wrong], report.statements)
+
+
+class _Names:
+    """What the numbers that a kernel takes and returns are called."""
+
+    def __init__(self, request: Request, signature: Signature) -> None:
+        self.request = request
+        sources, names = signature.sources(), signature.names()
+        self.inputs = [sources[slot] for slot in request.slots]
+        self.called = [names[slot] for slot in request.slots]
+        self.direction = [sources[slot] for slot in request.direction_slots]
+        count = request.traced.result.size
+        self.outputs = ["value"] if count == 1 else [f"values[{k}]" for k in range(count)]
+
+    def gradient(self) -> Iterator[Entry]:
+        """What the gradient claims to be: of one number, or of a weighted sum."""
+        is_weighted = self.request.kind.of_outputs
+        outputs = dict(enumerate(self.direction)) if is_weighted else {0: None}
+        for source, name in zip(self.inputs, self.called, strict=True):
+            yield Entry(f"d/d{name}", outputs, {source: None})
+
+    def entries(self) -> Iterator[Entry]:
+        """What the other derivative claims to be."""
+        kind, inputs = self.request.kind, self.inputs
+        direction = dict(zip(inputs, self.direction, strict=False))
+        if kind.derivative == "tangent":
+            for row, output in enumerate(self.outputs):
+                yield Entry(f"tangent of {output}", {row: None}, direction)
+        elif kind.derivative == "product":
+            for row, name in enumerate(self.called):
+                yield Entry(f"tangent of d/d{name}", {row: None}, direction)
+        elif kind.derivative == "diagonal":
+            for row, name in enumerate(self.called):
+                yield Entry(f"d²/d{name}²", {row: None}, {inputs[row]: None})
+        elif kind.derivative == "jacobian":
+            for row, column in _places(self.request):
+                yield Entry(
+                    f"d{self.outputs[row]}/d{self.called[column]}",
+                    {row: None}, {inputs[column]: None},
+                )  # fmt: skip
+        elif kind.derivative == "hessian":
+            for row, column in _places(self.request):
+                yield Entry(
+                    f"d²/d{self.called[row]}d{self.called[column]}",
+                    {row: None}, {inputs[column]: None},
+                )  # fmt: skip
+
+
+def progress(values: Iterable[str]) -> Iterable[str]:
+    """Show a bar while something is verified, where the output is a terminal or a notebook."""
+    from tqdm import tqdm  # loads on first use
+
+    # With None there is no bar where the output is no terminal; but a notebook can show one.
+    options = {} if "ipykernel" in sys.modules else {"disable": None}
+    bar: Iterable[str] = tqdm(list(values), "verify", delay=1, leave=False, **options)
+    return bar
