@@ -111,7 +111,8 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
     names = _names("batched", batched)
     options = Options(
         wrt, _names("static", static), cache, check_domain, roll, strict, progress, names, reduce,
-        _threads(parallel, names), branches, None if mode == "auto" else mode,
+        _threads(parallel, names), branches,
+        None if mode == "auto" else mode,
     )  # fmt: skip
     if names:
         _require_batchable(options)

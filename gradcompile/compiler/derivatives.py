@@ -104,6 +104,8 @@ def _with_entries(request: Request, program: Program, kept: Sequence[Operand]) -
     # The Hessian is symmetric: what is above the diagonal is what is below it.
     unique = [(max(x), min(x)) for x in wanted] if kind.derivative == "hessian" else wanted
     order = list(dict.fromkeys(unique))
-    made = jacobian(program, request.slots, order, "forward" if kind.is_second else request.options.mode)
+    made = jacobian(
+        program, request.slots, order, "forward" if kind.is_second else request.options.mode
+    )
     entry = dict(zip(order, made.flat_outputs, strict=True))
     return replace(made, outputs=(*kept, *(entry[place] for place in unique)))

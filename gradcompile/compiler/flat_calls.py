@@ -285,7 +285,9 @@ def _flat_text(request: Request) -> str:
         elif not is_value and all(x.shape is None and not x.is_row for x in groups):
             if is_single and not _is_tangent(request):
                 part = f"({part},)"
-            texts.append(part if is_single and _is_tangent(request) else f"__array({part}, __float64)")
+            texts.append(
+                part if is_single and _is_tangent(request) else f"__array({part}, __float64)"
+            )
         else:
             return "__flat(__result)"
     return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"

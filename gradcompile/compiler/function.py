@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gradcompile.show.drawing import Picture
     from gradcompile.verify.report import Report
 
+
 class CompiledFunction(Portable):
     """A function compiled for its value and its gradient.
 

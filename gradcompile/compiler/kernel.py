@@ -43,8 +43,17 @@ class Kernel(Inspection, Portable):
 
     # A slot, so that each kernel has a call of its own, with nothing between it and the caller.
     __slots__ = (
-        "__call__", "__weakref__", "_arguments", "_builds", "_flats", "_kind", "_plans",
-        "_path", "_related", "_requests", "_written",
+        "__call__",
+        "__weakref__",
+        "_arguments",
+        "_builds",
+        "_flats",
+        "_kind",
+        "_path",
+        "_plans",
+        "_related",
+        "_requests",
+        "_written",
     )  # fmt: skip
 
     __call__: Callable[..., Any]

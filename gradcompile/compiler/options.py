@@ -72,9 +72,7 @@ GRAD_AND_HVP = Kind(
     "grad_and_hvp", "the gradient, and the Hessian times a vector", has_gradient=True,
     derivative="product", direction="vector",
 )  # fmt: skip
-HESSIAN_DIAGONAL = Kind(
-    "hessian_diagonal", "the diagonal of the Hessian", derivative="diagonal"
-)
+HESSIAN_DIAGONAL = Kind("hessian_diagonal", "the diagonal of the Hessian", derivative="diagonal")
 
 
 def nonzeros(kind: Kind, triangle: str = "full") -> Kind:

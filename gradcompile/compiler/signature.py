@@ -78,7 +78,7 @@ def signature_of(
 
 
 def product_name(name: str) -> str:
-    """Name the tangent of the adjoint of what has a name: an entry of the Hessian times a vector."""
+    """Name the tangent of an adjoint: an entry of the Hessian times a vector."""
     return f"{adjoint_name(name)}{TANGENT}"
 
 
@@ -167,8 +167,7 @@ def _prefixed_groups(
         return
     start = 0
     for field, part in zip(by, whole.parts, strict=True):
-        for group in _groups(part, f"{path}{BY}{field}", start, apart=apart):
-            yield group
+        yield from _groups(part, f"{path}{BY}{field}", start, apart=apart)
         start += part.size
 
 

@@ -121,9 +121,7 @@ class SparseHessian(SparseKernel, WeightedKernel):
             raise ValueError(f'triangle: expected "full", "lower" or "upper", got {triangle!r:.60}')
         if triangle == self._kind.entries:
             return self
-        kernel: SparseHessian = self._relative(
-            triangle, SparseHessian, nonzeros(HESSIAN, triangle)
-        )
+        kernel: SparseHessian = self._relative(triangle, SparseHessian, nonzeros(HESSIAN, triangle))
         return kernel
 
     def _general(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:

@@ -31,7 +31,7 @@ from gradcompile.emit.nest_names import (
 from gradcompile.emit.nest_places import expression_tree
 from gradcompile.emit.nest_trees import nest_items
 from gradcompile.emit.parts import KEPT, crossing, cut_by_length, part_functions
-from gradcompile.emit.trees import assign, call, float_tree, integer
+from gradcompile.emit.trees import assign, call, float_tree, integer, tuple_tree
 from gradcompile.ir.nests import BLOCK_ROWS, Array, Nest, Place, Rolled
 from gradcompile.ir.program import Const
 from gradcompile.ir.signature import Bundle
@@ -182,7 +182,8 @@ def _returned(code: NestCode) -> ast.expr:
     assert signature is not None
     pairs = zip(code.rolled.outputs, signature.results, strict=True)
     made = [_rows_first(_output(code, x), group) for x, group in pairs]
-    return signature.nest(made, ast.Tuple)
+    returned: ast.expr = signature.nest(made, tuple_tree)
+    return returned
 
 
 def _rows_first(tree: ast.expr, group: Bundle) -> ast.expr:

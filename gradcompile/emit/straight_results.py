@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from gradcompile.emit.statements import Statement
-from gradcompile.emit.trees import call, element, float_tree, integer
+from gradcompile.emit.trees import call, element, float_tree, integer, tuple_tree
 from gradcompile.ir.program import Const, Operand, Program, Var
 from gradcompile.ir.signature import Bundle, Signature
 
@@ -125,4 +125,5 @@ def returned_tree(
             return trees[result.operands[0]]
         return call("array", ast.List([trees[operand] for operand in result.operands]))
 
-    return signature.nest([tree(result) for result in results.all], ast.Tuple)
+    returned: ast.expr = signature.nest([tree(result) for result in results.all], tuple_tree)
+    return returned

@@ -35,6 +35,11 @@ def assign(target: ast.expr | str, value: ast.expr) -> ast.Assign:
     return ast.Assign([tree], value)
 
 
+def tuple_tree(trees: list[ast.expr]) -> ast.expr:
+    """Write expressions as a tuple, however many they are."""
+    return ast.Tuple(trees)
+
+
 def one_or_tuple(trees: Sequence[ast.expr]) -> ast.expr:
     """Write one expression as it is, and several as a tuple."""
     return trees[0] if len(trees) == 1 else ast.Tuple(list(trees))

@@ -150,7 +150,7 @@ class Signature:
             flat[group.start : group.stop] = np.ravel(argument)
         return flat
 
-    def nest(self, results: Sequence[Any], group: Callable[[Sequence[Any]], Any] = tuple) -> Any:
+    def nest(self, results: Sequence[Any], group: Callable[[list[Any]], Any] = tuple) -> Any:
         """Put what is returned, one thing a bundle, into the form that the function returns it in.
 
         Args:

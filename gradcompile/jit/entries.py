@@ -61,7 +61,9 @@ def _flat_lines(name: str, signature: Signature) -> Iterator[str]:
     call = f"kernel({', '.join(_arguments(signature))})"
     patterns, returned = [], []
     lines: list[str] = []
-    for stem, (groups, is_single) in zip(("value", "first", "second"), signature.parts(), strict=False):
+    for stem, (groups, is_single) in zip(
+        ("value", "first", "second"), signature.parts(), strict=False
+    ):
         names = [stem] if is_single else [f"{stem}{k}" for k in range(len(groups))]
         patterns.append(stem if is_single else f"({''.join(f'{name}, ' for name in names)})")
         is_flat = is_single and len(groups[0].shape or ()) <= 1
@@ -116,7 +118,10 @@ def _filled(array: str, names: Sequence[str], groups: Sequence[Bundle]) -> Itera
     for name, group in zip(names, groups, strict=True):
         flat, row, indent = name, "", "    "
         if len(group.shape or ()) > 1:
-            flat, extents = f"{array}_{start}", f"(-1, {group.size})" if group.is_row else group.size
+            flat, extents = (
+                f"{array}_{start}",
+                f"(-1, {group.size})" if group.is_row else group.size,
+            )
             yield f"    {flat} = ascontiguousarray({name}).reshape({extents})"
         if group.is_row:
             yield f"    for i in range(len({flat})):"
