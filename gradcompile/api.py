@@ -83,7 +83,8 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
         TypeError: the target is neither a function nor a Value; `wrt`, `static` or `batched` are no
             names.
         ValueError: `inputs` names a Value that the graph does not contain, or one twice; `wrt`,
-            `static` or `batched` names no argument; `reduce`, `roll` or `mode` is none of its values.
+            `static` or `batched` names no argument; `reduce`, `roll` or `mode` is none of its
+            values.
 
     Example:
         >>> import gradcompile as gdc
