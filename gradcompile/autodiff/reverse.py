@@ -16,6 +16,7 @@ from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
+from gradcompile.autodiff.activity import ZERO, depends_on
 from gradcompile.autodiff.guards import OPEN, Guards, behind, either
 from gradcompile.autodiff.hazards import NOT_FINITE, Hazards, is_finite_number
 from gradcompile.autodiff.partials import Recording, record
@@ -25,37 +26,38 @@ from gradcompile.ops import table
 from gradcompile.ops.op import Op
 
 
-def reverse(program: Program, wrt: Sequence[int], keep_value: bool = True) -> Program:
-    """Make the program that returns the value of `program` and its gradient.
+def reverse(
+    program: Program,
+    wrt: Sequence[int],
+    keep_value: bool = True,
+    seeds: Sequence[Operand] = (Const(1.0),),
+) -> Program:
+    """Make the program that returns the values of `program` and the gradient of their sum.
 
     Args:
-        program: a program with one scalar output.
+        program: what to differentiate; tuples among its outputs do not matter.
         wrt: the indices of the inputs to differentiate by.
-        keep_value: return (value, gradient); else the gradient alone.
+        keep_value: return the flat outputs and the gradient; else the gradient alone.
+        seeds: the weight of each flat output in the sum: a constant, or an input of `program`.
 
     Returns:
         A program whose last output is the tuple of adjoints of the inputs in `wrt`.
     """
-    (output,) = program.flat_outputs
+    outputs = tuple(program.flat_outputs)
     sources = [program.inputs[index] for index in wrt]
-    active = _depends_on(program, sources)
+    active = depends_on(program, sources)
     adjoints = _Adjoints(program, active)
-    if output in active:
-        adjoints.contribute(output, Const(1.0), OPEN)
+    for output, seed in zip(outputs, seeds, strict=True):
+        if output in active and seed != ZERO:
+            adjoints.contribute(output, seed, OPEN)
     for instruction in reversed(program.instructions):
         adjoints.differentiate(instruction)
     gradient = tuple([adjoints.accumulate(source)[0] for source in sources])
-    outputs = (output, gradient) if keep_value else (gradient,)
-    return replace(program, instructions=tuple(adjoints.builder.instructions), outputs=outputs)
-
-
-def _depends_on(program: Program, sources: Sequence[Var]) -> set[Operand]:
-    """Find the values of `program` that depend on one of `sources`."""
-    active: set[Operand] = set(sources)
-    for result, _, operands, _ in program.instructions:
-        if not active.isdisjoint(operands):
-            active.add(result)
-    return active
+    return replace(
+        program,
+        instructions=tuple(adjoints.builder.instructions),
+        outputs=(*outputs, gradient) if keep_value else (gradient,),
+    )
 
 
 class _Adjoints:
@@ -68,6 +70,7 @@ class _Adjoints:
     def __init__(self, program: Program, active: set[Operand]) -> None:
         self.builder = Builder(list(program.instructions))
         self.active = active
+        self.inputs = set(program.inputs)
         has_gates = any(op.selects and not op.obeys for _, op, _, _ in program.instructions)
         self.hazards = Hazards(program, active) if has_gates else None
         self.contributions: defaultdict[Operand, list[_Contribution]] = defaultdict(list)
@@ -88,7 +91,7 @@ class _Adjoints:
                 self.builder.origin = origin
                 total = self.builder.apply(table.add, (total, value))
             guards = either(self.builder, [guards for _, _, guards in contributions])
-        if isinstance(total, Var) and total.primal is None:
+        if isinstance(total, Var) and total.primal is None and total not in self.inputs:
             total.primal = var
         return total, guards
 

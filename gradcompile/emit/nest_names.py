@@ -24,7 +24,7 @@ from gradcompile.ir.nests import (
     loops,
     places,
 )
-from gradcompile.ir.signature import ADJOINT, Bundle, Signature, adjoint_name
+from gradcompile.ir.signature import Bundle, Signature, adjoint_name
 from gradcompile.support.names import Names, identifier
 
 DATA = "data"
@@ -161,7 +161,7 @@ def _other_arrays(
     for array, label in labels.items():
         primal = primals.get(array)
         if primal in names:
-            names[array] = namer.fresh(adjoint_name(names[primal]))
+            names[array] = namer.fresh(adjoint_name(names[primal], array.suffix))
         elif array.space in (DATA, TABLES) and _is_whole(array, rolled):
             names[array] = own[array.space]
         elif label == UNNAMED and not array.label:
@@ -215,14 +215,14 @@ def _without_rows(array: Array) -> tuple[int, ...]:
 
 
 def _label(array: Array, primals: Mapping[Array, Array | None]) -> str:
-    bars = ""
+    suffixes = ""
     primal = primals.get(array, array.primal)
     while primal is not None:
-        array, bars = primal, f"{bars}{ADJOINT}"
+        array, suffixes = primal, f"{array.suffix}{suffixes}"
         primal = primals.get(array, array.primal)
     flat = {"": UNNAMED, "inputs": "inputs", "rows": "row", "data": "data", "tables": "table"}
     label = identifier(array.label) or flat.get(array.space, "values")
-    return (f"{label}_rows" if array.space == "rows" else label) + bars
+    return (f"{label}_rows" if array.space == "rows" else label) + suffixes
 
 
 # --- indices -------------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ from itertools import product
 
 from gradcompile.emit.layout import REVERSE_SWEEP
 from gradcompile.emit.parts import KEPT
-from gradcompile.ir.signature import ADJOINT, adjoint_name
+from gradcompile.ir.program import ADJOINT
+from gradcompile.ir.signature import adjoint_name
 from gradcompile.ops.syntax import ExpressionError
 
 REVERSE = f"# {REVERSE_SWEEP}"

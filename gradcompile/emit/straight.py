@@ -20,7 +20,7 @@ from gradcompile.emit.statements import Statement
 from gradcompile.emit.straight_functions import StraightCode, straight_functions
 from gradcompile.emit.straight_results import fills, results_of, returned_tree
 from gradcompile.emit.trees import element, float_tree
-from gradcompile.ir.program import Const, Instruction, Operand, Program, Var
+from gradcompile.ir.program import ADJOINT, Const, Instruction, Operand, Program, Var
 from gradcompile.ir.signature import Bundle, Signature, adjoint_name
 from gradcompile.ops.op import CONDITIONS
 from gradcompile.support.names import Names, identifier
@@ -198,25 +198,27 @@ class _Emitter:
         label = var.full_name or (var.primal is None and self.program.bound.get(var)) or ""
         if var.primal in self.names:
             is_element = var.primal in self.elements
-            label = _adjoint_label(self.names[var.primal], is_element, self.namer.taken)
+            label = _derivative_label(
+                self.names[var.primal], var.suffix, is_element, self.namer.taken
+            )
         if not label and var in self.outputs and var.primal is None:
             label = "value"
         self.names[var] = self.namer.fresh(label)
         return self.names[var]
 
     def _differentiated(self, var: Var, origins: Iterable[Var]) -> tuple[str, ...]:
-        """Name the forward statements that an adjoint statement differentiates."""
-        if var.primal in self.names:
+        """Name the forward statements that a derivative's statement differentiates."""
+        if var.primal in self.names and var.suffix == ADJOINT:
             origins = self.contributors.get(var.primal, origins)
         homes = dict.fromkeys(self.home.get(origin, origin) for origin in origins)
         return tuple(self.names[home] for home in homes if home in self.forward)
 
 
-def _adjoint_label(name: str, is_element: bool, taken: Container[str]) -> str:
-    """Call the adjoint of `x[1]` as that of `x_1` would be, unless there is such a name."""
+def _derivative_label(name: str, suffix: str, is_element: bool, taken: Container[str]) -> str:
+    """Call the derivative of `x[1]` as that of `x_1` would be, unless there is such a name."""
     if is_element and (joined := identifier(name)) not in taken:
-        return adjoint_name(joined)
-    return adjoint_name(name)
+        return adjoint_name(joined, suffix)
+    return adjoint_name(name, suffix)
 
 
 def _seed(program: Program, signature: Signature, names: Mapping[Var, str]) -> str:

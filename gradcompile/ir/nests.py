@@ -33,7 +33,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gradcompile.ir.program import Const
+from gradcompile.ir.program import ADJOINT, Const
 from gradcompile.ir.signature import Signature
 from gradcompile.ops.op import Op
 from gradcompile.support.arrays import IntArray
@@ -105,7 +105,8 @@ class Array:
             "count" for the number of rows.
         start: for a view, where it begins there.
         label: what its elements are labelled with, or what computes them.
-        primal: for adjoints, the array of what they are the adjoints of.
+        primal: for derivatives, the array of what they are the derivatives of.
+        suffix: for derivatives, what the name has behind that of the primal.
     """
 
     shape: tuple[int, ...]
@@ -113,6 +114,7 @@ class Array:
     start: int = 0
     label: str = ""
     primal: "Array | None" = None
+    suffix: str = ADJOINT
 
     @property
     def size(self) -> int:

@@ -9,16 +9,30 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, NoReturn, TypeVar
 
-from gradcompile.ir.program import PLAIN_NAME, Const, Instruction, Operand, Output, Program, Var
+from gradcompile.ir.program import (
+    ADJOINT,
+    BY,
+    PLAIN_NAME,
+    SUFFIX,
+    TANGENT,
+    Const,
+    Instruction,
+    Operand,
+    Output,
+    Program,
+    Var,
+)
 from gradcompile.ops.op import Op
 from gradcompile.ops.table import TABLE
 
 NUMBER = r"-?(?:(?:inf|nan)(?![.\[])|[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?)(?!\w)"
-NAME = rf'(?:%[0-9]+|"(?:[^"\\]|\\.)*"|{PLAIN_NAME})(?:_bar|\.[0-9]+)*'
+NAME = rf'(?:%[0-9]+|"(?:[^"\\]|\\.)*"|{PLAIN_NAME})(?:{SUFFIX}|\.[0-9]+)*'
 TOKEN = re.compile(rf"(?P<number>{NUMBER})|(?P<name>{NAME})|(?P<sign>\S)")
-SUFFIX = re.compile(r"_bar|\.[0-9]+")
-WITH_SUFFIXES = re.compile(r"(?P<base>.+?)(?P<suffixes>(?:_bar|\.[0-9]+)*)")
-"""A name, and what tells it from the value that it is the adjoint or a namesake of."""
+WITH_SUFFIXES = re.compile(rf"(?P<base>.+?)(?P<suffixes>(?:{SUFFIX}|\.[0-9]+)*)")
+"""A name, and what tells it from the value that it is a derivative or a namesake of."""
+
+ONE_SUFFIX = re.compile(rf"{ADJOINT}|{TANGENT}|{BY}\w+?(?={ADJOINT}|{TANGENT}|{BY}|\.|$)|\.[0-9]+")
+"""One after the other, what `WITH_SUFFIXES` finds behind the base."""
 
 Item = TypeVar("Item")
 
@@ -176,11 +190,15 @@ class _Values:
         if var is None:
             label = "" if name.startswith("%") else _unquoted(token._replace(text=name))
             var = self.vars[name] = Var(label)
-        for suffix in SUFFIX.findall(match["suffixes"]):
+        for suffix in ONE_SUFFIX.findall(match["suffixes"]):
             name += suffix
             if name not in self.vars:
-                is_adjoint = suffix == "_bar"
-                self.vars[name] = Var(primal=var) if is_adjoint else Var(var.name, var.primal)
+                is_namesake = suffix.startswith(".")
+                self.vars[name] = (
+                    Var(var.name, var.primal, suffix=var.suffix)
+                    if is_namesake
+                    else Var(primal=var, suffix=suffix)
+                )
             var = self.vars[name]
         return var
 

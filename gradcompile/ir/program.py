@@ -5,7 +5,7 @@
     instruction  ::=  var = op operand+   ; d var
     operand      ::=  var | const
     output       ::=  operand | [operand*]
-    var          ::=  a value, assigned once: a primal, or the adjoint of one
+    var          ::=  a value, assigned once: a primal, or a derivative of one
     const        ::=  a float64
 
 Every operand is a constant, an input or the result of an earlier instruction; `verify_program`
@@ -20,11 +20,12 @@ checks that. `print(program)` shows one instruction a line, and `ir/parse.py` re
     w_bar   = mul %3_bar, x  ; d %3
     return y, [w_bar]
 
-Values that have no name are numbered, and `v_bar` is the adjoint of `v`; where two values have one
-name, or one of the user's would read as something else, it gets a number (`v.7`) or quotes. An
-instruction of the reverse sweep carries its `origin`, printed as `; d v`: the primal whose
-statement it differentiates (a pass may have replaced that statement since). Inputs that belong to
-a row of data, and those whose values are known, have lines of their own if there are any.
+Values that have no name are numbered. `v_bar` is the adjoint of `v`, `v_dot` its tangent, and
+`v_by_x` its derivative by `x`; where two values have one name, or one of the user's would read as
+something else, it gets a number (`v.7`) or quotes. An instruction that computes derivatives carries
+its `origin`, printed as `; d v`: the primal whose statement it differentiates (a pass may have
+replaced that statement since). Inputs that belong to a row of data, and those whose values are
+known, have lines of their own if there are any.
 """
 
 import json
@@ -36,34 +37,50 @@ from typing import NamedTuple
 
 from gradcompile.ops.op import Op
 
+ADJOINT = "_bar"
+"""What the name of an adjoint ends with."""
+
+TANGENT = "_dot"
+"""What the name of a tangent ends with."""
+
+BY = "_by_"
+"""What stands between a value and an input, in the name of the derivative by that input."""
+
+SUFFIX = rf"(?:{ADJOINT}|{TANGENT}|{BY}\w+)"
+"""What the name of a derivative ends with."""
+
 
 class Var:
     """A value of a program. Two Vars are the same only if they are the same object.
 
     Attributes:
         name: the user's name for it, or "".
-        primal: for an adjoint, the value it is the adjoint of.
+        primal: for a derivative, the value it is the derivative of.
+        suffix: for a derivative, what its name has behind that of the primal.
         line: where the user's code computes it ("file, line 3: `code`"), if that was recorded.
     """
 
-    __slots__ = ("line", "name", "primal")
+    __slots__ = ("line", "name", "primal", "suffix")
 
-    def __init__(self, name: str = "", primal: "Var | None" = None, line: str = "") -> None:
+    def __init__(
+        self, name: str = "", primal: "Var | None" = None, line: str = "", suffix: str = ADJOINT
+    ) -> None:
         self.name = name
         self.primal = primal
         self.line = line
+        self.suffix = suffix
 
     @property
     def full_name(self) -> str:
-        """The name to show: the user's, with `_bar` for an adjoint; "" where there is none."""
+        """The name to show: the user's, with the suffix for a derivative; "" if there is none."""
         if self.primal is None:
             return self.name
         base = self.primal.full_name
-        return f"{base}_bar" if base else ""
+        return f"{base}{self.suffix}" if base else ""
 
     @property
     def depth(self) -> int:
-        """0 for a primal, 1 for its adjoint, 2 for the adjoint of that."""
+        """0 for a primal, 1 for its derivative, 2 for the derivative of that."""
         return 0 if self.primal is None else 1 + self.primal.depth
 
     def __repr__(self) -> str:
@@ -203,7 +220,7 @@ def print_program(program: Program) -> str:
         if operand not in names:
             base = quoted(operand.name) if operand.name else ""
             if operand.primal is not None:
-                base = f"{name(operand.primal)}_bar"
+                base = f"{name(operand.primal)}{operand.suffix}"
             text = base or f"%{len(names) + 1}"
             if text in taken:
                 text = f"{text}.{len(names) + 1}"
@@ -246,5 +263,5 @@ PLAIN_NAME = r"[^\W\d]\w*(?:\[\w+\]|\.[^\W\d]\w*)*"
 
 def quoted(name: str) -> str:
     """Put a user's name in quotes where it would read as something else."""
-    is_plain = re.fullmatch(PLAIN_NAME, name) and not name.endswith("_bar")
+    is_plain = re.fullmatch(PLAIN_NAME, name) and not re.search(f"{SUFFIX}$", name)
     return name if is_plain and name not in ("inf", "nan") else json.dumps(name)

@@ -16,24 +16,21 @@ from typing import Any
 
 import numpy as np
 
-from gradcompile.ir.program import Program
+from gradcompile.ir.program import ADJOINT, Program
 from gradcompile.support.arrays import AnyArray
 from gradcompile.support.names import Names
-
-ADJOINT = "_bar"
-"""What the name of an adjoint ends with."""
 
 MAX_NUMBERS = 16
 """So many numbers are at most passed one by one: each costs numba about 25 ns a call."""
 
 
-def adjoint_name(name: str) -> str:
-    """Name the adjoint of what has a name.
+def adjoint_name(name: str, suffix: str = ADJOINT) -> str:
+    """Name the adjoint of what has a name, or a derivative with another suffix.
 
-    >>> adjoint_name("x"), adjoint_name("lambda_")
-    ('x_bar', 'lambda_bar')
+    >>> adjoint_name("x"), adjoint_name("lambda_"), adjoint_name("x", "_dot")
+    ('x_bar', 'lambda_bar', 'x_dot')
     """
-    return f"{name.rstrip('_')}{ADJOINT}"
+    return f"{name.rstrip('_')}{suffix}"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gradcompile.ir.nests import Array
-from gradcompile.ir.program import Const, Program, Var
+from gradcompile.ir.program import ADJOINT, BY, Const, Program, Var
 from gradcompile.roll.affine import Fit
 from gradcompile.roll.forms import Forms, Template
 from gradcompile.roll.groups import Group
@@ -165,14 +165,16 @@ def make_arrays(
     bound = forms.program.bound
     labels: dict[Storage, str] = {}
     primals: dict[Storage, Storage | None] = {}
+    suffixes: dict[Storage, str] = {}
     for group, storage in zip(groups, storages, strict=False):
         if not (storage.space or storage.label or labels.get(storage)):
             variables = [forms.stored[member].var for member in group.members]
             found = {storage_of(var.primal) for var in variables}
             primals[storage] = primal = found.pop() if len(found) == 1 else None
+            suffixes[storage] = _suffix(variables)
             labels[storage] = common_label([var.name or bound.get(var, "") for var in variables])
             if primal is None:
-                labels[storage] = labels[storage] or _adjoint_label(variables, bound)
+                labels[storage] = labels[storage] or _derivative_label(variables, bound)
     arrays: dict[Storage, Array] = {}
     for storage in dict.fromkeys([*storages, *accesses.shapes]):  # adjoints come last
         primal = primals.get(storage)
@@ -182,12 +184,18 @@ def make_arrays(
             starts.get(storage, 0),
             labels.get(storage, storage.label),
             arrays.get(primal) if primal is not None else None,
+            suffixes.get(storage, ADJOINT),
         )
     return arrays
 
 
-def _adjoint_label(variables: Sequence[Var], bound: Mapping[Var, str]) -> str:
-    """What to call the array of adjoints without names; "" if their primals have none either."""
+def _derivative_label(variables: Sequence[Var], bound: Mapping[Var, str]) -> str:
+    """What to call an array of derivatives without names; "" if their primals have none either."""
     primals = [var.primal for var in variables if var.primal]
     label = common_label([var.name or bound.get(var, "") for var in primals])
-    return f"{label}_bar" if label else ""
+    return f"{label}{_suffix(variables)}" if label else ""
+
+
+def _suffix(variables: Sequence[Var]) -> str:
+    """What the names of derivatives have behind those of their primals."""
+    return common_label([var.suffix for var in variables]) or BY.rstrip("_")
