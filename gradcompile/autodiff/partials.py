@@ -1,10 +1,10 @@
 """Recordings: what a lambda of the op table computes, recorded once to be appended many times."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from gradcompile.ir.builder import Builder, Ref, operand_of
-from gradcompile.ir.program import Const, Operand, Var
+from gradcompile.ir.program import Const, Instruction, Operand, Var
 from gradcompile.ops.op import Op
 
 
@@ -35,14 +35,26 @@ def record(function: Callable[..., tuple[Ref | float, ...]], arity: int) -> Reco
     builder = Builder()
     inputs = [Var() for _ in range(arity)]
     outputs = tuple(map(operand_of, function(*map(builder.ref, inputs))))
-    reads = [operands for _, _, operands, _ in builder.instructions]
+    instructions = _needed(builder.instructions, outputs)
+    reads = [operands for _, _, operands, _ in instructions]
     constants = [x for operands in (*reads, outputs) for x in operands if isinstance(x, Const)]
-    results = [instruction.result for instruction in builder.instructions]
+    results = [instruction.result for instruction in instructions]
     # By identity: a constant that is read twice stays two constants.
     index_of = {id(x): index for index, x in enumerate([*inputs, *constants, *results])}
 
     def indices(operands: tuple[Operand, ...]) -> tuple[int, ...]:
         return tuple(index_of[id(x)] for x in operands)
 
-    steps = ((op, indices(operands)) for _, op, operands, _ in builder.instructions)
+    steps = ((op, indices(operands)) for _, op, operands, _ in instructions)
     return Recording(tuple(x.value for x in constants), tuple(steps), indices(outputs))
+
+
+def _needed(instructions: Sequence[Instruction], outputs: Sequence[Operand]) -> list[Instruction]:
+    """Leave out what no output is computed from."""
+    needed = set(outputs)
+    kept = []
+    for instruction in reversed(instructions):
+        if instruction.result in needed:
+            kept.append(instruction)
+            needed.update(instruction.operands)
+    return kept[::-1]

@@ -36,6 +36,7 @@ from math import copysign, isnan
 from typing import NamedTuple
 
 from gradcompile.ops.op import Op
+from gradcompile.support.names import identifier
 
 ADJOINT = "_bar"
 """What the name of an adjoint ends with."""
@@ -48,6 +49,16 @@ BY = "_by_"
 
 SUFFIX = rf"(?:{ADJOINT}|{TANGENT}|{BY}\w+)"
 """What the name of a derivative ends with."""
+
+
+def by(name: str) -> str:
+    """Give the suffix of a derivative by what has a name; "" if no suffix can be made of that.
+
+    >>> by("w[0]"), by("x"), by("")
+    ('_by_w_0', '_by_x', '')
+    """
+    text = identifier(name)
+    return f"{BY}{text}" if text and not re.search(f"{ADJOINT}|{TANGENT}|{BY}", f"_{text}") else ""
 
 
 class Var:
