@@ -11,9 +11,8 @@ Applied to what reverse mode made, it computes second derivatives.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gradcompile.autodiff.activity import ZERO, needed_by, varying_indices
-from gradcompile.autodiff.pushforwards import push
-from gradcompile.ir.builder import Builder
+from gradcompile.autodiff.activity import ZERO, needed_by
+from gradcompile.autodiff.tangents import Tangent, Tangents
 from gradcompile.ir.program import TANGENT, Operand, Program
 
 
@@ -33,22 +32,16 @@ def forward(
     """
     outputs = tuple(program.flat_outputs)
     needed = needed_by(program, outputs)
-    builder = Builder(list(program.instructions))
-    sources = [program.inputs[index] for index in wrt]
-    tangent_of: dict[Operand, Operand] = dict(zip(sources, tangents, strict=True))
-    tangent_of = {source: tangent for source, tangent in tangent_of.items() if tangent != ZERO}
+    appended = Tangents(program, [TANGENT])
+    for index, tangent in zip(wrt, tangents, strict=True):
+        if tangent != ZERO:
+            appended.of[program.inputs[index]] = {0: Tangent(tangent)}
     for instruction in program.instructions:
-        result, op, operands, _ = instruction
-        if result not in needed:
-            continue
-        active = tuple([k for k in varying_indices(op) if operands[k] in tangent_of])
-        if active:
-            builder.origin = result
-            dots = [tangent_of[operands[k]] for k in active]
-            tangent_of[result] = push(builder, instruction, active, dots, TANGENT)
-    dots = [tangent_of.get(output, ZERO) for output in outputs]
+        if instruction.result in needed:
+            appended.differentiate(instruction)
+    dots = [appended.of[x][0].value if x in appended.of else ZERO for x in outputs]
     return replace(
         program,
-        instructions=tuple(builder.instructions),
+        instructions=tuple(appended.builder.instructions),
         outputs=(*outputs, *dots) if keep_value else tuple(dots),
     )

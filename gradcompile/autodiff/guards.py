@@ -27,10 +27,10 @@ OPEN = Guards(None, None)
 
 def either(builder: Builder, guards: Sequence[Guards]) -> Guards:
     """Give the guards of what counts if one of several contributions does."""
-    every = _any(builder, [guard.every for guard in guards])
+    every = one_of(builder, [guard.every for guard in guards])
     if all(guard.risky is guard.every for guard in guards):
         return Guards(every, every)
-    return Guards(every, _any(builder, [guard.risky for guard in guards]))
+    return Guards(every, one_of(builder, [guard.risky for guard in guards]))
 
 
 def behind(builder: Builder, guards: Guards, condition: Operand, for_all: bool) -> Guards:
@@ -42,14 +42,15 @@ def behind(builder: Builder, guards: Guards, condition: Operand, for_all: bool) 
         condition: under which it lets pass.
         for_all: is it one whose condition holds for anything behind?
     """
-    risky = _and(builder, guards.risky, condition)
+    risky = both(builder, guards.risky, condition)
     if not for_all:
         return Guards(guards.every, risky)
-    every = risky if guards.every is guards.risky else _and(builder, guards.every, condition)
+    every = risky if guards.every is guards.risky else both(builder, guards.every, condition)
     return Guards(every, risky)
 
 
-def _any(builder: Builder, guards: Sequence[Operand | None]) -> Operand | None:
+def one_of(builder: Builder, guards: Sequence[Operand | None]) -> Operand | None:
+    """Give the condition that one of several holds; None is always."""
     total, *others = dict.fromkeys(guards)
     for guard in others:
         if total is None or guard is None:
@@ -58,5 +59,6 @@ def _any(builder: Builder, guards: Sequence[Operand | None]) -> Operand | None:
     return total
 
 
-def _and(builder: Builder, guard: Operand | None, condition: Operand) -> Operand:
+def both(builder: Builder, guard: Operand | None, condition: Operand) -> Operand:
+    """Give the condition that both hold; None is always."""
     return condition if guard is None else builder.apply(table.logical_and, (guard, condition))

@@ -47,6 +47,18 @@ class Hazards:
             ):
                 behind.add(result)
 
+    def ahead(self, program: Program) -> set[Operand]:
+        """Find the values on whose way on to the outputs a slope may be inf or nan."""
+        found: set[Operand] = set()
+        for instruction in reversed(program.instructions):
+            result, op, operands, _ = instruction
+            if result in found:
+                found.update(operands)
+            elif not _has_tame_slopes(op) or not self.wild.isdisjoint((result, *operands)):
+                risky = (k for k in range(op.arity) if self.is_risky(instruction, k))
+                found.update(operands[k] for k in risky)
+        return found
+
     def _has_risk(self, instruction: Instruction) -> bool:
         return any(
             self.is_risky(instruction, index)

@@ -14,15 +14,13 @@ from gradcompile.autodiff.activity import (
     depends_on,
     needed_by,
     varying,
-    varying_indices,
 )
 from gradcompile.autodiff.adjoints import Adjoints
 from gradcompile.autodiff.guards import OPEN
 from gradcompile.autodiff.modes import FORWARD, REVERSE, choose_mode
-from gradcompile.autodiff.pushforwards import push
+from gradcompile.autodiff.tangents import Tangent, Tangents
 from gradcompile.ir.builder import Builder
 from gradcompile.ir.program import BY, Const, Instruction, Operand, Program, Var, by
-from gradcompile.ops.op import Op
 
 ONE = Const(1.0)
 """The derivative of an input by itself."""
@@ -82,46 +80,18 @@ def _by_columns(
     """Append the derivatives of every value by every input that it depends on."""
     outputs = tuple(program.flat_outputs)
     needed = needed_by(program, [outputs[row] for row in rows])
-    builder = _SharingBuilder(list(program.instructions))
     sources = [program.inputs[index] for index in wrt]
     suffixes = [by(source.name) or f"{BY}{column}" for column, source in enumerate(sources)]
-    columns_of: dict[Operand, dict[int, Operand]] = {
-        source: {column: ONE} for column, source in enumerate(sources)
-    }
+    tangents = Tangents(program, suffixes)
+    tangents.of.update({x: {column: Tangent(ONE)} for column, x in enumerate(sources)})
     for instruction in program.instructions:
-        if instruction.result not in needed:
-            continue
-        parts = [
-            (index, columns_of[instruction.operands[index]])
-            for index in varying_indices(instruction.op)
-            if instruction.operands[index] in columns_of
-        ]
-        builder.begin(instruction.result)
-        derivatives: dict[int, Operand] = {}
-        for column in sorted(set().union(*(columns for _, columns in parts))):
-            active = tuple([index for index, columns in parts if column in columns])
-            dots = [columns[column] for _, columns in parts if column in columns]
-            derivatives[column] = push(builder, instruction, active, dots, suffixes[column])
-        if derivatives:
-            columns_of[instruction.result] = derivatives
-    return builder, {row: columns_of.get(outputs[row], {}) for row in rows}
-
-
-class _SharingBuilder(Builder):
-    """A builder that computes what several derivatives of one value share once."""
-
-    def begin(self, origin: Var) -> None:
-        """Let what comes be derivatives of `origin`."""
-        self.origin = origin
-        self.known: dict[tuple[Op, tuple[Operand, ...]], Var] = {}
-
-    def apply(self, op: Op, operands: tuple[Operand, ...], result: Var | None = None) -> Var:
-        """Append `op operands`, or give the value that was computed like this."""
-        key = (op, operands)
-        known = self.known.get(key)
-        if known is None:
-            known = self.known[key] = super().apply(op, operands, result)
-        return known
+        if instruction.result in needed:
+            tangents.differentiate(instruction)
+    entries = {row: tangents.of.get(outputs[row], {}) for row in rows}
+    return tangents.builder, {
+        row: {column: tangent.value for column, tangent in found.items()}
+        for row, found in entries.items()
+    }
 
 
 def _by_rows(program: Program, wrt: Sequence[int], rows: Sequence[int]) -> tuple[Builder, Entries]:

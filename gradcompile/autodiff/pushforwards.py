@@ -5,66 +5,51 @@ operand. The slope of a gate is a choice between numbers; its tangent is a choic
 and what the gate does not pass is left out whatever it is: 0 times inf would be nan.
 """
 
-from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
 from gradcompile.autodiff.partials import Recording, record
-from gradcompile.ir.builder import Builder, Ref, operand_of
-from gradcompile.ir.program import Const, Instruction, Operand, Var
+from gradcompile.ir.builder import Ref, operand_of
+from gradcompile.ir.program import Const
 from gradcompile.ops import table
 from gradcompile.ops.op import Op
 
 
-def push(
-    builder: Builder,
-    instruction: Instruction,
-    indices: tuple[int, ...],
-    tangents: Sequence[Operand],
-    suffix: str,
-) -> Operand:
-    """Append the tangent of the result of an instruction.
-
-    Args:
-        builder: to append to.
-        instruction: what is differentiated.
-        indices: of the operands that have tangents.
-        tangents: theirs.
-        suffix: for the name of the result's.
-    """
-    result, op, operands, _ = instruction
-    count = len(builder.instructions)
-    (tangent,) = pushforward(op, indices).append(builder, (result, *operands, *tangents))
-    is_new = len(builder.instructions) > count
-    if is_new and isinstance(tangent, Var) and tangent.primal is None:
-        tangent.primal, tangent.suffix = result, suffix
-    return tangent
-
-
 @cache
-def pushforward(op: Op, indices: tuple[int, ...]) -> Recording:
+def pushforward(op: Op, indices: tuple[int, ...], guarded: tuple[int, ...]) -> Recording:
     """Record the tangent of an operation.
 
     Args:
         op: the operation.
         indices: of the operands that have tangents.
+        guarded: of those that count under a condition only.
 
     Returns:
-        From (result, *operands, *tangents) to the tangent of the result.
+        From (result, *operands, *tangents, *conditions) to the tangent of the result.
     """
 
     def tangent(y: Ref, *given: Ref) -> tuple[Ref | float]:
-        operands, tangents = given[: op.arity], given[op.arity :]
+        operands, rest = given[: op.arity], given[op.arity :]
+        guards = dict(zip(guarded, rest[len(indices) :], strict=True))
         total: _Term = None
-        for index, dot in zip(indices, tangents, strict=True):
+        for index, dot in zip(indices, rest, strict=False):
             partial = op.partials[index]
-            if partial is not None:
-                slope = partial(y, *operands)
-                is_gate = bool(op.selects) and op.selects[index] is not None
-                total = _sum(total, _chosen(dot, slope) if is_gate else _scaled(dot, slope))
+            assert partial is not None
+            slope = partial(y, *operands)
+            term = _chosen(dot, slope) if condition_of(op, index) else _scaled(dot, slope)
+            if index in guards:
+                term = _Choice(guards[index], term, None)
+            total = _sum(total, term)
         return (_written(total),)
 
-    return record(tangent, 1 + op.arity + len(indices))
+    return record(tangent, 1 + op.arity + len(indices) + len(guarded))
+
+
+@cache
+def condition_of(op: Op, index: int) -> Recording | None:
+    """Record the condition under which an operand counts, from (result, *operands), if any."""
+    selects = op.selects[index] if op.selects else None
+    return selects and record(lambda *values: (selects(*values),), op.arity + 1)
 
 
 class _Choice(NamedTuple):
