@@ -1,8 +1,9 @@
 """Structure: which outputs of a program depend on which inputs, whatever the numbers are.
 
-Both branches of a choice count. A value carries a set of inputs, or of outputs on the way back; most
-sets are those of many values, so each is kept once, under a number, and what two of them make is
-looked up. The way is chosen as the mode of a Jacobian is, so that a long sum costs what it has terms.
+Both branches of a choice count. A value carries a set of inputs, or of outputs on the way back.
+Most sets are those of many values, so each is kept once, under a number, and what several of them
+make is looked up. The way is chosen as the mode of a Jacobian is, so that a long sum takes a single
+walk.
 """
 
 from collections.abc import Sequence
