@@ -13,6 +13,7 @@ from functools import cached_property
 from itertools import groupby
 
 from gradcompile import ieee, products, vector
+from gradcompile.emit.sweeps import REVERSE_SWEEP, full_title
 from gradcompile.emit.wrapping import (
     MAX_COMMENT,
     comment_lines,
@@ -20,9 +21,6 @@ from gradcompile.emit.wrapping import (
     statement_lines,
 )
 from gradcompile.support.names import RESERVED
-
-REVERSE_SWEEP = "reverse sweep"
-"""The comment that the reverse sweep begins with."""
 
 MAX_LINE = 89
 """The widest line with its comment."""
@@ -214,7 +212,7 @@ def with_title(steps: Iterable[tuple[bool, Iterable[Item]]], seed: str) -> Itera
 
 def reverse_title(seed: str) -> Comment:
     """Title the reverse sweep, which begins with the adjoint of the value: 1."""
-    return Comment(f"{REVERSE_SWEEP}, from {seed}_bar = 1.0")
+    return Comment(full_title(REVERSE_SWEEP, f"{seed}_bar = 1.0"))
 
 
 # --- text ----------------------------------------------------------------------------------------

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 
-from gradcompile.emit.layout import REVERSE_SWEEP
 from gradcompile.emit.parts import KEPT
+from gradcompile.emit.sweeps import REVERSE_SWEEP
 from gradcompile.ir.program import ADJOINT
 from gradcompile.ir.signature import adjoint_name
 from gradcompile.ops.syntax import ExpressionError

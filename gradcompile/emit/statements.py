@@ -3,6 +3,8 @@
 import ast
 from dataclasses import dataclass
 
+from gradcompile.emit.sweeps import FORWARD_SWEEP, Sweep
+
 
 @dataclass(frozen=True, eq=False)
 class Statement:
@@ -11,7 +13,7 @@ class Statement:
     Attributes:
         name: what is assigned; "" if only entries are.
         value: what it is assigned.
-        reverse: does it belong to the reverse sweep?
+        sweep: that it belongs to.
         differentiates: the names of the forward statements that it is an adjoint of.
         entries: the entries of arrays.
         primal: for an adjoint, what the value is called that it is the adjoint of.
@@ -19,7 +21,7 @@ class Statement:
 
     name: str
     value: ast.expr
-    reverse: bool = False
+    sweep: Sweep = FORWARD_SWEEP
     differentiates: tuple[str, ...] = ()
     entries: tuple[ast.expr, ...] = ()
     primal: str = ""

@@ -19,6 +19,7 @@ from gradcompile.emit.parts import KEPT, LIMIT
 from gradcompile.emit.statements import Statement
 from gradcompile.emit.straight_functions import StraightCode, straight_functions
 from gradcompile.emit.straight_results import fills, results_of, returned_tree
+from gradcompile.emit.sweeps import FORWARD_SWEEP, REVERSE_SWEEP, sweeps_of
 from gradcompile.emit.trees import element, float_tree
 from gradcompile.ir.program import ADJOINT, Const, Instruction, Operand, Program, Var
 from gradcompile.ir.signature import Bundle, Signature, adjoint_name
@@ -69,7 +70,7 @@ class _Emitter:
     sources: dict[str, ast.expr] = field(default_factory=dict)
     pending: dict[Var, _Expression] = field(default_factory=dict)
     home: dict[Var, Var] = field(default_factory=dict)
-    forward: set[Var] = field(default_factory=set)
+    assigned: set[Var] = field(default_factory=set)
     statements: list[Statement] = field(default_factory=list)
     plain: set[str] = field(default_factory=set)
     conditions: set[str] = field(default_factory=set)
@@ -86,6 +87,7 @@ class _Emitter:
         self.shared = {
             result.primal for result, *_ in self.program.instructions if self.reads[result] > 1
         }
+        self.sweep_of = sweeps_of(self.program)
         self.outputs = {x for x in self.program.flat_outputs if isinstance(x, Var)}
         self.tested = _tested(self.program, self.outputs)
         self.reader = _single_readers(self.program)
@@ -124,10 +126,10 @@ class _Emitter:
         if self._may_inline(instruction):
             self.pending[result] = expression
         else:
-            self._assign(result, expression, instruction.origin is not None)
+            self._assign(result, expression)
 
     def _expression(self, instruction: Instruction) -> _Expression:
-        _, op, operands, origin = instruction
+        result, op, operands, origin = instruction
         while True:
             parts = [self._operand(operand) for operand in operands]
             width = len(op.expression) + sum(part.width for part in parts)
@@ -143,7 +145,7 @@ class _Emitter:
         trees = dict(zip(op.operand_names, (part.tree for part in parts), strict=True))
         tree = instantiate(op.template, trees, self.plain, self.conditions)
         origins = (() if origin is None else (origin,)) + tuple(o for p in parts for o in p.origins)
-        if op.name in ("add", "sub"):
+        if op.name in ("add", "sub") and self.sweep_of[result].title == REVERSE_SWEEP:
             origins += tuple(x.primal for x in operands if isinstance(x, Var) and x.primal)
         reads = tuple(x for _, x in inlined) + tuple(v for p in parts for v in p.reads)
         return _Expression(tree, width, depth, origins, reads)
@@ -160,7 +162,7 @@ class _Emitter:
     def _settle(self, var: Var) -> None:
         """Give a pending value a statement of its own: the line it was to go into is full."""
         expression = self.pending.pop(var)
-        self._assign(var, expression, bool(expression.origins))
+        self._assign(var, expression)
 
     def _may_inline(self, instruction: Instruction) -> bool:
         result = instruction.result
@@ -172,10 +174,11 @@ class _Emitter:
         primal = result.primal
         return result not in self.shared if primal is None else primal not in self.names
 
-    def _assign(self, var: Var, expression: _Expression, reverse: bool) -> None:
+    def _assign(self, var: Var, expression: _Expression) -> None:
         for inner in expression.reads:
             self.home[inner] = var
-        differentiated = self._differentiated(var, expression.origins) if reverse else ()
+        sweep = self.sweep_of[var]
+        differentiated = self._differentiated(var, expression.origins)
         entry = self.results.entries.get(var)
         name = ""
         if entry is not None and var.primal in self.elements:
@@ -183,8 +186,7 @@ class _Emitter:
             self.names[var], self.elements[var] = ast.unparse(entry), entry
         else:
             name = self._name(var)
-        if not reverse:
-            self.forward.add(var)
+        self.assigned.add(var)
         tree = as_condition(expression.tree) if var in self.tested else expression.tree
         if tree is not expression.tree:
             self.conditions.add(name)
@@ -192,7 +194,7 @@ class _Emitter:
             self.plain.add(name)
         entries = (entry,) if entry is not None else ()
         primal = self.names.get(var.primal, "") if var.primal is not None else ""
-        self.statements.append(Statement(name, tree, reverse, differentiated, entries, primal))
+        self.statements.append(Statement(name, tree, sweep, differentiated, entries, primal))
 
     def _name(self, var: Var) -> str:
         label = var.full_name or (var.primal is None and self.program.bound.get(var)) or ""
@@ -201,7 +203,7 @@ class _Emitter:
             label = _derivative_label(
                 self.names[var.primal], var.suffix, is_element, self.namer.taken
             )
-        if not label and var in self.outputs and var.primal is None:
+        if not label and var in self.outputs and self.sweep_of[var] is FORWARD_SWEEP:
             label = "value"
         self.names[var] = self.namer.fresh(label)
         return self.names[var]
@@ -211,7 +213,9 @@ class _Emitter:
         if var.primal in self.names and var.suffix == ADJOINT:
             origins = self.contributors.get(var.primal, origins)
         homes = dict.fromkeys(self.home.get(origin, origin) for origin in origins)
-        return tuple(self.names[home] for home in homes if home in self.forward)
+        earlier = (x for x in homes if x in self.assigned and self.sweep_of[x] < self.sweep_of[var])
+        # An element of an array that is returned has no name.
+        return tuple(name for name in map(self.names.__getitem__, earlier) if name.isidentifier())
 
 
 def _derivative_label(name: str, suffix: str, is_element: bool, taken: Container[str]) -> str:
@@ -222,9 +226,13 @@ def _derivative_label(name: str, suffix: str, is_element: bool, taken: Container
 
 
 def _seed(program: Program, signature: Signature, names: Mapping[Var, str]) -> str:
-    """What the value is called, whose adjoint is 1."""
+    """What the reverse sweep begins with: the adjoint of the value; "" for several values."""
+    if len(signature.value) > 1:
+        return ""
     output = program.outputs[0] if signature.value else None
-    return names.get(output, "value") if isinstance(output, Var) else "value"
+    value = names.get(output, "value") if isinstance(output, Var) else "value"
+    seed = f"{value}{ADJOINT}"
+    return seed if seed in (group.name for group in signature.parameters) else f"{seed} = 1.0"
 
 
 def _identifiers(program: Program, signature: Signature) -> frozenset[str]:

@@ -11,15 +11,16 @@ from dataclasses import dataclass, replace
 from gradcompile.emit.derivations import derivation, gathered
 from gradcompile.emit.layout import (
     MAX_LINE,
+    Comment,
     Function,
     Item,
     Line,
     names_in,
     names_of,
-    reverse_title,
 )
 from gradcompile.emit.parts import KEPT, crossing, cut, part_functions
 from gradcompile.emit.statements import Statement
+from gradcompile.emit.sweeps import FORWARD_SWEEP, Sweep, full_title
 from gradcompile.emit.trees import assign, call, element, integer, one_or_tuple
 from gradcompile.emit.wrapping import expression_text
 
@@ -41,7 +42,7 @@ class StraightCode:
         zeros: see there.
         results: the expressions that are returned.
         fresh: gives a name that nothing else has.
-        seed: what the reverse sweep begins with: the name of the value.
+        seed: what the reverse sweep begins with: the adjoint of the value; "" for several.
         summary: what the function does, in a line.
     """
 
@@ -107,31 +108,35 @@ def _main(code: StraightCode, body: Iterable[Item]) -> Function:
 
 
 def _sweeps(code: StraightCode) -> list[list[Statement]]:
-    """The statements of the forward sweep, those of the reverse sweep, and what fills arrays."""
-    forward = [s for s in code.statements if not s.reverse]
-    return [forward, gathered([s for s in code.statements if s.reverse]), code.fills]
+    """The statements of the forward sweep, those of each other sweep, and what fills arrays."""
+    found: dict[Sweep, list[Statement]] = {FORWARD_SWEEP: []}
+    for statement in code.statements:
+        found.setdefault(statement.sweep, []).append(statement)
+    forward, *sweeps = (found[sweep] for sweep in sorted(found))
+    return [forward, *map(gathered, sweeps), code.fills]
 
 
 def _titled(
     code: StraightCode, statements: Sequence[Statement], lines: Mapping[Statement, Line]
 ) -> list[Item]:
-    """Write some statements of one sweep; those of the reverse sweep under their headings."""
-    if statements[0].reverse:
-        return [reverse_title(code.seed), *derivation(statements, lines)]
+    """Write some statements of one sweep; all but the forward sweep under their headings."""
+    sweep = statements[0].sweep
+    if sweep != FORWARD_SWEEP:
+        return [Comment(full_title(sweep.title, code.seed)), *derivation(statements, lines)]
     return [lines[statement] for statement in statements]
 
 
 def _lines(code: StraightCode, kept: Mapping[str, ast.expr]) -> dict[Statement, Line]:
     """Write each statement as a line; it assigns what is kept to its place as well."""
     lines: dict[Statement, Line] = {}
-    forward: dict[str, Line] = {}
+    line_of: dict[str, Line] = {}
     for s in (*code.statements, *code.fills):
         name = [ast.Name(s.name)] if s.name else []
         place = [kept[s.name]] if s.name in kept else []
         tree = ast.Assign([*name, *place, *s.entries], s.value)
-        lines[s] = Line(tree, tuple(forward[name] for name in s.differentiates), may_break=True)
-        if not s.reverse:
-            forward[s.name] = lines[s]
+        lines[s] = Line(tree, tuple(line_of[name] for name in s.differentiates), may_break=True)
+        if s.name:
+            line_of[s.name] = lines[s]
     return lines
 
 
