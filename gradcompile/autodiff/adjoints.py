@@ -30,14 +30,14 @@ class Adjoints:
         of: for a row of a Jacobian, the output whose derivatives the adjoints are.
     """
 
-    def __init__(self, program: Program, active: set[Operand]) -> None:
+    def __init__(self, program: Program, active: set[Operand], again: bool = False) -> None:
         self.builder = Builder(list(program.instructions))
         self.active = active
         self.of: Var | None = None
         self.inputs = set(program.inputs)
         self.bound = program.bound
         has_gates = any(op.selects and not op.obeys for _, op, _, _ in program.instructions)
-        self.hazards = Hazards(program, active) if has_gates else None
+        self.hazards = Hazards(program, active, again) if has_gates else None
         self.contributions: defaultdict[Operand, list[_Contribution]] = defaultdict(list)
         self.pullback_of = cache(_pullback)
 

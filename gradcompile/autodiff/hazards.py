@@ -25,13 +25,16 @@ NOT_FINITE = frozenset({Const(math.inf), Const(-math.inf), Const(math.nan)})
 class Hazards:
     """What may be inf or nan in a program whose inputs are finite.
 
+    Where the program of derivatives is to be differentiated again, the derivatives of slopes count
+    too: a value whose own slope may be infinite makes slopes that read it vary infinitely.
+
     Attributes:
         active: the values that are differentiated.
         wild: the values that may be, and the constants that are.
         behind: those active values on whose way back to the inputs a slope may be.
     """
 
-    def __init__(self, program: Program, active: set[Operand]) -> None:
+    def __init__(self, program: Program, active: set[Operand], again: bool = False) -> None:
         self.active = active
         self.wild: set[Operand] = set(NOT_FINITE)
         self.behind: set[Operand] = set()
@@ -39,6 +42,7 @@ class Hazards:
         for instruction in program.instructions:
             result, op, operands, _ = instruction
             is_wild = not (wild.isdisjoint(operands) and _is_tame(op, None, operands))
+            is_wild = is_wild or (again and not _has_tame_slopes(op))
             if is_wild:
                 wild.add(result)
             if result in active and (

@@ -23,6 +23,7 @@ def reverse(
     wrt: Sequence[int],
     keep_value: bool = True,
     seeds: Sequence[Operand] = (Const(1.0),),
+    again: bool = False,
 ) -> Program:
     """Make the program that returns the values of `program` and the gradient of their sum.
 
@@ -31,6 +32,8 @@ def reverse(
         wrt: the indices of the inputs to differentiate by.
         keep_value: return the flat outputs and the gradient; else the gradient alone.
         seeds: the weight of each flat output in the sum: a constant, or an input of `program`.
+        again: is what comes out to be differentiated? Then what a gate blocks has guards against
+            the derivatives of slopes too.
 
     Returns:
         A program whose last output is the tuple of adjoints of the inputs in `wrt`.
@@ -38,7 +41,7 @@ def reverse(
     outputs = tuple(program.flat_outputs)
     sources = [program.inputs[index] for index in wrt]
     active = depends_on(program, sources)
-    adjoints = Adjoints(program, active)
+    adjoints = Adjoints(program, active, again)
     for output, seed in zip(outputs, seeds, strict=True):
         if output in active and seed != ZERO:
             adjoints.contribute(output, seed, OPEN)
