@@ -51,7 +51,7 @@ def jacobian(
         ValueError: there is no such mode.
     """
     if mode not in (None, FORWARD, REVERSE):
-        raise ValueError(f'mode: expected "forward", "reverse" or None, got {mode!r}')
+        raise ValueError(f"mode: expected {FORWARD!r}, {REVERSE!r} or None, got {mode!r}")
     outputs = tuple(program.flat_outputs)
     if places is None:
         places = [(row, column) for row in range(len(outputs)) for column in range(len(wrt))]

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 
 from gradcompile import Value, nn
+from gradcompile.autodiff.forward import forward
+from gradcompile.autodiff.jacobian import jacobian
 from gradcompile.autodiff.reverse import reverse
 from gradcompile.graph.lower import lower
 from gradcompile.ir.parse import ParseError, parse_program
@@ -33,7 +35,8 @@ def shape(program):
             return operand
         if operand not in index_of:
             index_of[operand] = len(index_of)
-            return index_of[operand], operand.name, value(operand.primal)
+            suffix = operand.suffix if operand.primal is not None else ""
+            return index_of[operand], operand.name, suffix, value(operand.primal)
         return index_of[operand]
 
     return (
@@ -65,8 +68,21 @@ def test_any_program_comes_back(recipe):
     gradient = reverse(run_passes(program), range(INPUTS))
     first = replace(gradient, outputs=gradient.outputs[1][:1])
     second = reverse(first, range(INPUTS))
-    for each in (program, gradient, run_passes(gradient), second, run_passes(second)):
+    hessian = jacobian(gradient, range(INPUTS), mode="forward")
+    rows = jacobian(gradient, range(INPUTS), mode="reverse")
+    tangent = forward(gradient, [0], [Const(1.0)])
+    for each in (program, gradient, second, hessian, rows, tangent):
         assert_comes_back(each)
+    for each in map(run_passes, (gradient, second, hessian, rows, tangent)):
+        assert_comes_back(each)
+
+
+@pytest.mark.parametrize("name", ["x_bar", "x_dot", "stand_by_me", "a_by_b_bar", "_by_"])
+def test_a_name_that_reads_as_a_derivative_comes_back(name):
+    x, y = Var(name), Var("x")
+    derivatives = [Var(primal=y, suffix=suffix) for suffix in ("_bar", "_dot", "_by_x")]
+    second = [Var(primal=v, suffix="_by_w_0") for v in derivatives]
+    assert_comes_back(Program("f", (x, y, *derivatives, *second), (), (x,)))
 
 
 def test_a_network_comes_back_with_its_rows_and_data():
