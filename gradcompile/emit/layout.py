@@ -20,6 +20,7 @@ from gradcompile.emit.wrapping import (
     expression_text,
     statement_lines,
 )
+from gradcompile.ir.sweeps import FORWARD_SWEEP, Sweep, full_title
 from gradcompile.support.names import RESERVED
 
 MAX_LINE = 89
@@ -194,25 +195,19 @@ def names_in(trees: Iterable[ast.AST]) -> set[str]:
     return names
 
 
-def with_title(steps: Iterable[tuple[bool, Iterable[Item]]], seed: str) -> Iterator[Item]:
-    """Put a title where the reverse sweep begins.
+def with_titles(steps: Iterable[tuple[Sweep, Iterable[Item]]], seed: str) -> Iterator[Item]:
+    """Put a title where each sweep begins, but for the forward sweep.
 
     Args:
-        steps: in order; for each whether it is of the reverse sweep, and what it consists of.
-        seed: the name of the value.
+        steps: in order; for each the sweep that it is of, and what it consists of.
+        seed: what the reverse sweep begins with; "" where that is not one adjoint.
     """
-    sweep = None
-    for reverse, items in steps:
-        if reverse is not sweep:
-            sweep = reverse
-            if reverse:
-                yield reverse_title(seed)
+    last = FORWARD_SWEEP
+    for sweep, items in steps:
+        if sweep != last:
+            last = sweep
+            yield Comment(full_title(sweep.title, seed))
         yield from items
-
-
-def reverse_title(seed: str) -> Comment:
-    """Title the reverse sweep, which begins with the adjoint of the value: 1."""
-    return Comment(full_title(REVERSE_SWEEP, f"{seed}_bar = 1.0"))
 
 
 # --- text ----------------------------------------------------------------------------------------

@@ -13,9 +13,9 @@ from functools import cached_property
 from itertools import product
 
 from gradcompile.emit.parts import KEPT
-from gradcompile.emit.sweeps import REVERSE_SWEEP
 from gradcompile.ir.program import ADJOINT
 from gradcompile.ir.signature import adjoint_name
+from gradcompile.ir.sweeps import REVERSE_SWEEP
 from gradcompile.ops.syntax import ExpressionError
 
 REVERSE = f"# {REVERSE_SWEEP}"
