@@ -18,4 +18,5 @@ parts.py               where long text is cut into functions, and what crosses a
 wrapping.py            long expressions and comments on several lines
 layout.py              functions made of statements to the text of a module
 reader.py              emitted text, read back statement by statement
+straight_reader.py     the same for a kernel of any kind without loops
 """

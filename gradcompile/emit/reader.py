@@ -7,7 +7,7 @@ an array is a value like any other; it is called as the text writes it, `w[0, 1]
 import ast
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
@@ -112,6 +112,34 @@ def read_kernel(source: str) -> KernelText:
     Raises:
         ExpressionError: the text is not of the form that `emit` writes.
     """
+    functions = functions_of(source)
+    lines = [line.strip() for line in source.splitlines()]
+    starts = [k for k, line in enumerate(lines, 1) if line.startswith(REVERSE)]
+    first = starts[0] if starts else len(lines) + 1
+    text = KernelText([argument.arg for argument in functions[-1].args.args])
+    for statement, function in in_order(functions):
+        sweep = text.reverse if statement.lineno > first else text.forward
+        # What is read into names stands before the sweep of its function.
+        begun = any(function.lineno < start < statement.lineno for start in starts)
+        match read_statement(text, sweep, statement, begun):
+            case None:
+                pass
+            case ast.Tuple([value, ast.Tuple(gradient)]):
+                text.value = value
+                _read_gradient(text, gradient)
+            case _:
+                raise ExpressionError(f"unexpected statement `{ast.unparse(statement)}`")
+    _add_copies(text)
+    require_numbers({**text.forward, **text.reverse}, [text.value, *text.gradient.values()])
+    return text
+
+
+def functions_of(source: str) -> list[ast.FunctionDef]:
+    """List the functions of an emitted module: the parts of the last one, and that one.
+
+    Raises:
+        ExpressionError: it is not Python, or there is none.
+    """
     try:
         module = ast.parse(source)
     except SyntaxError as error:
@@ -119,30 +147,33 @@ def read_kernel(source: str) -> KernelText:
     functions = [node for node in module.body if isinstance(node, ast.FunctionDef)]
     if not functions:
         raise ExpressionError("expected a function in the text, found none")
-    lines = [line.strip() for line in source.splitlines()]
-    starts = [k for k, line in enumerate(lines, 1) if line.startswith(REVERSE)]
-    first = starts[0] if starts else len(lines) + 1
-    text = KernelText([argument.arg for argument in functions[-1].args.args])
-    for statement, function in _in_order(functions):
-        sweep = text.reverse if statement.lineno > first else text.forward
-        # What is read into names stands before the sweep of its function.
-        begun = any(function.lineno < start < statement.lineno for start in starts)
-        match _Elements().visit(statement):
-            case ast.Expr(ast.Constant(str())):
-                pass
-            case ast.Assign([ast.Tuple(left)], ast.Tuple(right)) if len(left) == len(right):
-                for name, item in zip(left, right, strict=True):
-                    _assign(text, sweep, [name], item, begun)
-            case ast.Assign(targets, expression):
-                _assign(text, sweep, targets, expression, begun)
-            case ast.Return(ast.Tuple([value, ast.Tuple(gradient)])):
-                text.value = value
-                _read_gradient(text, gradient)
-            case _:
-                raise ExpressionError(f"unexpected statement `{ast.unparse(statement)}`")
-    _add_copies(text)
-    _require_numbers(text)
-    return text
+    return functions
+
+
+def read_statement(
+    text: KernelText, sweep: dict[str, ast.expr], statement: ast.stmt, begun: bool
+) -> ast.expr | None:
+    """Take in a statement; if it is a `return`, give back what it returns.
+
+    Args:
+        text: what was read so far.
+        sweep: that of its statements to which it is added.
+        statement: a docstring, an assignment or a `return`.
+        begun: does it stand in the reverse sweep of its function?
+    """
+    match _Elements().visit(statement):
+        case ast.Expr(ast.Constant(str())):
+            pass
+        case ast.Assign([ast.Tuple(left)], ast.Tuple(right)) if len(left) == len(right):
+            for name, item in zip(left, right, strict=True):
+                _assign(text, sweep, [name], item, begun)
+        case ast.Assign(targets, expression):
+            _assign(text, sweep, targets, expression, begun)
+        case ast.Return(ast.expr() as returned):
+            return returned
+        case _:
+            raise ExpressionError(f"unexpected statement `{ast.unparse(statement)}`")
+    return None
 
 
 def _add_copies(text: KernelText) -> None:
@@ -159,16 +190,15 @@ def _add_copies(text: KernelText) -> None:
     text.loaded = {name: x for name, x in text.loaded.items() if name not in copies}
 
 
-def _require_numbers(text: KernelText) -> None:
-    """Raise an error if a condition, True or False, is computed with."""
-    statements = {**text.forward, **text.reverse}
+def require_numbers(statements: Mapping[str, ast.expr], results: Iterable[ast.expr]) -> None:
+    """Raise an error if a condition, True or False, is computed with, or returned."""
     is_truth = (ast.Compare, ast.BoolOp)
     conditions = {
         name for name, tree in statements.items()
         if isinstance(tree, is_truth)
         or (isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not))
     }  # fmt: skip
-    for tree in (*statements.values(), text.value, *text.gradient.values()):
+    for tree in (*statements.values(), *results):
         for name in _computed_with(tree):
             if name in conditions:
                 raise ExpressionError(f"{name} is a condition in `{ast.unparse(tree)}`, no number")
@@ -192,7 +222,7 @@ def _computed_with(tree: ast.AST) -> Iterator[str]:
             yield from _computed_with(part)
 
 
-def _in_order(
+def in_order(
     functions: list[ast.FunctionDef],
 ) -> Iterator[tuple[ast.stmt, ast.FunctionDef]]:
     """The statements as they run: those of the last function, and of a part where it is called.
@@ -277,7 +307,7 @@ def _make(
     text.shapes[array] = (extents,) if isinstance(extents, int) else extents
     if function == "zeros":
         text.zeroed.add(array)
-        for name in _elements(array, text.shapes):
+        for name in elements(array, text.shapes):
             sweep[name] = ast.Constant(0.0)
 
 
@@ -288,7 +318,8 @@ def _once(text: KernelText, name: str) -> None:
         raise ExpressionError(f"{name} is assigned twice")
 
 
-def _elements(array: str, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[str]:
+def elements(array: str, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[str]:
+    """Name the elements of an array that the text makes, in order."""
     for index in product(*map(range, shapes[array])):
         yield f"{array}[{', '.join(map(str, index))}]"
 
@@ -311,7 +342,7 @@ def _components(text: KernelText, item: ast.expr) -> Iterator[tuple[str, str, as
     """List the components of an item: the subscripts in its array, its name, what it is."""
     match item:
         case ast.Name(array) if array in text.shapes:
-            for name in _elements(array, text.shapes):
+            for name in elements(array, text.shapes):
                 tree = text.reverse.get(name, text.forward.get(name))
                 if tree is None:
                     raise ExpressionError(f"{name} is not assigned")

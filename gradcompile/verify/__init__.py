@@ -1,9 +1,15 @@
 """Emitted text to a verdict: every derivative in it proved, confirmed or refuted.
 
 adjoints.py     every adjoint in the text, compared with what it should be: the verdicts
+entries.py      entries of Jacobians, Hessians and products, compared with what they should be
+claims.py       what entries claim to be, and the text that they are derivatives of
+tangents.py     what sympy can prove of them
+differences.py  what they are by differences, at points
+agreement.py    numbers that a text gives, compared with what they should be
 statements.py   the statements of the text, and how they hang together
 points.py       the points at which they are evaluated, and what adjoints should be there
 proofs.py       what sympy can prove of them
+definitions.py  forward statements over sympy's symbols
 algebras.py     the op table's functions over any algebra
 symbols.py      expressions over sympy; the only importer of sympy
 digits.py       expressions over numbers of many digits; imports mpmath, as symbols.py does

@@ -13,9 +13,9 @@ import ast
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from gradcompile.emit.reader import read_kernel
-from gradcompile.verify import digits, symbols
+from gradcompile.verify import symbols
+from gradcompile.verify.agreement import UNDEFINED, compare
 from gradcompile.verify.alone import ALONE
-from gradcompile.verify.digits import DIGITS
 from gradcompile.verify.points import POINTS, Point, Points
 from gradcompile.verify.proofs import Proofs
 from gradcompile.verify.report import VERDICTS, Check, Derivative, Report
@@ -23,8 +23,6 @@ from gradcompile.verify.statements import Statements
 
 MAX_STATEMENTS_PROVED_WHOLE = 60
 """The most statements for which sympy does all it can, also with the whole derivative."""
-
-UNDEFINED = "no point found at which the function is finite"
 
 Progress = Callable[[Iterable[str]], Iterable[str]]
 
@@ -100,7 +98,8 @@ def _check(name: str, statements: Statements, proofs: Proofs | None, points: Poi
     is_proved = proofs is not None and proofs.proves(claim, total)
     if is_proved and not _asks_for_ties(statements):
         return Check(name, forward, adjoint, total, "proved")
-    verdict, detail = _compare(name, claim, _telling(name, points))
+    found = ((x, x.names[claim], x.expected(name)) for x in _telling(name, points))
+    verdict, detail = compare(found)
     if is_proved and (verdict == "confirmed" or detail == UNDEFINED):
         return Check(name, forward, adjoint, total, "proved")
     return Check(name, forward, adjoint, total, verdict, detail)
@@ -134,23 +133,6 @@ def _telling(name: str, points: Points) -> Iterator[Point]:
                 yield point
             seen.add((sides, zeros))
     yield from points.at_scales
-
-
-def _compare(name: str, claim: str, points: Iterable[Point]) -> tuple[str, str]:
-    """Compare an adjoint with what it should be at some points."""
-    decided = 0
-    for point in points:
-        expected = point.expected(name)
-        if expected is None:
-            continue
-        given = point.names[claim]
-        nearest = expected.nearest(given)
-        if digits.agreeing_digits(given, nearest, expected.scale) < DIGITS:
-            return "refuted", "{}: {}, not {}".format(point, *digits.unlike(given, nearest))
-        decided += 1
-    if not decided:
-        return "refuted", UNDEFINED
-    return "confirmed", f"to {DIGITS} digits at {decided} points"
 
 
 # --- verdicts --------------------------------------------------------------------------------

@@ -127,7 +127,7 @@ def _moderate(function: Any, *operands: Any) -> Any:
     return result
 
 
-def _held(expression: ExpressionCode) -> ExpressionCode:
+def held(expression: ExpressionCode) -> ExpressionCode:
     """Make each `stop_gradient` give, however inputs vary later, what it gives at first."""
     if all(kind is not stop_gradient for kind, _ in expression.steps):
         return expression
@@ -149,7 +149,7 @@ def slopes(
     Returns:
         The smaller one and the larger one; None at the edge of the expression's domain.
     """
-    expression = _held(expression)
+    expression = held(expression)
     around = {read: at[read] for read in expression.reads}
     center = around[variable]
     middle = expression(around)

@@ -5,10 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradcompile.verify import symbols
+from gradcompile.verify.definitions import Definitions
 from gradcompile.verify.statements import RETURNED, Statements
-
-MAX_SUBSTITUTIONS = 3
-"""How often results are put in for the names that a partial reuses them by."""
 
 
 class Proofs:
@@ -16,29 +14,27 @@ class Proofs:
 
     Attributes:
         statements: of the text.
-        symbols: one for each input and forward value.
         claimed: what each name stands for in an adjoint statement: what has a check of its own is
             a symbol; the other names of the reverse sweep stand for what they are assigned.
     """
 
     def __init__(self, statements: Statements, thorough: bool) -> None:
         self.statements = statements
-        self.symbols = {name: symbols.symbol(name) for name in statements.users}
-        self.claimed = dict(self.symbols)
+        self._definitions = Definitions(statements)
+        self.claimed = dict(self._definitions.symbols)
         for name, tree in statements.text.reverse.items():
             checked = name in statements.checked
             self.claimed[name] = symbols.symbol(name) if checked else self._claim(name, tree)
         self._thorough = thorough
-        self._definitions: dict[str, Any] = {}
         self._expected: dict[str, Any] = {RETURNED: symbols.ONE}
 
     def _claim(self, statement: str, tree: ast.expr) -> Any:
-        reads = self.statements.codes[statement].reads
-        return symbols.symbolic(tree, {x: self.claimed[x] for x in reads if x in self.claimed})
+        return self._definitions.read(statement, tree, self.claimed)
 
     def expected(self, name: str, users: Sequence[str]) -> Any:
         """Sum up the contributions of its users to the adjoint of a value."""
-        slopes = [symbols.derivative(self._definition(user), self.symbols[name]) for user in users]
+        by = symbols.symbol(name)
+        slopes = [symbols.derivative(self._definitions.of(user), by) for user in users]
         terms = (self._expected[user] * slope for user, slope in zip(users, slopes, strict=True))
         total = sum(terms, symbols.ZERO)
         adjoint = self.statements.adjoints.get(name)
@@ -48,29 +44,12 @@ class Proofs:
     def proves(self, statement: str, total: Any) -> bool:
         """Does a statement of the reverse sweep simplify to this?"""
         difference = self._claim(statement, self.statements.reverse[statement]) - total
-        for _ in range(MAX_SUBSTITUTIONS):
-            if symbols.is_zero(difference, thorough=self._thorough):
-                return True
-            # A partial may reuse results (1 - y * y for tanh): put in what they were computed by.
-            forward = self.statements.text.forward
-            reused = {s.name: s for s in difference.free_symbols if s.name in forward}
-            if not reused or symbols.is_large(difference):
-                return False
-            definitions = {s: self._definition(name) for name, s in reused.items()}
-            difference = symbols.substitute(difference, definitions)
-        return False
-
-    def _definition(self, name: str) -> Any:
-        if name not in self._definitions:
-            reads = [x for x in self.statements.codes[name].reads if x in self.symbols]
-            known = {read: self.symbols[read] for read in reads}
-            self._definitions[name] = symbols.symbolic(self.statements.primals[name], known)
-        return self._definitions[name]
+        return self._definitions.vanishes(difference, self._thorough)
 
     def proves_whole(self, name: str) -> bool:
         """Does the whole derivative by an input simplify to sympy's of the whole function?"""
         text = self.statements.text
-        names = {name: self.symbols[name] for name in text.inputs}
+        names = {name: symbols.symbol(name) for name in text.inputs}
         for sweep in (text.forward, text.reverse):
             for assigned, tree in sweep.items():
                 names[assigned] = symbols.symbolic(tree, names)

@@ -52,18 +52,22 @@ class Derivative:
     """The check of one derivative: that of its adjoint and of all that it is computed from.
 
     Attributes:
-        name: what it is differentiated by.
+        name: what it is differentiated by; of an entry of a Jacobian or a Hessian its whole name,
+            `d values[0]/dx`.
         verdict: "proved" (equal to sympy's derivative), "confirmed" (equal at random points) or
             "refuted" (different at a point).
         detail: the digits that agree, or the point and the two numbers that differ.
+        is_entry: is it one of many, and `name` its whole name?
     """
 
     name: str
     verdict: str
     detail: str = ""
+    is_entry: bool = False
 
     def __str__(self) -> str:
-        return f"d/d{self.name}: {self.verdict}{' ' + self.detail if self.detail else ''}"
+        name = self.name if self.is_entry else f"d/d{self.name}"
+        return f"{name}: {self.verdict}{' ' + self.detail if self.detail else ''}"
 
 
 @dataclass(frozen=True)

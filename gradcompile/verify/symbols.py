@@ -133,6 +133,11 @@ MAX_OPERATIONS_TO_SIMPLIFY = 200
 """The largest expression, in operations, that is given to sympy's `simplify`."""
 
 
+def operations(expression: Any) -> int:
+    """Count the operations of an expression."""
+    return int(expression.count_ops())
+
+
 def is_large(expression: Any) -> bool:
     """Is it beyond what sympy is asked to simplify?"""
     conditions = expression.atoms(sympy.core.relational.Relational)
