@@ -1,7 +1,8 @@
 """The text of any straight-line kernel, read back: what it computes, and each number it returns."""
 
 import ast
-from collections.abc import Iterator
+import copy
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from gradcompile.emit.reader import (
@@ -75,13 +76,15 @@ def _without_copies(
     parameters: tuple[str, ...], statements: dict[str, ast.expr], results: list[ast.expr]
 ) -> StraightText:
     """Write what names stand for in their place, where that is a name or a number."""
-    names = _Names()
+    meanings: dict[str, ast.expr] = {name: ast.Name(name) for name in ("inf", "nan")}
+    names = _Names(meanings, frozenset(parameters))
     kept = {}
     for name, tree in statements.items():
         resolved = names.visit(tree)
         if _is_plain(resolved):
-            names.meanings[name] = resolved
+            meanings[name] = resolved
         else:
+            meanings[name] = ast.Name(name)
             kept[name] = resolved
     return StraightText(parameters, kept, tuple([names.visit(tree) for tree in results]))
 
@@ -94,24 +97,36 @@ def _is_plain(tree: ast.expr) -> bool:
 
 
 class _Names(ast.NodeTransformer):
-    """Puts in what names stand for."""
+    """Puts in what names stand for; parameters, and elements of them, stand for themselves."""
 
-    def __init__(self) -> None:
-        self.meanings: dict[str, ast.expr] = {}
+    def __init__(self, meanings: Mapping[str, ast.expr], parameters: Collection[str]) -> None:
+        self.meanings = meanings
+        self.parameters = parameters
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        return self.meanings.get(node.id, node)
+        if node.id in self.meanings:
+            return self.meanings[node.id]
+        if node.id.partition("[")[0] not in self.parameters:
+            raise ExpressionError(f"{node.id} is read before it is assigned")
+        return node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         node.args = [self.visit(argument) for argument in node.args]
         return node  # what is called is no value, whatever is called like it
 
 
-def renamed(text: StraightText, names: dict[str, str]) -> StraightText:
-    """Call what a text computes and reads otherwise; the names of functions stay."""
-    change = _Names()
-    change.meanings = {old: ast.Name(new) for old, new in names.items()}
-    statements = {names.get(x, x): change.visit(tree) for x, tree in text.statements.items()}
-    return StraightText(
-        text.parameters, statements, tuple([change.visit(tree) for tree in text.results])
-    )
+def renamed(text: StraightText, names: Mapping[str, str]) -> StraightText:
+    """Call what a text computes otherwise.
+
+    Args:
+        text: is left as it is.
+        names: new names for some of the old ones.
+    """
+    meanings = {name: ast.Name(names.get(name, name)) for name in ("inf", "nan", *text.statements)}
+    change = _Names(meanings, frozenset(text.parameters))
+    statements = {
+        names.get(name, name): change.visit(copy.deepcopy(tree))
+        for name, tree in text.statements.items()
+    }
+    results = tuple([change.visit(copy.deepcopy(tree)) for tree in text.results])
+    return StraightText(text.parameters, statements, results)

@@ -35,10 +35,10 @@ class Definitions:
         reads = self.statements.codes[name].reads
         return symbols.symbolic(tree, {read: names[read] for read in reads if read in names})
 
-    def vanishes(self, difference: Any, thorough: bool) -> bool:
+    def vanishes(self, difference: Any, attempts: symbols.Attempts) -> bool:
         """Does an expression simplify to zero, with what its symbols stand for?"""
         for _ in range(MAX_SUBSTITUTIONS):
-            if symbols.is_zero(difference, thorough=thorough):
+            if symbols.is_zero(difference, attempts):
                 return True
             # A partial may reuse results (1 - y * y for tanh): put in what they were computed by.
             forward = self.statements.text.forward

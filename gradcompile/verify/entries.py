@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from gradcompile.emit.straight_reader import StraightText, read_straight
-from gradcompile.verify.adjoints import MAX_STATEMENTS_PROVED_WHOLE, Progress
+from gradcompile.verify.adjoints import Progress
 from gradcompile.verify.agreement import UNDEFINED, compare
 from gradcompile.verify.alone import ALONE
 from gradcompile.verify.claims import Claims, Entry, claim, part_of
@@ -24,10 +24,6 @@ from gradcompile.verify.points import Points
 from gradcompile.verify.report import VERDICTS, Check, Derivative, Report
 from gradcompile.verify.statements import MAX_STATEMENTS_FOR_SYMPY
 from gradcompile.verify.tangents import Tangents
-
-MAX_ENTRIES_PROVED_WHOLE = 30
-"""The most entries for which sympy does all it can."""
-
 
 def verify_entries(
     source: str, base: str, entries: Sequence[Entry], start: int = 0, progress: Progress = iter
@@ -124,11 +120,7 @@ class _Checker:
     def __init__(self, base: StraightText, claimed: StraightText, entries: Sequence[Entry]) -> None:
         self.claims = Claims.of(base, claimed, entries)
         is_short = len(base.statements) <= MAX_STATEMENTS_FOR_SYMPY
-        statements = len(base.statements) + len(claimed.statements)
-        thorough = (
-            statements <= MAX_STATEMENTS_PROVED_WHOLE and len(entries) <= MAX_ENTRIES_PROVED_WHOLE
-        )
-        self.tangents = Tangents(self.claims, thorough) if is_short else None
+        self.tangents = Tangents(self.claims) if is_short else None
 
     @cached_property
     def surroundings(self) -> list[Surroundings]:

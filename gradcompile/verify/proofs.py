@@ -25,7 +25,7 @@ class Proofs:
         for name, tree in statements.text.reverse.items():
             checked = name in statements.checked
             self.claimed[name] = symbols.symbol(name) if checked else self._claim(name, tree)
-        self._thorough = thorough
+        self._attempts = symbols.THOROUGH if thorough else symbols.BRIEF
         self._expected: dict[str, Any] = {RETURNED: symbols.ONE}
 
     def _claim(self, statement: str, tree: ast.expr) -> Any:
@@ -44,7 +44,7 @@ class Proofs:
     def proves(self, statement: str, total: Any) -> bool:
         """Does a statement of the reverse sweep simplify to this?"""
         difference = self._claim(statement, self.statements.reverse[statement]) - total
-        return self._definitions.vanishes(difference, self._thorough)
+        return self._definitions.vanishes(difference, self._attempts)
 
     def proves_whole(self, name: str) -> bool:
         """Does the whole derivative by an input simplify to sympy's of the whole function?"""

@@ -6,7 +6,7 @@ makes it an independent oracle.
 """
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import sympy
@@ -144,18 +144,40 @@ def is_large(expression: Any) -> bool:
     return len(conditions) > MAX_CONDITIONS or expression.count_ops() > MAX_OPERATIONS_TO_SIMPLIFY
 
 
-def is_zero(difference: Any, thorough: bool = True, cases: int = MAX_CONDITIONS) -> bool:
+def _numerator(expression: Any) -> Any:
+    """Expand what is above the line, when all is written on one: no common factors are looked for.
+
+    That takes sympy long where there are many functions in it.
+    """
+    return sympy.expand(sympy.fraction(sympy.together(expression))[0])
+
+
+Attempts = tuple[Callable[[Any], Any], ...]
+
+BRIEF: Attempts = ()
+"""What is tried on an expression after expanding it: nothing."""
+
+RATIONAL: Attempts = (_numerator,)
+"""What tells whether a rational function of whatever is in it is zero."""
+
+THOROUGH: Attempts = (sympy.cancel, sympy.simplify)
+"""All that sympy can do; some expressions take it minutes."""
+
+
+def is_zero(
+    difference: Any, attempts: Attempts = THOROUGH, cases: int = MAX_CONDITIONS
+) -> bool:
     """Can sympy tell that an expression is zero, in each case of its conditions?"""
     if difference == 0:
         return True
     conditions = difference.atoms(sympy.core.relational.Relational)
     if not conditions:
-        return _simplifies_to_zero(difference, thorough)
+        return _simplifies_to_zero(difference, attempts)
     if cases == 0:
         return False
     first = min(conditions, key=lambda c: (c.count_ops(), str(c)))  # inner ones before outer ones
     return all(
-        is_zero(difference.xreplace(_known(conditions, first, holds)), thorough, cases - 1)
+        is_zero(difference.xreplace(_known(conditions, first, holds)), attempts, cases - 1)
         for holds in (True, False)
     )
 
@@ -188,17 +210,15 @@ _INEQUALITIES = (
 )  # fmt: skip
 
 
-def _simplifies_to_zero(difference: Any, thorough: bool) -> bool:
+def _simplifies_to_zero(difference: Any, attempts: Attempts) -> bool:
     if difference == 0:
         return True
     if difference.count_ops() > MAX_OPERATIONS_TO_SIMPLIFY:
         return False
     if sympy.expand(difference) == 0:
         return True
-    if not thorough:
-        return False
-    named = _with_named_fractions(difference)
-    return any(attempt(named) == 0 for attempt in (sympy.cancel, sympy.simplify))
+    named = _with_named_fractions(difference) if attempts else difference
+    return any(attempt(named) == 0 for attempt in attempts)
 
 
 MAX_EXPONENT = 1000

@@ -15,9 +15,8 @@ MAX_OPERATIONS = 1000
 class Tangents:
     """A short text over symbols: one for each input, and for each forward statement."""
 
-    def __init__(self, claims: Claims, thorough: bool) -> None:
+    def __init__(self, claims: Claims) -> None:
         self._claims = claims
-        self._thorough = thorough
         self._definitions = Definitions(claims.statements)
         self._symbols = self._definitions.symbols
         self._partials: dict[tuple[str, str], Any] = {}
@@ -41,7 +40,7 @@ class Tangents:
         claimed = self._claimed[claim(number)]
         if claimed is None or expected is None:
             return False
-        return self._definitions.vanishes(claimed - expected, self._thorough)
+        return self._definitions.vanishes(claimed - expected, symbols.RATIONAL)
 
     def _tangents(self, inputs: Weights) -> Mapping[str, Any]:
         """The derivatives of the forward statements along a direction; None for a large one."""
