@@ -25,6 +25,7 @@ from gradcompile.verify.report import VERDICTS, Check, Derivative, Report
 from gradcompile.verify.statements import MAX_STATEMENTS_FOR_SYMPY
 from gradcompile.verify.tangents import Tangents
 
+
 def verify_entries(
     source: str, base: str, entries: Sequence[Entry], start: int = 0, progress: Progress = iter
 ) -> Report:

@@ -8,6 +8,9 @@ from gradcompile.verify import symbols
 from gradcompile.verify.definitions import Definitions
 from gradcompile.verify.statements import RETURNED, Statements
 
+MAX_SUBSTITUTIONS = 3
+"""How often results are put in for the names that a partial reuses them by."""
+
 
 class Proofs:
     """The statements of a short text over sympy's symbols; asked for users first.
@@ -44,7 +47,15 @@ class Proofs:
     def proves(self, statement: str, total: Any) -> bool:
         """Does a statement of the reverse sweep simplify to this?"""
         difference = self._claim(statement, self.statements.reverse[statement]) - total
-        return self._definitions.vanishes(difference, self._attempts)
+        for _ in range(MAX_SUBSTITUTIONS):
+            if symbols.is_zero(difference, self._attempts):
+                return True
+            # A partial may reuse results (1 - y * y for tanh): put in what they were computed by.
+            reused = self._definitions.reused(difference)
+            if not reused or symbols.is_large(difference):
+                return False
+            difference = self._definitions.put_in(reused, difference)
+        return False
 
     def proves_whole(self, name: str) -> bool:
         """Does the whole derivative by an input simplify to sympy's of the whole function?"""

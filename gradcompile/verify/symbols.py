@@ -164,9 +164,7 @@ THOROUGH: Attempts = (sympy.cancel, sympy.simplify)
 """All that sympy can do; some expressions take it minutes."""
 
 
-def is_zero(
-    difference: Any, attempts: Attempts = THOROUGH, cases: int = MAX_CONDITIONS
-) -> bool:
+def is_zero(difference: Any, attempts: Attempts = THOROUGH, cases: int = MAX_CONDITIONS) -> bool:
     """Can sympy tell that an expression is zero, in each case of its conditions?"""
     if difference == 0:
         return True

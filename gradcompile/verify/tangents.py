@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from gradcompile.verify import symbols
@@ -10,6 +11,9 @@ from gradcompile.verify.definitions import Definitions
 
 MAX_OPERATIONS = 1000
 """The largest expression, in operations, that is made for a proof."""
+
+MAX_SUBSTITUTIONS = 20
+"""How often what forward statements compute is put in for their symbols."""
 
 
 class Tangents:
@@ -40,7 +44,27 @@ class Tangents:
         claimed = self._claimed[claim(number)]
         if claimed is None or expected is None:
             return False
-        return self._definitions.vanishes(claimed - expected, symbols.RATIONAL)
+        difference = claimed - expected
+        for _ in range(MAX_SUBSTITUTIONS):
+            if symbols.is_zero(difference, symbols.RATIONAL):
+                return True
+            reused = self._definitions.reused(difference)
+            if not reused or symbols.is_large(difference):
+                return False
+            # The last ones first: then those that they are made of stand for the same everywhere.
+            deepest = max(self._depths[name] for name in reused)
+            last = [name for name in reused if self._depths[name] == deepest]
+            difference = self._definitions.put_in(last, difference)
+        return False
+
+    @cached_property
+    def _depths(self) -> Mapping[str, int]:
+        """How many forward statements each one is computed by, one after the other."""
+        depths: dict[str, int] = {}
+        for name in self._claims.statements.primals:
+            reads = self._claims.statements.codes[name].reads
+            depths[name] = 1 + max((depths.get(read, 0) for read in reads), default=0)
+        return depths
 
     def _tangents(self, inputs: Weights) -> Mapping[str, Any]:
         """The derivatives of the forward statements along a direction; None for a large one."""

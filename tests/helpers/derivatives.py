@@ -131,9 +131,7 @@ def _differentiated(program: Program) -> Program:
         )
         instructions.extend(row.instructions[len(program) :])
         entries.extend(row.flat_outputs)
-    return run_passes(
-        replace(program, instructions=tuple(instructions), outputs=(tuple(entries),))
-    )
+    return run_passes(replace(program, instructions=tuple(instructions), outputs=(tuple(entries),)))
 
 
 def _weighted(
