@@ -74,7 +74,7 @@ def _of_entries(build: Build) -> Report:
     entries = list(names.entries())
     start = _kept(request)
     second = verify_entries(_text(build), gradient, entries, start, progress)
-    return chained(second, entries, of_gradient.derivatives)
+    return chained(second, entries, dict(enumerate(of_gradient.derivatives)))
 
 
 def _kept(request: Request) -> int:
