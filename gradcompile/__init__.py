@@ -31,7 +31,7 @@ from gradcompile.ops.functions import (
 from gradcompile.ops.table import TABLE as _TABLE
 
 if TYPE_CHECKING:
-    from gradcompile import nn, optim
+    from gradcompile import linalg, nn, optim
 
 __version__ = "0.1.0"
 
@@ -44,6 +44,7 @@ __all__ = [
     "cross_entropy",
     "dot",
     "draw",
+    "linalg",
     "log_softmax",
     "logsumexp",
     "matmul",
@@ -62,7 +63,7 @@ globals().update(_TABLE)
 
 def __getattr__(name: str) -> Any:
     """The modules that load on first use."""
-    if name in ("nn", "optim"):
+    if name in ("linalg", "nn", "optim"):
         return importlib.import_module(f"gradcompile.{name}")
     raise AttributeError(f"module 'gradcompile' has no attribute {name!r}")
 

@@ -7,6 +7,9 @@ copies.py           graphs copied and pickled, at any depth
 arrays.py           arrays of Values, which answer numpy as arrays of floats do
 numpy_ufuncs.py     numpy's and scipy's ufuncs on arrays of Values
 numpy_functions.py  numpy's functions on arrays of Values
+numpy_linalg.py     numpy.linalg on arrays of Values
+elimination.py      linear systems, determinants and Cholesky factors
+norms.py            norms of vectors and matrices
 records.py          containers with named fields, such as dataclasses
 exact.py            keys of objects that code could not tell apart
 static.py           what is static: no numbers to differentiate by

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcompile.graph.numpy_linalg import LINALG
 from gradcompile.graph.users import stop
 from gradcompile.ops import table
 from gradcompile.support.arrays import AnyArray
@@ -349,25 +350,6 @@ def _corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Any:
     return covariances / deviations[:, np.newaxis] / deviations[np.newaxis, :]
 
 
-def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    axes = tuple(range(np.ndim(x)) if axis is None else np.atleast_1d(axis).tolist())
-    if len(axes) == 1 and ord not in (None, 0, 1, 2):
-        return _vector_norm(table.abs_(x), ord, axis=axes, keepdims=keepdims)
-    if len(axes) == 2 and ord in (2, -2, "nuc"):
-        stop(f"a matrix norm with ord={ord!r} has no traced form", "the Frobenius norm has one")
-    if len(axes) == 2 and ord in (1, -1, math.inf, -math.inf):
-        sums = np.sum(table.abs_(x), axis=axes[0 if abs(ord) == 1 else 1], keepdims=True)
-        return (np.max if ord > 0 else np.min)(sums, axis=axes, keepdims=keepdims)
-    result = np.linalg.norm._implementation(x, ord, axis)  # type: ignore[attr-defined]
-    return np.expand_dims(_objects(result), axes) if keepdims else result
-
-
-def _vector_norm(sizes: Any, ord: Any, **options: Any) -> Any:
-    if ord in (math.inf, -math.inf):
-        return (np.max if ord > 0 else np.min)(sizes, **options)
-    return table.pow_(np.sum(table.pow_(sizes, ord), **options), 1.0 / ord)
-
-
 def _unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: float = 2 * math.pi) -> Any:
     rows = np.moveaxis(_objects(p), axis, 0)
     step, half = rows[1:] - rows[:-1], period / 2.0
@@ -416,9 +398,9 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.gradient: _gradient,
     np.cov: _cov,
     np.corrcoef: _corrcoef,
-    np.linalg.norm: _norm,
     np.unwrap: _unwrap,
     np.sinc: table.sinc,
+    **LINALG,
 }
 """What is computed instead of numpy's function."""
 
@@ -448,7 +430,7 @@ UNTRACED: dict[Any, str] = {
 """What numpy computes by asking values for numbers, with advice."""
 
 _ADVICE = {
-    "numpy.linalg": "write it out: loops over rows and columns are traced",
+    "numpy.linalg": "there are solve, inv, det, slogdet, cholesky and norm, and loops are traced",
     "numpy.fft": "multiply by its matrices, np.fft.fft(np.eye(n)).real and .imag",
 }
 

@@ -43,7 +43,7 @@ def dot(a: Any, b: Any) -> Any:
         >>> dot([1.0, 2.0], [3.0, 4.0])
         11.0
     """
-    left, right = _array(a, "dot"), _array(b, "dot")
+    left, right = objects_of(a, "dot"), objects_of(b, "dot")
     if left.ndim != 1 or left.shape != right.shape:
         raise ValueError(
             f"dot: expected two vectors of one length, got shapes {left.shape} and {right.shape}"
@@ -227,7 +227,7 @@ def cross_entropy(logits: Any, target: Any) -> Any:
         >>> cross_entropy([1000.0, -1000.0, 0.0], 1), cross_entropy([0.0, 0.0], [0.5, 0.5])
         (2000.0, 0.6931471805599453)
     """
-    rows, goal = _array(logits, "cross_entropy"), _array(target, "cross_entropy")
+    rows, goal = objects_of(logits, "cross_entropy"), objects_of(target, "cross_entropy")
     if rows.ndim != 1 or goal.shape not in ((), rows.shape):
         raise ValueError(
             "cross_entropy: expected a vector of logits, and an index or a vector of that length, "
@@ -258,7 +258,7 @@ def matmul(a: Any, b: Any) -> Any:
         >>> matmul([[1.0, 2.0], [3.0, 4.0]], [5.0, 6.0])
         array([17., 39.])
     """
-    left, right = _array(a, "matmul"), _array(b, "matmul")
+    left, right = objects_of(a, "matmul"), objects_of(b, "matmul")
     sizes = {left.ndim, right.ndim}
     if not sizes <= {1, 2} or left.shape[-1] != right.shape[0]:
         raise ValueError(
@@ -277,8 +277,17 @@ def matmul(a: Any, b: Any) -> Any:
 # --- arrays in, arrays out -------------------------------------------------------------------
 
 
-def _array(x: Any, user: str) -> AnyArray:
-    """Make an object array of floats and operands; `user` is named in errors."""
+def objects_of(x: Any, user: str) -> AnyArray:
+    """Make an array of objects, floats and operands.
+
+    Args:
+        x: a number, an operand, or a nested list or an array of them.
+        user: begins the message of an error.
+
+    Raises:
+        ValueError: the lists in `x` differ in length.
+        TypeError: an item is neither a real number nor a Value.
+    """
     require_unmasked(user, *(x if isinstance(x, list | tuple) else (x,)))
     try:
         array = np.array(x, dtype=object)
@@ -313,7 +322,7 @@ def _result(x: Any) -> Any:
 
 def _rows(x: Any, axis: int | None, user: str) -> AnyArray:
     """Move the axis to reduce to the front; one long row of items if it is None."""
-    array = _array(x, user)
+    array = objects_of(x, user)
     if axis is None:
         return array.ravel()
     if isinstance(axis, bool) or not isinstance(axis, int | np.integer):

@@ -28,7 +28,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("jit", "verify"),
     ("show",),
     ("compiler",),
-    ("batch", "check", "nn", "optim"),
+    ("batch", "check", "linalg", "nn", "optim"),
     ("api",),
     ("__init__", "demos"),
     ("cli",),
