@@ -406,6 +406,17 @@ def test_norms_of_singular_values_have_no_traced_form(ord):
         program_of(lambda a: linalg.norm(a, ord), np.eye(3))
 
 
+@pytest.mark.parametrize("name", ["inv", "det", "slogdet", "cholesky"])
+@pytest.mark.parametrize("made", [np.array, np.asarray, list], ids=lambda made: made.__name__)
+def test_of_plain_arrays_and_lists_gdc_linalg_is_named(name, made):
+    def function(module, a):
+        return np.sum(getattr(module, name)(made([[a[0, 0], 1.0], [1.0, a[1, 1]]])))
+
+    with pytest.raises(TraceError, match=r"line \d+: .*getattr.*use gdc\.linalg"):
+        program_of(lambda a: function(np.linalg, a), definite(2))
+    assert program_of(lambda a: function(linalg, a), definite(2)).inputs
+
+
 LARGEST = {"solve": 8, "inv": 8, "det": 8, "slogdet": 8, "cholesky": 16}
 
 

@@ -231,6 +231,14 @@ def advising() -> Iterator[None]:
             f"{lines[-1]}: numpy takes a traced value of a list or a plain array for a number of "
             "its own; make an array by np.stack, or keep it one by np.asanyarray."
         ) from None
+    except TypeError as error:
+        lines = lines_of(error.__traceback__)
+        if not _origin(error.__traceback__).startswith(np.linalg.__path__[0]) or not lines:
+            raise
+        raise TraceError(
+            f"{lines[-1]}: np.linalg takes traced values in a list or a plain array for objects; "
+            "use gdc.linalg, which takes both, or make an array by np.stack."
+        ) from None
 
 
 def _is_plain(out: Any = None, dtype: Any = None, where: Any = True, **_: Any) -> bool:
@@ -310,7 +318,13 @@ def _title(function: Any) -> str:
 
 def _is_numpys(traceback: TracebackType | None) -> bool:
     """Tell whether it was numpy that raised an error: then there is none for objects."""
+    file = _origin(traceback)
+    return file.startswith(np.__path__[0]) or file == __file__
+
+
+def _origin(traceback: TracebackType | None) -> str:
+    """Find the file whose code raised an error."""
     file = ""
     while traceback is not None:
         file, traceback = traceback.tb_frame.f_code.co_filename, traceback.tb_next
-    return file.startswith(np.__path__[0]) or file == __file__
+    return file

@@ -100,6 +100,14 @@ def kalman_1d(measurements, q=0.01, r=0.5):
     return x
 
 
+def kalman_step(x, P, z, dt=0.1, q=0.01):
+    F = np.array([[1.0, dt], [0.0, 1.0]])
+    x, P = F @ x, F @ P @ F.T + q * np.eye(2)
+    S = P + 0.5 * np.eye(2)
+    gain = np.linalg.solve(S.T, P.T).T
+    return x + gain @ (z - x), np.linalg.det((np.eye(2) - gain) @ P)
+
+
 def kalman_loglik(log_q, log_r, z):
     q, r = np.exp(log_q), np.exp(log_r)
     x, p, total = z[0], r, 0.0
@@ -372,4 +380,5 @@ CASES = (
     case(lookup, 0.4),
     case(filled_by_loop, SAMPLES, refusal="dtype=object"),
     case(Thermostat(20.0), 20.2),
+    case(kalman_step, np.array([0.3, -0.2]), np.diag([1.0, 0.5]) + 0.1, np.array([0.5, 0.1])),
 )

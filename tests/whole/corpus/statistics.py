@@ -234,6 +234,24 @@ def between_group_variance(groups):
     return sum(len(g) * (sum(g) / len(g) - grand) ** 2 for g in groups.values())
 
 
+def least_squares(design, y):
+    coefficients = np.linalg.solve(design.T @ design, design.T @ y)
+    residuals = y - design @ coefficients
+    return coefficients[-1], residuals @ residuals
+
+
+def multivariate_normal_logpdf(x, mean, covariance):
+    factor = np.linalg.cholesky(covariance)
+    scaled = np.linalg.solve(factor, x - mean)
+    return -0.5 * (scaled @ scaled) - np.log(np.diag(factor)).sum() - len(x) * np.log(2 * np.pi) / 2
+
+
+def gaussian_divergence(mean, covariance, prior):
+    ratio = np.linalg.inv(prior) @ covariance
+    _, logarithm = np.linalg.slogdet(ratio)
+    return 0.5 * (np.trace(ratio) - len(mean) + mean @ np.linalg.solve(prior, mean) - logarithm)
+
+
 CASES = (
     case(mean_by_hand, [1.0, 2.5, 0.5]),
     case(weighted_mean, X, W),
@@ -283,4 +301,7 @@ CASES = (
     case(histogram_count, X, refusal="histogram"),
     case(mode_of_largest, X, refusal="argmax"),
     case(between_group_variance, {"a": [1.0, 2.0], "b": [0.5, 0.7, 1.1]}),
+    case(least_squares, np.vander(X, 3), Y),
+    case(multivariate_normal_logpdf, X[:3], Y[:3], np.diag(W[:3]) + 0.05),
+    case(gaussian_divergence, X[:2], np.diag(W[:2]) + 0.05, np.eye(2) + 0.1),
 )
