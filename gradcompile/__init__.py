@@ -30,6 +30,8 @@ from gradcompile.ops.functions import (
 )
 from gradcompile.ops.table import TABLE as _TABLE
 from gradcompile.own.custom import custom
+from gradcompile.own.implicit import implicit
+from gradcompile.own.interpolate import interpolate
 
 if TYPE_CHECKING:
     from gradcompile import linalg, nn, optim
@@ -46,6 +48,8 @@ __all__ = [
     "custom",
     "dot",
     "draw",
+    "implicit",
+    "interpolate",
     "linalg",
     "log_softmax",
     "logsumexp",
