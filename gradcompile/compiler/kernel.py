@@ -110,12 +110,16 @@ class Kernel(Inspection, Portable):
             self.__call__ = written
 
     def _call_on_values(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """Call the user's function, which builds a graph: so compiled functions compose."""
+        """Give what builds a graph: so compiled functions and their derivatives compose.
+
+        The value of a function is what the function itself returns, with the names in it.
+        """
         function = self._arguments.function
-        if function is None or self._mode != VALUE:
-            name = self._arguments.name
-            raise TypeError(f"{name}.{self._mode.name}: expected numbers, got Values")
-        return function(*args, **kwargs)
+        if function is not None and self._mode == VALUE:
+            return function(*args, **kwargs)
+        from gradcompile.compiler.composition import compose
+
+        return compose(self._arguments, args, kwargs, self._build)
 
     def _build(self, traced: Traced | None = None) -> "Build":
         traced = traced or self._arguments.latest()
