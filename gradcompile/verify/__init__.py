@@ -5,7 +5,7 @@ statements.py   the statements of the text, and how they hang together
 points.py       the points at which they are evaluated, and what adjoints should be there
 proofs.py       what sympy can prove of them
 algebras.py     the op table's functions over any algebra
-symbols.py      expressions over sympy; the only importer of sympy
+symbols.py      expressions over sympy; imports it
 digits.py       expressions over numbers of many digits; imports mpmath, as symbols.py does
 fingerprint.py  whether two texts compute the same
 loops.py        whether loops compute what the text without loops does
