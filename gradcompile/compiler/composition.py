@@ -24,14 +24,18 @@ from gradcompile.support.arrays import AnyArray
 
 def compose(
     arguments: Arguments,
+    is_value: bool,
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
     build: Callable[[Traced], Build],
 ) -> Any:
     """Apply the program of a kernel to arguments with Values among them.
 
+    The value of a function is what the function itself returns: so the names in it survive.
+
     Args:
         arguments: of the function.
+        is_value: does the kernel compute the value?
         args: those that were given by position.
         kwargs: those that were given by name.
         build: finds the build of the kernel for a structure of arguments.
@@ -40,6 +44,8 @@ def compose(
         What the kernel returns, with Values where it has numbers. Beside traced values numbers stay
         numbers; beside others they are Values of their own.
     """
+    if is_value and arguments.function is not None:
+        return arguments.function(*args, **kwargs)
     call = arguments.read(args, kwargs)
     bound = arguments.parameters.bind(args, kwargs)
     traced = arguments.traced(bound, call.structures, call.statics)

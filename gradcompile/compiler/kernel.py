@@ -110,16 +110,10 @@ class Kernel(Inspection, Portable):
             self.__call__ = written
 
     def _call_on_values(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """Give what builds a graph: so compiled functions and their derivatives compose.
-
-        The value of a function is what the function itself returns, with the names in it.
-        """
-        function = self._arguments.function
-        if function is not None and self._mode == VALUE:
-            return function(*args, **kwargs)
+        """Give what builds a graph: so compiled functions and their derivatives compose."""
         from gradcompile.compiler.composition import compose
 
-        return compose(self._arguments, args, kwargs, self._build)
+        return compose(self._arguments, self._mode == VALUE, args, kwargs, self._build)
 
     def _build(self, traced: Traced | None = None) -> "Build":
         traced = traced or self._arguments.latest()

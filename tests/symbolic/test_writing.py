@@ -152,11 +152,11 @@ def test_deep_programs():
 
 def test_programs_that_are_too_deep_for_sympy():
     def f(x):
-        for _ in range(3000):
+        for _ in range(1000):
             x = gdc.where(x > 1.0, gdc.sigmoid(x), gdc.maximum(x, 2.0))
         return x
 
-    with pytest.raises(ValueError, match="^to_sympy: the expression is nested too deeply for symp"):
+    with pytest.raises(ValueError, match="to_sympy: the expression is nested too deeply for sympy"):
         gdc.to_sympy(gdc.compile(f), x)
 
 
