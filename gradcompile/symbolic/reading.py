@@ -6,7 +6,7 @@ from typing import Any
 
 from gradcompile.graph import bindings
 from gradcompile.graph.lower import lower
-from gradcompile.graph.nested import Structure, flatten
+from gradcompile.graph.nested import NUMBER, Structure, flatten
 from gradcompile.graph.trace import Traced
 from gradcompile.graph.value import Constant, TracedValue, Value
 from gradcompile.support.collector import collector_paused
@@ -56,7 +56,7 @@ def _arguments(symbols: Any) -> tuple[list[Any], list[str], dict[str, Structure]
         called = list(map(str, leaves))
         argument = names.fresh(wanted or common_label(called), "x")
         structures[argument] = structure
-        labels += [argument] if leaves == [tree] else called
+        labels += [argument] if structure == NUMBER else called
     return atoms, labels, structures
 
 

@@ -49,6 +49,9 @@ WRITTEN: Functions = algebra({
 MAX_DENOMINATOR = 1000
 """Fractions with a larger denominator are written as decimals."""
 
+DIGITS = 20
+"""So many digits of a number are enough to find the nearest float."""
+
 MAX_INTEGER = 2.0**53
 """From here on not every integer is a float."""
 
@@ -124,7 +127,7 @@ def meaning(node: Any) -> Meaning | None:
         return _itself, (node.rewrite(_REWRITTEN[node.func]),)
     op = _rows().get(node.func)
     if op is None:
-        return None
+        return _constant(node)
     return (functools.partial(_folded, op) if op.arity == 2 and op.commutative else op), node.args
 
 
@@ -151,6 +154,12 @@ def _float(x: Any) -> float:
         except OverflowError:
             return float("-inf") if x.is_negative else float("inf")
     return float(x)
+
+
+def _constant(node: Any) -> Meaning | None:
+    """Read an expression without symbols, such as zeta(3), as a number, if it is a real one."""
+    value = node.evalf(DIGITS) if node.is_number else node
+    return ((lambda: float(value)), ()) if value.is_Float else None
 
 
 def _itself(x: Any) -> Any:

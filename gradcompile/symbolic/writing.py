@@ -1,6 +1,6 @@
 """Programs to sympy expressions: their operations, applied to symbols."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -10,6 +10,7 @@ from gradcompile.graph.nested import NUMBER, Structure, flatten, unflatten
 from gradcompile.graph.trace import Traced, trace_graph
 from gradcompile.graph.value import Value
 from gradcompile.ir.program import Const, Operand, Program, Var
+from gradcompile.ops.op import Op
 from gradcompile.symbolic.words import (
     WRITTEN,
     Expression,
@@ -100,6 +101,14 @@ def _expressions(program: Program, result: Structure, inputs: Iterable[Any]) -> 
 
     with evaluated(len(program) <= MAX_EVALUATED):
         for made, op, operands, _ in program.instructions:
-            # A condition is a number where it is not tested.
-            known[made] = WRITTEN["float64"](WRITTEN[op.name](*map(read, operands)))
+            known[made] = _applied(op, list(map(read, operands)))
     return unflatten(result, list(map(read, program.flat_outputs)), table_of)
+
+
+def _applied(op: Op, operands: Sequence[Any]) -> Any:
+    try:
+        # A condition is a number where it is not tested.
+        return WRITTEN["float64"](WRITTEN[op.name](*operands))
+    except (ArithmeticError, TypeError, ValueError) as error:
+        given = ", ".join(f"{x!s:.40}" for x in operands)
+        raise ValueError(f"to_sympy: sympy refuses {op.name}({given}): {error}") from None

@@ -32,7 +32,7 @@ EXPRESSIONS = [
     sympy.ITE(x > y, z > y, z > x), sympy.re(x) + sympy.im(y) + sympy.conjugate(z),
     sympy.real_root(x, 3), sympy.cbrt(x), sympy.Sum(x**t / t, (t, 1, 4)),
     sympy.Product(x + t, (t, 0, 3)), sympy.Derivative(sympy.sin(x * y), x), S(3), sympy.pi, S.true,
-    sympy.UnevaluatedExpr(x) * 2,
+    sympy.UnevaluatedExpr(x) * 2, x * sympy.zeta(3), x * sympy.gamma(Rational(1, 3)),
 ]  # fmt: skip
 
 

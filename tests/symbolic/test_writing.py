@@ -170,6 +170,8 @@ def test_bad_input():
         gdc.to_sympy(gdc.compile(lambda p, x: p * x, batched="x", name="f"))
     with pytest.raises(ValueError, match="to_sympy: f has 2 inputs, got 1 symbols"):
         gdc.to_sympy(f.value.program, a)
+    with pytest.raises(ValueError, match=r"to_sympy: sympy refuses maximum\(x, nan\): "):
+        gdc.to_sympy(gdc.compile(lambda x: gdc.maximum(x, math.nan)), x)
     graph = gdc.from_sympy(a * b, [[a, b]])
     with pytest.raises(ValueError, match="argument 'x1': expected a list of length 2"):
         gdc.to_sympy(graph, [a, b, a])
