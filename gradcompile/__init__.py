@@ -12,7 +12,7 @@ Every operation of the op table is a function here (`gdc.tanh`, `gdc.where`, ...
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from gradcompile.api import check_grad, compile, draw
+from gradcompile.api import check_grad, compile, draw, from_sympy, to_sympy
 from gradcompile.compiler.function import CompiledFunction
 from gradcompile.graph.users import TraceError
 from gradcompile.graph.value import Value
@@ -48,6 +48,7 @@ __all__ = [
     "custom",
     "dot",
     "draw",
+    "from_sympy",
     "implicit",
     "interpolate",
     "linalg",
@@ -61,6 +62,7 @@ __all__ = [
     "prod",
     "softmax",
     "sum",
+    "to_sympy",
 ]
 __all__ += list(_TABLE)
 

@@ -20,13 +20,16 @@ INSTEAD = {
 """What to do about several outputs."""
 
 
-def differentiated(request: Request, program: Program, stages: Stages) -> Program:
+def differentiated(
+    request: Request, program: Program, stages: Stages, again: bool = False
+) -> Program:
     """Append the derivatives of a kernel to a program, whose flat outputs are then its results.
 
     Args:
         request: what is to be built.
         program: of the value.
         stages: time them.
+        again: will what comes out be differentiated once more?
 
     Raises:
         TypeError: the gradient or the Hessian of something else than one number is asked for.
@@ -41,7 +44,7 @@ def differentiated(request: Request, program: Program, stages: Stages) -> Progra
         with stages("jacobian"):
             return _with_entries(request, program, kept)
     with stages("reverse"):
-        program = _reversed(request, program, kind.keeps_value)
+        program = _reversed(request, program, kind.keeps_value, kind.is_second or again)
     if not kind.derivative:
         return program
     program = run_passes(program, timed=stages)
@@ -59,7 +62,7 @@ def with_nonzeros(request: Request) -> Request:
     """Find where a Jacobian or a Hessian has entries that are not zero: by the program alone."""
     program = run_passes(request.traced.program)
     if request.kind.is_second:
-        program = run_passes(_reversed(request, program, keep_value=False))
+        program = run_passes(_reversed(request, program, keep_value=False, again=True))
     rows, columns = structure(program, request.slots)
     if request.kind.entries == "full":
         return replace(request, nonzeros=(rows, columns))
@@ -67,12 +70,12 @@ def with_nonzeros(request: Request) -> Request:
     return replace(request, nonzeros=(rows[is_inside], columns[is_inside]))
 
 
-def _reversed(request: Request, program: Program, keep_value: bool) -> Program:
+def _reversed(request: Request, program: Program, keep_value: bool, again: bool) -> Program:
     """The program and its gradient, or that of a weighted sum of its outputs."""
     is_weighted = request.kind.of_outputs
     direction = [program.inputs[slot] for slot in request.direction_slots]
     seeds = direction if is_weighted else _one(request)
-    return reverse(program, request.slots, keep_value, seeds, again=request.kind.is_second)
+    return reverse(program, request.slots, keep_value, seeds, again)
 
 
 def _one(request: Request) -> Sequence[Operand]:

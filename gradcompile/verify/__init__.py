@@ -11,7 +11,7 @@ points.py       the points at which they are evaluated, and what adjoints should
 proofs.py       what sympy can prove of them
 definitions.py  forward statements over sympy's symbols
 algebras.py     the op table's functions over any algebra
-symbols.py      expressions over sympy; the only importer of sympy
+symbols.py      expressions over sympy; imports it
 digits.py       expressions over numbers of many digits; imports mpmath, as symbols.py does
 fingerprint.py  whether two texts compute the same
 loops.py        whether loops compute what the text without loops does
