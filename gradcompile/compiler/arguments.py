@@ -5,7 +5,6 @@ This is all that a kernel knows of the function that it belongs to.
 
 import inspect
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -202,7 +201,7 @@ class Arguments:
         from gradcompile.compiler.build import Build
         from gradcompile.compiler.strategies import choose
 
-        return Build(request, partial(choose, request))
+        return Build(request, choose)
 
     def numbers(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """A call with a number for each argument that has no default."""
