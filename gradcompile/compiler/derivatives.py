@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from gradcompile.autodiff.forward import forward
 from gradcompile.autodiff.jacobian import jacobian
+from gradcompile.autodiff.modes import FORWARD, choose_mode
 from gradcompile.autodiff.reverse import reverse
 from gradcompile.autodiff.structure import structure
 from gradcompile.compiler.request import Request
@@ -107,8 +108,19 @@ def _with_entries(request: Request, program: Program, kept: Sequence[Operand]) -
     # The Hessian is symmetric: what is above the diagonal is what is below it.
     unique = [(max(x), min(x)) for x in wanted] if kind.derivative == "hessian" else wanted
     order = list(dict.fromkeys(unique))
-    made = jacobian(
-        program, request.slots, order, "forward" if kind.is_second else request.options.mode
-    )
+    mode, why = _mode(request, program)
+    made = jacobian(program, request.slots, order, mode)
     entry = dict(zip(order, made.flat_outputs, strict=True))
-    return replace(made, outputs=(*kept, *(entry[place] for place in unique)))
+    outputs = (*kept, *(entry[place] for place in unique))
+    return replace(made, outputs=outputs, notes=(*made.notes, why))
+
+
+def _mode(request: Request, program: Program) -> tuple[str, str]:
+    """The mode of a Jacobian, and why."""
+    if request.kind.is_second:
+        return FORWARD, "forward mode over the reverse sweep: a Hessian has as many rows as columns"
+    wanted = request.options.mode
+    if wanted is not None:
+        return wanted, f"{wanted} mode: as mode= says"
+    choice = choose_mode(program, request.slots)
+    return choice.mode, choice.why

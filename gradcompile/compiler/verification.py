@@ -51,9 +51,9 @@ def verified(build: Build) -> Report:
 def _of_gradient(build: Build) -> Report:
     """Check the gradient of one number, adjoint by adjoint."""
     if calls_opaque(build.program):
-        names = _Names(build.request, _signature(build))
         value = _program(build, replace(build.request, kind=VALUE))
-        return _by_numbers(build, value, list(names.gradient()), 1)
+        entries = list(_Names(build.request, _signature(build)).gradient())
+        return _by_numbers(build, value, entries, 1)
     sources, names = build.request.signature.sources(), build.request.signature.names()
     slots = build.request.slots
     by, called = [sources[slot] for slot in slots], [names[slot] for slot in slots]

@@ -19,11 +19,10 @@ from gradcompile.emit.parts import KEPT, LIMIT
 from gradcompile.emit.statements import Statement
 from gradcompile.emit.straight_functions import StraightCode, straight_functions
 from gradcompile.emit.straight_results import fills, results_of, returned_tree
-from gradcompile.emit.sweeps import REVERSE_SWEEP, sweeps_of
 from gradcompile.emit.trees import element, float_tree
 from gradcompile.ir.program import ADJOINT, Const, Instruction, Operand, Program, Var
 from gradcompile.ir.signature import Bundle, Signature, adjoint_name
-from gradcompile.ir.sweeps import FORWARD_SWEEP, REVERSE_SWEEP, sweeps_of
+from gradcompile.ir.sweeps import REVERSE_SWEEP, sweeps_of
 from gradcompile.ops.op import CONDITIONS
 from gradcompile.support.names import Names, identifier
 

@@ -20,7 +20,6 @@ from gradcompile.emit.layout import (
 )
 from gradcompile.emit.parts import KEPT, crossing, cut, part_functions
 from gradcompile.emit.statements import Statement
-from gradcompile.emit.sweeps import FORWARD_SWEEP, Sweep, full_title
 from gradcompile.emit.trees import assign, call, element, integer, one_or_tuple
 from gradcompile.emit.wrapping import expression_text
 from gradcompile.ir.sweeps import FORWARD_SWEEP, Sweep, full_title
