@@ -37,6 +37,9 @@ MISSING = 'constraints for scipy need scipy: pip install "gradcompile[solvers]"'
 
 Function = Callable[..., Any]
 
+Places = tuple[IntArray, IntArray]
+"""Rows, and columns."""
+
 
 class Compiled(NamedTuple):
     """What a problem is compiled to: functions of its vector, and of what is fixed.
@@ -107,12 +110,13 @@ class Problem:
         """Compute the nonzeros of the Jacobian of the constraints."""
         return np.array(self._jacobian(x) if self.m else (), np.float64)
 
-    def jacobianstructure(self) -> tuple[IntArray, IntArray]:
+    def jacobianstructure(self) -> Places:
         """Give the rows and the columns of the nonzeros of the Jacobian."""
         constraints = self.compiled.constraints
         if constraints is None:
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        return constraints.jacobian.sparse.structure
+        places: Places = constraints.jacobian.sparse.structure
+        return places
 
     def hessian(self, x: Any, lagrange: Any, obj_factor: float) -> FloatArray:
         """Compute the nonzeros of the Hessian of the Lagrangian, in its lower triangle.
@@ -126,9 +130,10 @@ class Problem:
         values: FloatArray = self._hessian(x, **factors)
         return values.copy()
 
-    def hessianstructure(self) -> tuple[IntArray, IntArray]:
+    def hessianstructure(self) -> Places:
         """Give the rows and the columns of the nonzeros of the Hessian."""
-        return self.compiled.lagrangian.hessian.sparse.lower.structure
+        places: Places = self.compiled.lagrangian.hessian.sparse.lower.structure
+        return places
 
     def scipy(
         self, method: str = "trust-constr", *, lb: Any = 0.0, ub: Any = 0.0

@@ -123,9 +123,7 @@ def test_a_linear_program_has_no_second_derivatives():
 
 
 def test_constraints_of_any_structure():
-    problem = gdc.nlp(
-        lambda x: x[0], lambda x: {"a": x[0] * x[1], "b": [x**2, (2.0, x[1])]}, n=2
-    )
+    problem = gdc.nlp(lambda x: x[0], lambda x: {"a": x[0] * x[1], "b": [x**2, (2.0, x[1])]}, n=2)
     assert problem.m == 5
     assert problem.constraints([2.0, 3.0]).tolist() == [6.0, 4.0, 9.0, 2.0, 3.0]
     assert problem.hessian([2.0, 3.0], [1.0, 10.0, 100.0, 5.0, 5.0], 1.0).tolist() == [20, 1, 200]
@@ -177,7 +175,8 @@ def test_the_repr_says_what_it_is(hock_schittkowski):
         (lambda: gdc.nlp(limits, n=4),
          TypeError, "nlp: the objective is one number, but limits returns a list of length 2"),
         (lambda: gdc.nlp(lambda x: None, n=4), gdc.TraceError, "objective returned nothing"),
-        (lambda: gdc.nlp(cost, lambda x: None, n=4), gdc.TraceError, "constraints returned nothing"),
+        (lambda: gdc.nlp(cost, lambda x: None, n=4),
+         gdc.TraceError, "constraints returned nothing"),
         (lambda: gdc.nlp(cost, lambda x: [], n=4),
          gdc.TraceError, r"constraints returned \[\], which holds no value"),
         (lambda: gdc.nlp(cost, [limits], n=4),
