@@ -146,7 +146,8 @@ class Problem:
             ub: what they are at most.
 
         Returns:
-            The arguments by name. The Jacobian of the constraints and the Hessians are sparse.
+            The arguments by name. The Jacobian of the constraints and the Hessians are sparse;
+            equations and inequalities are two groups of constraints, as scipy wants them.
 
         Raises:
             ValueError: it is another method.
@@ -179,9 +180,14 @@ class Problem:
         fixed = _taken(constraints, self.fixed)
         jacobian = partial(constraints.jacobian.sparse.flat, **fixed)
         hessian = partial(constraints.hessian.sparse.flat, **fixed)
-        derivatives = _some(names, jac=jacobian, hess=hessian)
-        constraint = NonlinearConstraint(self.constraints, lb, ub, **derivatives)
-        return {**arguments, "constraints": [constraint]}
+        lb, ub = np.broadcast_to(lb, self.m), np.broadcast_to(ub, self.m)
+        limited = []
+        for rows in (np.flatnonzero(lb == ub), np.flatnonzero(lb != ub)):
+            some = _Rows(self.m, rows, self.constraints, jacobian, hessian)
+            derivatives = _some(names, jac=some.jacobian, hess=some.hessian)
+            if len(rows):
+                limited.append(NonlinearConstraint(some.values, lb[rows], ub[rows], **derivatives))
+        return {**arguments, "constraints": limited}
 
     def verify(self) -> "Report":
         """Check the gradient, the Jacobian and the Hessian of the Lagrangian, each entry.
@@ -217,6 +223,36 @@ def _taken(function: CompiledFunction, fixed: Mapping[str, Any]) -> dict[str, An
 def _some(names: Collection[str], **arguments: Any) -> dict[str, Any]:
     """Those of some arguments that have one of the names."""
     return {name: x for name, x in arguments.items() if name in names}
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Some of the constraints.
+
+    Attributes:
+        m: how many there are in all.
+        rows: which are meant.
+        all_values: computes all of them.
+        all_rows: computes their Jacobian.
+        weighted: computes the Hessian of their sum with weights.
+    """
+
+    m: int
+    rows: IntArray
+    all_values: Function
+    all_rows: Function
+    weighted: Function
+
+    def values(self, x: Any) -> Any:
+        return self.all_values(x)[self.rows]
+
+    def jacobian(self, x: Any) -> Any:
+        return self.all_rows(x)[self.rows]
+
+    def hessian(self, x: Any, v: Any) -> Any:
+        weights = np.zeros(self.m)
+        weights[self.rows] = v
+        return self.weighted(x, weights)
 
 
 class _Last:
