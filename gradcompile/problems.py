@@ -285,7 +285,6 @@ class _Lagrangian:
     objective: CompiledFunction
     constraints: CompiledFunction | None
     __signature__: inspect.Signature
-    __name__: str = "lagrangian"
 
     def __call__(self, x: Any, obj_factor: Any, lagrange: Any, **fixed: Any) -> Any:
         total = obj_factor * self.objective(x, **_taken(self.objective, fixed))
@@ -342,7 +341,7 @@ def nlp(
     _require_taken([f for f in (of_value, of_constraints) if f is not None], fixed)
     names = [next(iter(of_value.arguments.signature.parameters)), "obj_factor", "lagrange"]
     lagrangian = _Lagrangian(of_value, of_constraints, _signature(names, fixed))
-    of_both = compile(lagrangian, wrt=names[0], **options)
+    of_both = compile(lagrangian, wrt=names[0], name="lagrangian", **options)
     return _traced(n, fixed, Compiled(of_value, of_constraints, of_both))
 
 
