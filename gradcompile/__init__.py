@@ -29,6 +29,7 @@ from gradcompile.ops.functions import (
     sum,
 )
 from gradcompile.ops.table import TABLE as _TABLE
+from gradcompile.own.custom import custom
 
 if TYPE_CHECKING:
     from gradcompile import nn, optim
@@ -42,6 +43,7 @@ __all__ = [
     "check_grad",
     "compile",
     "cross_entropy",
+    "custom",
     "dot",
     "draw",
     "log_softmax",

@@ -14,12 +14,17 @@ from gradcompile.ir.interpret import interpret, require_finite
 from gradcompile.ir.packed import PackedProgram
 from gradcompile.ir.program import Program
 from gradcompile.ir.signature import Bundle, Signature
-from gradcompile.passes import run_passes
+from gradcompile.passes import erase, run_passes
 from gradcompile.support.timing import Stages
 
 
 def derive(request: Request, lowered: PackedProgram, stages: Stages) -> Program:
-    """The program of a kernel after every pass, before loops are found in it.
+    """The program of a kernel as it is emitted: `differentiable` without slopes of its own."""
+    return erase(differentiable(request, lowered, stages))
+
+
+def differentiable(request: Request, lowered: PackedProgram, stages: Stages) -> Program:
+    """The program of a kernel after every pass, which may be differentiated once more.
 
     Args:
         request: what is to be built.

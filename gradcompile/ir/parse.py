@@ -11,7 +11,7 @@ from typing import NamedTuple, NoReturn, TypeVar
 
 from gradcompile.ir.program import PLAIN_NAME, Const, Instruction, Operand, Output, Program, Var
 from gradcompile.ops.op import Op
-from gradcompile.ops.table import TABLE
+from gradcompile.ops.table import TABLE, UNWRITTEN
 
 NUMBER = r"-?(?:(?:inf|nan)(?![.\[])|[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?)(?!\w)"
 NAME = rf'(?:%[0-9]+|"(?:[^"\\]|\\.)*"|{PLAIN_NAME})(?:_bar|\.[0-9]+)*'
@@ -87,9 +87,8 @@ def _instruction(tokens: "_Tokens", values: "_Values") -> Instruction:
 
 def _operation(tokens: "_Tokens") -> Op:
     token = tokens.take("name", "an operation")
-    if token.text not in TABLE:
-        tokens.refuse("an operation", token)
-    return TABLE[token.text]
+    op = TABLE.get(token.text) or UNWRITTEN.get(token.text)
+    return op or tokens.refuse("an operation", token)
 
 
 class _Token(NamedTuple):

@@ -7,6 +7,7 @@ match.py     tells which rules an instruction matches
 simplify.py  applies the rules wherever they match
 cse.py       common subexpressions
 dce.py       dead code
+erase.py     what only differentiation has to know, taken away before emission
 rewrite.py   what the rewriting passes share
 """
 
@@ -17,6 +18,7 @@ from dataclasses import replace
 from gradcompile.ir.program import Program
 from gradcompile.passes.cse import cse
 from gradcompile.passes.dce import dce
+from gradcompile.passes.erase import erase
 from gradcompile.passes.fold import fold
 from gradcompile.passes.simplify import simplify
 
@@ -59,4 +61,4 @@ def run_passes(program: Program, check: Check | None = None, timed: Timed = _unt
     return replace(program, settled=len(program))
 
 
-__all__ = ["PIPELINE", "Pass", "cse", "dce", "fold", "run_passes", "simplify"]
+__all__ = ["PIPELINE", "Pass", "cse", "dce", "erase", "fold", "run_passes", "simplify"]

@@ -6,7 +6,7 @@ import pytest
 
 from gradcompile.ir.packed import PackedProgram, index_values, pack
 from gradcompile.ir.program import verify_program
-from gradcompile.passes import PIPELINE, cse, dce, fold, simplify
+from gradcompile.passes import PIPELINE, cse, dce, erase, fold, simplify
 from gradcompile.passes.capture import capture
 from tests.helpers.cases import all_cases, check_case, read_cases
 
@@ -21,7 +21,7 @@ def captured(program):
     return capture(PackedProgram(program.name, names, instructions, labels))[0].program
 
 
-PASSES = {transform.__name__: transform for transform in (fold, simplify, cse, dce)}
+PASSES = {transform.__name__: transform for transform in (fold, simplify, cse, dce, erase)}
 PASSES["capture"] = captured
 
 

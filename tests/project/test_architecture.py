@@ -24,7 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("ops",),
     ("ir",),
     ("graph", "passes", "autodiff", "loops"),
-    ("roll", "emit"),
+    ("roll", "emit", "own"),
     ("jit", "verify"),
     ("show",),
     ("compiler",),

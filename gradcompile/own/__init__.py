@@ -1,0 +1,5 @@
+"""Rules of one's own: functions whose derivatives are not those of their text.
+
+linear.py       the slopes of a rule, which is linear in its tangents
+custom.py       a function with a rule for its derivative
+"""

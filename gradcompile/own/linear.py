@@ -1,0 +1,77 @@
+"""The slopes of a rule: what it multiplies its tangents with, as a program of the arguments."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from typing import Any
+
+from gradcompile.autodiff.reverse import reverse
+from gradcompile.graph.nested import Structure
+from gradcompile.graph.replay import replay
+from gradcompile.graph.trace import trace_function
+from gradcompile.graph.users import TraceError
+from gradcompile.graph.value import Value
+from gradcompile.ir.program import Operand, Program
+from gradcompile.passes import run_passes
+
+Rule = Callable[[Any, Any], Any]
+"""Makes the tangent of a function's value from the arguments and their tangents."""
+
+
+@dataclass(frozen=True, eq=False)
+class Slopes:
+    """The slopes of a function by its arguments.
+
+    Attributes:
+        programs: one a result of the function, from the arguments to the slopes by them.
+        result: the structure of what the function returns.
+    """
+
+    programs: tuple[Program, ...]
+    result: Structure
+
+    def at(self, leaves: Sequence[Value | float]) -> list[list[Value | float]]:
+        """Apply the programs to the arguments: for each result a slope by each of them."""
+        return [replay(program, leaves) for program in self.programs]
+
+
+def slopes_of(rule: Rule, name: str, arguments: Structure) -> Slopes:
+    """Trace a rule and find what it multiplies the tangents with.
+
+    Args:
+        rule: the user's.
+        name: of the function that it is for.
+        arguments: their structure, that of a tuple.
+
+    Raises:
+        TraceError: the rule cannot be traced, or is not linear in the tangents.
+    """
+
+    def both(primals: Any, tangents: Any) -> list[Any]:
+        # With the tangents, so that something is returned that is built from what is given.
+        return [rule(primals, tangents), tangents]
+
+    bound = inspect.signature(both).bind(None, None)
+    structures = {"primals": arguments, "tangents": arguments}
+    traced = trace_function(both, f"the rule of {name}", bound, structures)
+    result = traced.result.parts[0]
+    found = islice(traced.program.flat_outputs, result.size)
+    programs = [_slopes(traced.program, tangent, arguments.size) for tangent in found]
+    if None in programs:
+        raise TraceError(
+            f"{name}: the rule is not linear in the tangents: it may only add them up, multiplied "
+            "or divided by what does not depend on them"
+        )
+    return Slopes(tuple(x for x in programs if x is not None), result)
+
+
+def _slopes(program: Program, tangent: Operand, count: int) -> Program | None:
+    """The program of what is multiplied with each tangent; None if that depends on tangents."""
+    alone = run_passes(replace(program, outputs=(tangent,)))
+    slopes = run_passes(reverse(alone, range(count, 2 * count), keep_value=False))
+    tangents = {*slopes.inputs[count:]}
+    reads = (x for _, _, operands, _ in slopes.instructions for x in operands)
+    if not tangents.isdisjoint(chain(reads, slopes.flat_outputs)):
+        return None
+    return replace(slopes, inputs=slopes.inputs[:count])
