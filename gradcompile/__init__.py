@@ -30,6 +30,7 @@ from gradcompile.ops.functions import (
 )
 from gradcompile.ops.table import TABLE as _TABLE
 from gradcompile.own.custom import custom
+from gradcompile.own.implicit import implicit
 
 if TYPE_CHECKING:
     from gradcompile import nn, optim
@@ -46,6 +47,7 @@ __all__ = [
     "custom",
     "dot",
     "draw",
+    "implicit",
     "log_softmax",
     "logsumexp",
     "matmul",

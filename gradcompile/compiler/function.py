@@ -119,7 +119,7 @@ class CompiledFunction(Portable):
         loops, signature = build.strategy.loops, build.request.signature
         sources, names = signature.sources(), signature.names()
         report = verify_source(
-            build.straight_source if loops else build.source,
+            build.verified_source,
             [sources[slot] for slot in build.request.slots],
             [names[slot] for slot in build.request.slots],
             progress,

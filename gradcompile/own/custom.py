@@ -11,16 +11,10 @@ from typing import Any
 
 from gradcompile.graph.arrays import value_array
 from gradcompile.graph.nested import Structure, flatten, unflatten
-from gradcompile.graph.value import Constant, Value
 from gradcompile.ops.op import array_of
-from gradcompile.ops.table import held, with_slope
+from gradcompile.ops.table import held
 from gradcompile.own.linear import Rule, Slopes, slopes_of
-
-MAX_ORDER = 4
-"""The highest order of a derivative that goes through rules which call functions with rules.
-
-A rule may call its own function, and is traced once an order; beyond, derivatives are nan.
-"""
+from gradcompile.own.slopes import MAX_ORDER, is_value, with_slopes
 
 _order: ContextVar[int] = ContextVar("_order", default=0)
 """How many rules are being traced, each called by the one before."""
@@ -43,14 +37,14 @@ class Custom:
 
     def __call__(self, *args: Any) -> Any:
         """Call the function; of Values the result has the slopes of the rule."""
-        leaves, arguments = flatten(args, is_leaf=_is_value)
-        if not any(map(_is_value, leaves)):
+        leaves, arguments = flatten(args, is_leaf=is_value)
+        if not any(map(is_value, leaves)):
             return self.function(*args)
-        constant = [held(x) if _is_value(x) else x for x in leaves]
+        constant = [held(x) if is_value(x) else x for x in leaves]
         returned = self.function(*unflatten(arguments, constant, _array))
-        values, result = flatten(returned, is_leaf=_is_value)
+        values, result = flatten(returned, is_leaf=is_value)
         slopes = self._at(leaves, arguments, result)
-        sloped = [_with_slopes(v, leaves, by) for v, by in zip(values, slopes, strict=True)]
+        sloped = [with_slopes(v, leaves, by) for v, by in zip(values, slopes, strict=True)]
         return unflatten(result, sloped, _array)
 
     def _at(self, leaves: list[Any], arguments: Structure, result: Structure) -> list[list[Any]]:
@@ -110,18 +104,5 @@ def custom(function: Callable[..., Any], *, jvp: Rule) -> Custom:
     return Custom(function, jvp)
 
 
-def _is_value(x: Any) -> bool:
-    return isinstance(x, Value)
-
-
 def _array(items: list[Any], shape: tuple[int, ...]) -> Any:
     return array_of(value_array(items, shape))
-
-
-def _with_slopes(value: Any, leaves: list[Any], slopes: list[Any]) -> Any:
-    """Give a value its slopes by the arguments, where there are any."""
-    for leaf, slope in zip(leaves, slopes, strict=True):
-        is_zero = isinstance(slope, float) and slope == 0.0
-        if _is_value(leaf) and not isinstance(leaf, Constant) and not is_zero:
-            value = with_slope(value, leaf, slope)
-    return value
