@@ -31,6 +31,7 @@ from gradcompile.ops.functions import (
 from gradcompile.ops.table import TABLE as _TABLE
 from gradcompile.own.custom import custom
 from gradcompile.own.implicit import implicit
+from gradcompile.own.interpolate import interpolate
 
 if TYPE_CHECKING:
     from gradcompile import nn, optim
@@ -48,6 +49,7 @@ __all__ = [
     "dot",
     "draw",
     "implicit",
+    "interpolate",
     "log_softmax",
     "logsumexp",
     "matmul",

@@ -111,6 +111,12 @@ class Build:
         has_rules = any(op.name in UNWRITTEN for op in operations)
         return self._straight(with_data(self.program)) if has_rules else self.straight_source
 
+    def verified_function(self) -> Callable[..., Any]:
+        """The function of the text that verification reads, as CPython runs it."""
+        name = self.request.function_name
+        function: Callable[..., Any] = getattr(files.load(self.verified_source, name, False), name)
+        return function
+
     def _straight(self, program: Program) -> str:
         request = self.request
         signature = request.signature.of_one_row(len(program.data))

@@ -107,6 +107,7 @@ class CompiledFunction(Portable):
         from tqdm import tqdm  # loads on first use, as sympy does
 
         from gradcompile.verify.adjoints import verify_source
+        from gradcompile.verify.given import calls_opaque, verify_numbers
 
         # With None there is no bar where the output is no terminal; but a notebook can show one.
         options = {} if "ipykernel" in sys.modules else {"disable": None}
@@ -118,12 +119,13 @@ class CompiledFunction(Portable):
         build = self.value_and_grad._build()
         loops, signature = build.strategy.loops, build.request.signature
         sources, names = signature.sources(), signature.names()
-        report = verify_source(
-            build.verified_source,
-            [sources[slot] for slot in build.request.slots],
-            [names[slot] for slot in build.request.slots],
-            progress,
-        )
+        slots, by = build.request.slots, [names[slot] for slot in build.request.slots]
+        if calls_opaque(build.program):
+            function = build.verified_function()
+            report = verify_numbers(build.program, function, signature.of_one_row(), slots, by)
+        else:
+            differentiated = [sources[slot] for slot in slots]
+            report = verify_source(build.verified_source, differentiated, by, progress)
         # The value comes before the derivatives.
         return report.refute({k - 1 for k in build.differing()}, UNLIKE) if loops else report
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
 
-from gradcompile import ieee, products, vector
+from gradcompile import ieee, opaque, products, vector
 from gradcompile.emit.wrapping import (
     MAX_COMMENT,
     comment_lines,
@@ -46,7 +46,7 @@ _AUGMENTED = {ast.Add: "+=", ast.Sub: "-=", ast.Mult: "*=", ast.Div: "/="}
 
 def emitted_names() -> frozenset[str]:
     """List the names that emitted code imports or finds built in, and must not give to anything."""
-    return RESERVED | frozenset(ieee.FUNCTIONS) | frozenset(HELPERS)
+    return RESERVED | frozenset(ieee.FUNCTIONS) | frozenset(HELPERS) | opaque.names()
 
 
 # --- what a function is made of ------------------------------------------------------------------
@@ -289,6 +289,7 @@ def _docstring(summary: str) -> list[str]:
 
 def _imports(names: Iterable[str], in_loops: Container[str]) -> str:
     modules: dict[str, list[str]] = {}
+    own = opaque.names()
     for name in sorted(names):
         if name in HELPERS:
             modules.setdefault(HELPERS[name], []).append(name)
@@ -296,6 +297,8 @@ def _imports(names: Iterable[str], in_loops: Container[str]) -> str:
             modules.setdefault("gradcompile.vector", []).append(name)
         elif name in ieee.FUNCTIONS:
             modules.setdefault("gradcompile.ieee", []).append(name)
+        elif name in own:
+            modules.setdefault("gradcompile.opaque", []).append(name)
     lines = [_import(module, names) for module, names in sorted(modules.items())]
     return "\n".join(lines) + "\n\n\n" if lines else ""
 

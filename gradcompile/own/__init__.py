@@ -4,4 +4,5 @@ slopes.py       values with slopes of their own
 linear.py       the slopes of a rule, which is linear in its tangents
 custom.py       a function with a rule for its derivative
 implicit.py     a root of a residual
+interpolate.py  a table as a function
 """

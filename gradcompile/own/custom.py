@@ -11,7 +11,8 @@ from typing import Any
 
 from gradcompile.graph.arrays import value_array
 from gradcompile.graph.nested import Structure, flatten, unflatten
-from gradcompile.ops.op import array_of
+from gradcompile.ops.op import CONTAINERS, array_of, elementwise
+from gradcompile.ops.opaque import OpaqueOp, opaque_op
 from gradcompile.ops.table import held
 from gradcompile.own.linear import Rule, Slopes, slopes_of
 from gradcompile.own.slopes import MAX_ORDER, is_value, with_slopes
@@ -29,7 +30,7 @@ class Custom:
     """
 
     def __init__(self, function: Callable[..., Any], jvp: Rule) -> None:
-        self.__name__ = getattr(function, "__name__", None) or repr(function)
+        self.__name__ = getattr(function, "__name__", "") or getattr(function, "name", "function")
         self.__doc__ = function.__doc__
         self.function = function
         self.jvp = jvp
@@ -70,12 +71,38 @@ class Custom:
         return f"<custom {self.__name__}>"
 
 
+class CustomNumbers(Custom):
+    """A function of numbers, of which only the numbers are known, with a rule of its own.
+
+    Of arrays it is applied to each item.
+    """
+
+    function: OpaqueOp
+
+    @property
+    def name(self) -> str:
+        """What errors call it."""
+        return self.__name__
+
+    @property
+    def arity(self) -> int:
+        """Count the numbers that it takes."""
+        return self.function.arity
+
+    def __call__(self, *args: Any) -> Any:
+        """Call the function; of Values the result has the slopes of the rule."""
+        if any(isinstance(x, CONTAINERS) for x in args):
+            return elementwise(self, args)
+        return super().__call__(*args)
+
+
 def custom(function: Callable[..., Any], *, jvp: Rule) -> Custom:
     """Give a function a rule for its derivative, in place of the derivative of its operations.
 
     Args:
         function: of numbers, lists, tuples, dicts, records or arrays, given by position. It
-            computes the value: where it is traced, by operations of the table.
+            computes the value: where it is traced, by operations of the table. Or a function of
+            numbers that numba has compiled, which cannot be traced: emitted text calls it.
         jvp: `jvp(primals, tangents)` returns the tangent of the value alone, in the structure of
             the value. Both arguments are tuples, one entry an argument of the function; the rule
             is linear in the tangents. It may call the function itself.
@@ -101,6 +128,8 @@ def custom(function: Callable[..., Any], *, jvp: Rule) -> Custom:
         if not callable(given):
             kind = type(given).__name__
             raise TypeError(f"custom: {name}: expected a function, got {kind} {given!r:.60}")
+    if hasattr(function, "py_func"):  # numba has compiled it: it cannot be traced
+        return CustomNumbers(opaque_op(function), jvp)
     return Custom(function, jvp)
 
 

@@ -11,5 +11,6 @@ fingerprint.py  whether two texts compute the same
 loops.py        whether loops compute what the text without loops does
 slopes.py       slopes of a program at a point, found without any rule of differentiation
 alone.py        one thread at a time: what sympy and mpmath keep is shared by all
+given.py        gradients of texts that call functions of which only the numbers are known
 report.py       the verdicts, as lines, as a table, in a notebook
 """

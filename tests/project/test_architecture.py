@@ -20,7 +20,7 @@ PACKAGE = ROOT / "gradcompile"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("support",),
-    ("ieee", "vector", "products", "blocks"),
+    ("ieee", "vector", "products", "blocks", "opaque"),
     ("ops",),
     ("ir",),
     ("graph", "passes", "autodiff", "loops"),
