@@ -106,6 +106,7 @@ class CompiledFunction(Portable):
         """
         from tqdm import tqdm  # loads on first use, as sympy does
 
+        from gradcompile.compiler.verified import verified_function, verified_source
         from gradcompile.verify.adjoints import verify_source
         from gradcompile.verify.given import calls_opaque, verify_numbers
 
@@ -121,11 +122,11 @@ class CompiledFunction(Portable):
         sources, names = signature.sources(), signature.names()
         slots, by = build.request.slots, [names[slot] for slot in build.request.slots]
         if calls_opaque(build.program):
-            function = build.verified_function()
+            function = verified_function(build)
             report = verify_numbers(build.program, function, signature.of_one_row(), slots, by)
         else:
             differentiated = [sources[slot] for slot in slots]
-            report = verify_source(build.verified_source, differentiated, by, progress)
+            report = verify_source(verified_source(build), differentiated, by, progress)
         # The value comes before the derivatives.
         return report.refute({k - 1 for k in build.differing()}, UNLIKE) if loops else report
 

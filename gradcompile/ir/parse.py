@@ -11,7 +11,8 @@ from typing import NamedTuple, NoReturn, TypeVar
 
 from gradcompile.ir.program import PLAIN_NAME, Const, Instruction, Operand, Output, Program, Var
 from gradcompile.ops.op import Op
-from gradcompile.ops.table import TABLE, UNWRITTEN
+from gradcompile.ops.table import TABLE
+from gradcompile.ops.unwritten import UNWRITTEN
 
 NUMBER = r"-?(?:(?:inf|nan)(?![.\[])|[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?)(?!\w)"
 NAME = rf'(?:%[0-9]+|"(?:[^"\\]|\\.)*"|{PLAIN_NAME})(?:_bar|\.[0-9]+)*'

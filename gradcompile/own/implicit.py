@@ -22,7 +22,8 @@ from gradcompile.graph.trace import trace_function
 from gradcompile.graph.value import Value
 from gradcompile.ir.program import Program
 from gradcompile.ops.op import array_of
-from gradcompile.ops.table import add, div, held, neg, stop_gradient
+from gradcompile.ops.table import add, div, neg, stop_gradient
+from gradcompile.ops.unwritten import held
 from gradcompile.own.slopes import MAX_ORDER, is_value, with_slopes
 from gradcompile.passes import run_passes
 
