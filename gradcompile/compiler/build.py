@@ -15,11 +15,12 @@ from gradcompile.compiler import machine_code
 from gradcompile.compiler.build_report import BuildReport
 from gradcompile.compiler.code import EmittedCode
 from gradcompile.compiler.machine_code import Machines, Target
-from gradcompile.compiler.programs import derive
+from gradcompile.compiler.programs import differentiable
 from gradcompile.compiler.request import Request
 from gradcompile.compiler.strategies import MAX_STRAIGHT, Strategy
 from gradcompile.emit.straight import emit
 from gradcompile.ir.program import Program
+from gradcompile.passes import erase
 from gradcompile.support import files
 from gradcompile.support.collector import collector_paused
 from gradcompile.support.once import once
@@ -70,9 +71,15 @@ class Build:
 
     @once
     @collector_paused()
+    def differentiable(self) -> Program:
+        """The program with the rules of the user's: what another graph may take over."""
+        return differentiable(self.request, self.strategy.lowered, self.stages)
+
+    @once
+    @collector_paused()
     def program(self) -> Program:
         """The linear IR after every pass, before loops are found in it."""
-        return derive(self.request, self.strategy.lowered, self.stages)
+        return erase(self.differentiable)
 
     @once
     @collector_paused()
