@@ -7,6 +7,7 @@ copies.py           graphs copied and pickled, at any depth
 arrays.py           arrays of Values, which answer numpy as arrays of floats do
 numpy_ufuncs.py     numpy's and scipy's ufuncs on arrays of Values
 numpy_functions.py  numpy's functions on arrays of Values
+elimination.py      linear systems, determinants and Cholesky factors
 records.py          containers with named fields, such as dataclasses
 exact.py            keys of objects that code could not tell apart
 static.py           what is static: no numbers to differentiate by
@@ -18,7 +19,6 @@ orderings.py        how two numbers may be ordered, as far as comparisons tell
 joins.py            two ways of a branch joined to one graph
 endings.py          at which line a function returns, and what it raises
 replay.py           a program applied to Values
-elimination.py      linear systems, determinants and Cholesky factors
 numbering.py        value numbers over several runs of a function
 users.py            which frames run a user's code; the error that names its line
 bytecode.py         where the bytecode stores the result of an instruction
