@@ -72,9 +72,9 @@ class Proofs:
 
     def proves_whole(self, name: str) -> bool:
         """Does the whole derivative by an input simplify to sympy's of the whole function?"""
-        text = self.statements.text
         if self._whole_size() > MAX_NAMES_IN_WHOLE:
             return False
+        text = self.statements.text
         names = {name: self.symbols[name] for name in text.inputs}
         for sweep in (text.forward, text.reverse):
             for assigned, tree in sweep.items():
