@@ -146,18 +146,18 @@ class _Equations:
             constant: the arguments as derivatives take them for constants.
             count: how many steps.
         """
-        root = [stop_gradient(y) for y in root]
+        fixed: list[Number] = [stop_gradient(y) for y in root]
         slopes: list[list[Number]] = [[math.nan] * len(leaves) for _ in root]
         for _ in range(MAX_ORDER - count):  # of one root: each gives derivatives of one order more
-            slopes = self._slopes(_all_sloped(root, leaves, slopes), leaves)
-        sloped = _all_sloped(root, leaves, slopes)
+            slopes = self._slopes(_all_sloped(fixed, leaves, slopes), leaves)
+        sloped = _all_sloped(fixed, leaves, slopes)
         for _ in range(count):
             slopes = self._slopes(sloped, leaves)
-            fixed = [stop_gradient(y) for y in root]
             at = self._at(self.by_root, fixed, constant)
             rows = [[stop_gradient(s) for s in row] for row in at.slopes]
             root = _improved(fixed, rows, at.values)
             sloped = _all_sloped(root, leaves, slopes)
+            fixed = [stop_gradient(y) for y in root]
         return sloped
 
     def _slopes(self, root: Sequence[Number], leaves: Sequence[Number]) -> list[list[Number]]:

@@ -174,6 +174,7 @@ def test_rows():
     assert f.grad(0.7, x).w == pytest.approx(g.grad(0.7, x).w, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_in_loops():
     def total(smooth):
         return lambda x, w: gdc.sum([smooth(xi * w) * xi for xi in x])

@@ -9,7 +9,11 @@ import pytest
 
 import gradcompile as gdc
 from gradcompile import Value
+from gradcompile.autodiff.reverse import reverse
+from gradcompile.graph.replay import replay
 from gradcompile.own.slopes import MAX_ORDER
+from gradcompile.passes import run_passes
+from tests.helpers.lowering import program_of
 from tests.own.derivatives import derivatives
 
 cube_root = gdc.implicit(lambda y, x: y * y * y - x, start=lambda x: 1.0 + x / 3.0)
@@ -125,6 +129,7 @@ def test_its_slopes_are_proved_wherever_the_steps_end(steps):
     assert f.verify().ok
 
 
+@pytest.mark.slow
 def test_rows():
     f = gdc.compile(lambda e, mean: kepler(mean, e), batched="mean", reduce="sum")
     mean = np.linspace(0.1, 3.0, 23)
@@ -138,6 +143,27 @@ def test_a_singular_slope_is_not_finite():
     value, (slope,) = gdc.compile(lambda x: own(x)).value_and_grad(4.0)
     assert not math.isfinite(value)
     assert not math.isfinite(slope)
+
+
+@pytest.mark.slow
+def test_in_loops():
+    f = gdc.compile(lambda e, mean: gdc.sum([kepler(mean[k], e) for k in range(60)]))
+    mean = np.linspace(0.1, 3.0, 60)
+    roots = np.array([kepler(float(x), 0.3) for x in mean])
+    slopes = 1.0 / (1.0 - 0.3 * np.cos(roots))
+    gradient = f.grad(0.3, mean)
+    assert gradient.e == pytest.approx((np.sin(roots) * slopes).sum(), rel=1e-12)
+    assert gradient.mean == pytest.approx(slopes, rel=1e-12)
+    assert len(f.source.splitlines()) < 60
+    assert "stop_gradient(stop_gradient(" not in f.source
+
+
+def test_second_derivatives_are_those_of_the_text_of_the_first():
+    slope = reverse(run_passes(program_of(cube_root, "x")), [0], keep_value=False)
+    f = gdc.compile(lambda x: replay(slope, [x])[0])
+    value, (second,) = f.value_and_grad(2.0)
+    assert (value, second) == pytest.approx((2 ** (-2 / 3) / 3, -2 / 9 * 2 ** (-5 / 3)))
+    assert f.verify().ok
 
 
 # --- what is wrong is said -----------------------------------------------------------------------

@@ -73,6 +73,7 @@ def test_derivatives_of_higher_order(special):
     assert derivatives(j0, 0.8, 4) == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_rows(special):
     f = gdc.compile(lambda w, x: j0(w * x), batched="x", reduce="sum")
     x = np.linspace(0.1, 2.0, 37)
@@ -80,6 +81,7 @@ def test_rows(special):
     assert f.verify().ok
 
 
+@pytest.mark.slow
 def test_in_loops(special):
     f = gdc.compile(lambda x, w: gdc.sum([j0(x[k] * w) for k in range(len(x))]), roll=True)
     x = np.linspace(0.1, 2.0, 50)
