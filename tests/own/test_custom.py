@@ -109,6 +109,7 @@ def test_beyond_the_highest_order_a_rule_that_calls_its_function_is_nan():
     assert not math.isnan(derivatives(softplus, 0.6, MAX_ORDER + 1)[-1])
 
 
+@pytest.mark.peers
 def test_against_jax():
     jax = pytest.importorskip("jax")
     jax.config.update("jax_enable_x64", True)

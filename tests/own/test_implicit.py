@@ -53,7 +53,7 @@ def test_against_differences_of_roots():
     assert [*f.grad(*at)] == pytest.approx(expected, rel=1e-13)
 
 
-@pytest.mark.slow
+@pytest.mark.peers
 def test_against_jax():
     jax = pytest.importorskip("jax")
     jax.config.update("jax_enable_x64", True)
@@ -158,6 +158,7 @@ def test_in_loops():
     assert "stop_gradient(stop_gradient(" not in f.source
 
 
+@pytest.mark.slow
 def test_second_derivatives_are_those_of_the_text_of_the_first():
     slope = reverse(run_passes(program_of(cube_root, "x")), [0], keep_value=False)
     f = gdc.compile(lambda x: replay(slope, [x])[0])
