@@ -97,6 +97,18 @@ def test_behind_a_gate_it_does_not_count():
     assert f.value_and_grad(3.0) == (9.0, (6.0,))
 
 
+def test_it_is_called_with_no_numbers_but_those_that_it_gets():
+    @numba.njit
+    def picky(x):
+        if abs(x) > 100.0:
+            raise ValueError
+        return x * x
+
+    own = gdc.custom(picky, jvp=lambda p, t: 2.0 * p[0] * t[0])
+    f = gdc.compile(lambda x: gdc.where(x > 0.0, own(x), x))
+    assert f.value_and_grad(3.0) == (9.0, (6.0,))
+
+
 def test_a_rule_is_compared_with_differences():
     f = gdc.compile(lambda w, x: j0(w * x) * w)
     assert {check.verdict for check in f.verify()} == {"confirmed"}
