@@ -24,6 +24,7 @@ from gradcompile.graph.trace import trace_function
 from gradcompile.graph.value import Value
 from gradcompile.ir.program import Program
 from gradcompile.ops.op import array_of
+from gradcompile.ops.opaque import opaque_op
 from gradcompile.ops.table import add, div, neg, stop_gradient
 from gradcompile.ops.unwritten import held
 from gradcompile.own.slopes import MAX_ORDER, is_value, with_slopes
@@ -47,7 +48,8 @@ class Implicit:
     def __init__(self, residual: Callable[..., Any], start: Any, steps: int) -> None:
         self.__name__ = getattr(residual, "__name__", None) or repr(residual)
         self.residual = residual
-        self.start = start
+        # What numba has compiled cannot be traced.
+        self.start = opaque_op(start) if hasattr(start, "py_func") else start
         self.steps = steps
         self._equations: dict[tuple[Structure, Structure], _Equations] = {}
 
@@ -87,7 +89,7 @@ def implicit(residual: Any, *, start: Any, steps: int = 8) -> Implicit:
             at the root. It is traced.
         start: where Newton's method begins: a number, or a list, tuple, dict, record or array of
             numbers, as the root is; or a function of the arguments that makes one. That may be a
-            solver of your own, after which two steps are enough.
+            solver of your own, also one that numba compiled, after which two steps are enough.
         steps: the number of Newton's steps, 1 or more. First derivatives are those at the root
             before the last step, second derivatives those at the root before that.
 

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import mpmath
+import numba
 import numpy as np
 import pytest
 
@@ -120,6 +121,22 @@ def test_a_solver_of_ones_own():
     assert derivatives(own, 0.7, 2)[1] == pytest.approx(-2 / 9 * 0.7 ** (-5 / 3), rel=1e-12)
 
 
+def test_a_solver_that_numba_compiled():
+    @numba.njit
+    def solver(x):
+        y = 1.0
+        while abs(y * y * y - x) > 1e-12 * abs(x):
+            y -= (y * y * y - x) / (3.0 * y * y)
+        return y
+
+    own = gdc.implicit(lambda y, x: y * y * y - x, start=solver, steps=2)
+    f = gdc.compile(lambda x: own(x) * x)
+    value, (slope,) = f.value_and_grad(8.0)
+    assert (value, slope) == pytest.approx((16.0, 2.0 + 8.0 / 12.0), rel=1e-14)
+    assert own(8.0) == pytest.approx(2.0, rel=1e-15)
+    assert f.verify().ok
+
+
 @pytest.mark.parametrize("steps", [2, 4])
 def test_its_slopes_are_proved_wherever_the_steps_end(steps):
     own = gdc.implicit(lambda y, x: y * y * y - x, start=1.0, steps=steps)
@@ -189,3 +206,17 @@ def test_a_residual_of_the_arguments_alone():
     own = gdc.implicit(lambda y, x: 1.0, start=1.0)
     with pytest.raises(gdc.TraceError, match="not built from its inputs"):
         own(1.0)
+
+
+def test_what_a_residual_or_a_rule_reads_is_an_argument():
+    def outer(x, a):
+        return gdc.implicit(lambda y, x: y * y - a * x, start=1.0)(x)
+
+    with pytest.raises(gdc.TraceError, match="a traced value that is not among its arguments"):
+        gdc.compile(outer)(1.0, 2.0)
+
+    def scaled(x, a):
+        return gdc.custom(gdc.exp, jvp=lambda p, t: a * t[0])(x)
+
+    with pytest.raises(gdc.TraceError, match="a traced value that is not among its arguments"):
+        gdc.compile(scaled)(1.0, 2.0)

@@ -107,6 +107,8 @@ def test_it_is_called_with_no_numbers_but_those_that_it_gets():
     own = gdc.custom(picky, jvp=lambda p, t: 2.0 * p[0] * t[0])
     f = gdc.compile(lambda x: gdc.where(x > 0.0, own(x), x))
     assert f.value_and_grad(3.0) == (9.0, (6.0,))
+    far = gdc.compile(lambda x: own(8.0 * x))
+    assert far.verify().ok
 
 
 def test_a_rule_is_compared_with_differences():
