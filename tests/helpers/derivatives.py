@@ -32,6 +32,7 @@ class Derived:
 
 def jacobian(program: Program) -> Derived:
     """All first derivatives of all results, as a matrix."""
+    program = run_passes(program)
     rows = len(list(program.flat_outputs))
     return Derived(
         _text(_differentiated(program), "jacobian", (rows, len(program.inputs))),
@@ -116,6 +117,7 @@ def _names(program: Program) -> list[str]:
 
 
 def _gradient(program: Program) -> Program:
+    program = run_passes(program)
     first = next(program.flat_outputs)
     wrt = range(len(program.inputs))
     return run_passes(reverse(replace(program, outputs=(first,)), wrt, keep_value=False))
@@ -138,7 +140,7 @@ def _weighted(
     program: Program, weights: Sequence[str], sums: Sequence[Sequence[tuple[int, int]]]
 ) -> Program:
     """Sums of derivatives: of each its number, and that of the parameter it is multiplied with."""
-    matrix = _differentiated(program)
+    matrix = _differentiated(run_passes(program))
     entries, given = list(matrix.flat_outputs), [Var(name) for name in weights]
     builder = Builder(list(matrix.instructions))
     # They belong to the reverse sweep.
