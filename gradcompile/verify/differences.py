@@ -66,7 +66,7 @@ class Surroundings:
         for step in (STEP, -STEP):
             try:
                 sides.append(self._moved(inputs, step))
-            except digits.UNDEFINED:  # at the edge of the domain
+            except digits.NO_REAL_VALUE:  # at the edge of the domain
                 return dict.fromkeys(results.values())
         size = max(abs(side[name]) for side in sides for name in (*inputs, *downstream))
         slopes = {}

@@ -169,7 +169,7 @@ def point_at(statements: Statements, at: dict[str, Any], cautious: bool = False)
     """
     try:
         point = Point(statements, at, cautious)
-    except digits.UNDEFINED:
+    except digits.NO_REAL_VALUE:
         return None
     return point if all(digits.is_sound(point.names[name]) for name in statements.primals) else None
 
