@@ -21,8 +21,6 @@ STEP = digits.number(10) ** -100
 NOISE = digits.number(10) ** -60
 """Where rounding makes more than this of a slope, it tells nothing."""
 
-_ZERO = Adjoint(digits.number(0), digits.number(0))
-
 
 class Surroundings:
     """A point, and what forward statements are close to it; what `stop_gradient` gives is held."""
@@ -42,9 +40,11 @@ class Surroundings:
             slopes = {number: Adjoint(x, x) for number, x in values.items()}
         else:
             slopes = self._along(entry.inputs)
-        total = _ZERO
+        total = Adjoint(digits.number(0), digits.number(0))
         for number, weight in entry.outputs.items():
-            slope = slopes.get(number, _ZERO)
+            if number not in slopes:
+                continue  # it does not depend on these inputs
+            slope = slopes[number]
             if slope is None:
                 return None
             factor = digits.number(1) if weight is None else names[weight]
