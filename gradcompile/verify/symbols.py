@@ -145,7 +145,10 @@ def is_large(expression: Any) -> bool:
     return len(conditions) > MAX_CONDITIONS or expression.count_ops() > MAX_OPERATIONS_TO_SIMPLIFY
 
 
-MAX_TERMS = 2000
+MAX_OPERATIONS_TOGETHER = 80
+"""The largest expression, in operations, that is written on one line of a fraction."""
+
+MAX_TERMS = 1000
 """The most terms that an expression is expanded to."""
 
 
@@ -171,6 +174,8 @@ def _numerator(expression: Any) -> Any:
 
     That takes sympy long where there are many functions in it.
     """
+    if operations(expression) > MAX_OPERATIONS_TOGETHER:
+        return expression
     return _expanded(sympy.fraction(sympy.together(expression))[0])
 
 
