@@ -128,7 +128,7 @@ def flatten_result(request: Request, returned: Any, out: FloatArray | None) -> A
 
 
 def _is_matrix(request: Request) -> bool:
-    return request.kind.derivative in ("jacobian", "hessian") and request.nonzeros is None
+    return request.kind.is_matrix and request.nonzeros is None
 
 
 def _is_tangent(request: Request) -> bool:
