@@ -15,6 +15,7 @@ from gradcompile.compiler.arguments import Arguments, Call
 from gradcompile.compiler.conversion import converted
 from gradcompile.compiler.kernel import Kernel
 from gradcompile.compiler.options import Kind, weighted
+from gradcompile.compiler.plain_arguments import ABSENT
 from gradcompile.graph.nested import Structure, paths
 from gradcompile.graph.trace import Traced
 from gradcompile.ir.program import ADJOINT, TANGENT
@@ -42,28 +43,39 @@ class DirectedKernel(Kernel):
         self._signature = _extended(arguments.signature, tuple(self._names.values()))
         super().__init__(arguments, kind, path)
 
-    def __call__(self, args: Any, direction: Any) -> Any:
+    def __call__(self, args: Any = None, direction: Any = ABSENT, *others: Any) -> Any:
         """Compute it at some arguments, in a direction.
 
         Args:
             args: the arguments of the function: a tuple of them, or a dict by name.
             direction: a number for each number of the arguments that are differentiated by (a
                 tuple of their structures, or a dict by name), or of the value, in its structure.
+            others: nothing; they are refused.
 
         Raises:
             TypeError: an argument is missing, or something is no number.
             ValueError: a part of the direction has another shape than what it belongs to.
         """
+        if direction is ABSENT or others:
+            given = len(others) + 2 if others else int(args is not None)
+            raise TypeError(
+                f"{self._says}: expected the arguments as a tuple and then the "
+                f"{self._kind.direction}, got {given} arguments"
+            )
         call, named = _call_of(self), self._named(direction)
         if type(args) is tuple or type(args) is list:
             return call(*args, **named)
         if isinstance(args, dict):
             return call(**args, **named)
-        name, kind = self._arguments.name, self._kind
         raise TypeError(
-            f"{name}.{kind.name}: expected the arguments as a tuple, or a dict by name, "
+            f"{self._says}: expected the arguments as a tuple, or a dict by name, "
             f"got {type(args).__name__} {args!r:.60}"
         )
+
+    @property
+    def _says(self) -> str:
+        """What it is called in messages."""
+        return f"{self._arguments.name}.{self._path}"
 
     def _named(self, direction: Any) -> dict[str, Any]:
         """The parts of a direction, by the names of the parameters that take them."""
@@ -83,7 +95,7 @@ class DirectedKernel(Kernel):
         else:
             got = f"{type(direction).__name__} {direction!r:.60}"
         raise TypeError(
-            f"{self._arguments.name}.{self._kind.name}: {self._kind.direction}: expected a tuple "
+            f"{self._says}: {self._kind.direction}: expected a tuple "
             f"with a part for each of the arguments {list(names)}, got {got}"
         )
 
@@ -107,9 +119,12 @@ class DirectedKernel(Kernel):
         return self._signature
 
     def _with_first(self, first: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        if not args or not isinstance(args[0], tuple | list):
-            return args
-        return ((first, *args[0]), *args[1:])
+        match args:
+            case [tuple() | list() as given, *rest]:
+                return ((first, *given), *rest)
+            case [dict() as given, *rest]:
+                return ({next(iter(self._arguments.signature.parameters)): first, **given}, *rest)
+        return args
 
     def _read(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
         own = {name: x for name, x in kwargs.items() if name in self._names.values()}
@@ -118,8 +133,33 @@ class DirectedKernel(Kernel):
         if call.traced is None:
             return call
         request = self._request(call.traced)
-        given, structures = _taken(self._arguments, request, own)
+        given, structures = self._taken(request, own)
         return Call({**call.given, **given}, {**call.structures, **structures}, *call[2:])
+
+    def _taken(
+        self, request: "Request", named: Mapping[str, Any]
+    ) -> tuple[dict[str, list[Any]], dict[str, Structure]]:
+        """What the parts of a direction are made of, and their structures."""
+        taker = copy(self._arguments)
+        taker.options, taker.called = request.options, self._called
+        given, structures = {}, {}
+        for name in request.directions:
+            expected = request.traced.arguments[name]
+            if name not in named:
+                raise TypeError(f"{self._called(name)}: expected {expected}, got nothing")
+            part = named[name]
+            if name in request.options.batched:
+                part = _keyed(part, expected)
+            made, structure = taker.take(name, part)
+            taker.require(name, expected, structure)
+            given[name] = converted(made, structure, expected)
+            structures[name] = expected
+        return given, structures
+
+    def _called(self, name: str) -> str:
+        """What messages call a part of the direction."""
+        of = next(of for of, parameter in self._names.items() if parameter == name)
+        return f"{self._says}: {self._kind.direction}" + (f": part {of!r}" if of else "")
 
     def _asked(self, traced: Traced) -> "Request":
         return directed(super()._asked(traced), self._names)
@@ -241,24 +281,3 @@ def _keyed(part: Any, expected: Structure) -> Any:
         return part
     return {k: _keyed(part[k], x) for k, x in zip(expected.keys, expected.parts, strict=True)}
 
-
-def _taken(
-    arguments: Arguments, request: "Request", named: Mapping[str, Any]
-) -> tuple[dict[str, list[Any]], dict[str, Structure]]:
-    """What the parts of a direction are made of, and their structures."""
-    taker = copy(arguments)
-    taker.options = request.options
-    given, structures = {}, {}
-    for name in request.directions:
-        expected = request.traced.arguments[name]
-        if name not in named:
-            direction = f"{arguments.name}.{request.kind.name}: {request.kind.direction}"
-            raise TypeError(f"{direction}: expected {expected} for {name!r}, got nothing")
-        part = named[name]
-        if name in request.options.batched:
-            part = _keyed(part, expected)
-        made, structure = taker.take(name, part)
-        taker.require(name, expected, structure)
-        given[name] = converted(made, structure, expected)
-        structures[name] = expected
-    return given, structures

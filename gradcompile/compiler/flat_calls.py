@@ -54,7 +54,7 @@ def flat_call(request: Request, arguments: Arguments, run: Callable[..., Any]) -
         if sorted(named) != sorted(others):
             raise TypeError(f"flat: expected the arguments {others}, got {list(named)}")
         if (p is None) != (not request.directions):
-            expected = request.kind.direction or "no second vector"
+            expected = f"the {request.kind.direction}" if request.directions else "no second vector"
             raise TypeError(f"flat: expected {expected} after x, got {p!r:.60}")
         if out is not None and not request.kind.differentiates and _is_number(signature.value):
             kind = type(out).__name__

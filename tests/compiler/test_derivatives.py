@@ -109,9 +109,9 @@ CASES = {
         lambda x, y, z: [x * y * z, z**2 * y**2], (0.5, 2.0, 3.0), (1.0, 3.0), [1.0, 2.0],
         options={"wrt": ["x", "z"]}, by=(0, 2),
     ),
-    "another order": Case(
+    "named in another order": Case(
         lambda x, y: [x * y**3], (0.5, 2.0), (1.0, 3.0), [2.0],
-        options={"wrt": ["y", "x"]}, by=(1, 0),
+        options={"wrt": ["y", "x"]},
     ),
     "a static argument": Case(
         powers, (0.5, 3), (2.0,), None, {}, {"static": "n"}, (0,),
