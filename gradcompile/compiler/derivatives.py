@@ -69,8 +69,10 @@ def located(request: Request) -> Request:
 
     Raises:
         MemoryError: they are those of a dense matrix that this machine has not the memory for.
+        ValueError: they are the nonzeros of a matrix by rows, which are reduced.
     """
     if request.kind.entries:
+        _require_one_matrix(request)
         return _with_nonzeros(request)
     rows, columns = request.matrix_shape
     entries, present = rows * columns, present_memory()
@@ -92,6 +94,18 @@ def located(request: Request) -> Request:
         f"machine has {present / 1e9:,.1f} GB; use {request.kind.derivative}.sparse, which has the "
         "nonzeros alone, or products with vectors"
     )
+
+
+def _require_one_matrix(request: Request) -> None:
+    """Raise an error if a sum over rows is differentiated by these: it has a block for each."""
+    options, name = request.options, request.traced.lowered.name
+    rows = [name for name in request.wrt if name in options.batched]
+    if rows and options.reduce is not None:
+        kind = request.kind.derivative
+        raise ValueError(
+            f"sparse: {name} is differentiated by its rows, {rows}, and the {options.reduce} is "
+            f"taken over them; use {kind}, or reduce=None for the nonzeros of each row"
+        )
 
 
 def _with_nonzeros(request: Request) -> Request:

@@ -5,10 +5,11 @@ more inputs, and to the emitted function more parameters: `x_dot` for the tangen
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from gradcompile.compiler.arguments import Arguments, Call
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 WEIGHTS = "weights"
 """The argument that says of which sum of several outputs something is."""
+
+NONE: Mapping[str, Any] = MappingProxyType({})
+"""No arguments by name."""
 
 
 class DirectedKernel(Kernel):
@@ -62,11 +66,10 @@ class DirectedKernel(Kernel):
                 f"{self._says}: expected the arguments as a tuple and then the "
                 f"{self._kind.direction}, got {given} arguments"
             )
-        call, named = _call_of(self), self._named(direction)
         if type(args) is tuple or type(args) is list:
-            return call(*args, **named)
+            return _call_of(self)(*args, **self._named(direction, args))
         if isinstance(args, dict):
-            return call(**args, **named)
+            return _call_of(self)(**args, **self._named(direction, (), args))
         raise TypeError(
             f"{self._says}: expected the arguments as a tuple, or a dict by name, "
             f"got {type(args).__name__} {args!r:.60}"
@@ -77,8 +80,16 @@ class DirectedKernel(Kernel):
         """What it is called in messages."""
         return f"{self._arguments.name}.{self._path}"
 
-    def _named(self, direction: Any) -> dict[str, Any]:
-        """The parts of a direction, by the names of the parameters that take them."""
+    def _named(
+        self, direction: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] = NONE
+    ) -> dict[str, Any]:
+        """The parts of a direction, by the names of the parameters that take them.
+
+        Args:
+            direction: all of them.
+            args: the arguments of the call; what is left out or static has no part.
+            kwargs: those given by name.
+        """
         names = self._names
         if self._kind.of_outputs:
             return dict.fromkeys(names.values(), direction)
@@ -88,7 +99,7 @@ class DirectedKernel(Kernel):
                 return {names[name]: part for name, part in direction.items()}
             got = f"a dict with keys {list(direction)}"
         elif isinstance(direction, tuple | list):
-            fields = getattr(direction, "_fields", None) or self._by(len(direction))
+            fields = getattr(direction, "_fields", None) or self._by(len(direction), args, kwargs)
             if len(fields) == len(direction) and all(name in names for name in fields):
                 return {names[name]: x for name, x in zip(fields, direction, strict=True)}
             got = f"a {type(direction).__name__} of length {len(direction)}"
@@ -99,12 +110,15 @@ class DirectedKernel(Kernel):
             f"with a part for each of the arguments {list(names)}, got {got}"
         )
 
-    def _by(self, count: int) -> tuple[str, ...]:
+    def _by(self, count: int, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[str, ...]:
         """The arguments that a direction of so many parts has parts for."""
         names = tuple(self._names)
-        if count == len(names) or self._arguments.newest is None:
+        if count == len(names):
             return names
-        return self._request(self._arguments.newest).wrt  # others are static, or left out
+        parameters = self._arguments.parameters
+        given = parameters.bind(tuple(args), kwargs).arguments
+        statics = parameters.statics(given)
+        return tuple(name for name in names if name in given and name not in statics)
 
     def _take_calls(self, call: Callable[..., Any]) -> None:
         Kernel.__dict__["__call__"].__set__(self, call)
@@ -133,11 +147,11 @@ class DirectedKernel(Kernel):
         if call.traced is None:
             return call
         request = self._request(call.traced)
-        given, structures = self._taken(request, own)
+        given, structures = self._taken(request, call.given, own)
         return Call({**call.given, **given}, {**call.structures, **structures}, *call[2:])
 
     def _taken(
-        self, request: "Request", named: Mapping[str, Any]
+        self, request: "Request", beside: Mapping[str, list[Any]], named: Mapping[str, Any]
     ) -> tuple[dict[str, list[Any]], dict[str, Structure]]:
         """What the parts of a direction are made of, and their structures."""
         taker = copy(self._arguments)
@@ -154,6 +168,7 @@ class DirectedKernel(Kernel):
             taker.require(name, expected, structure)
             given[name] = converted(made, structure, expected)
             structures[name] = expected
+        taker.require_equal({**beside, **given})
         return given, structures
 
     def _called(self, name: str) -> str:
@@ -280,4 +295,3 @@ def _keyed(part: Any, expected: Structure) -> Any:
     if not isinstance(part, dict) or tuple(part) != expected.keys:
         return part
     return {k: _keyed(part[k], x) for k, x in zip(expected.keys, expected.parts, strict=True)}
-

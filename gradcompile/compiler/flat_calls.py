@@ -51,6 +51,11 @@ def flat_call(request: Request, arguments: Arguments, run: Callable[..., Any]) -
         if any(name in request.options.batched for name in request.wrt):
             wrt = list(request.wrt)
             raise ValueError(f"flat: {arguments.name} is differentiated by its rows, {wrt}")
+        if any(name in request.options.batched for name in request.directions):
+            direction = request.kind.direction
+            raise ValueError(
+                f"flat: {arguments.name} has {direction} for each row: call the kernel"
+            )
         if sorted(named) != sorted(others):
             raise TypeError(f"flat: expected the arguments {others}, got {list(named)}")
         if (p is None) != (not request.directions):

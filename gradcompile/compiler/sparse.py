@@ -68,11 +68,11 @@ class SparseKernel(Kernel):
         """What makes the matrix of its nonzeros."""
         from scipy.sparse import csr_array  # loads on first use
 
-        if request.options.batched:
+        if request.options.batched and request.options.reduce is None:
             name = request.traced.lowered.name
             raise ValueError(
-                f"sparse: {name} is batched, so there is no one matrix; use values, which gives "
-                "the nonzeros of each row, and structure, which says where in it they are"
+                f"sparse: {name} has a matrix for each row; use values, which gives the nonzeros "
+                "of each row, and structure, which says where in it they are"
             )
         (rows, columns), shape = request.places, request.matrix_shape
         is_small = max(*shape, len(rows)) < 2**31

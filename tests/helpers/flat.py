@@ -93,7 +93,7 @@ def by_text(
     Arguments are read, and results put into their structure, as by a call. A direction is given
     as to the kernel itself.
     """
-    named = {} if direction is None else kernel._named(direction)
+    named = {} if direction is None else kernel._named(direction, args, kwargs)
     call = kernel._read(tuple(args), {**kwargs, **named})
     request = kernel._build(call.traced).request
     wrap = kernel._wrap(request)

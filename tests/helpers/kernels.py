@@ -26,8 +26,7 @@ def leaves(structure: Any) -> Iterator[Any]:
         for part in structure:
             yield from leaves(part)
     elif isinstance(structure, float | int | np.ndarray | np.generic):
-        if not isinstance(structure, bool):
-            yield structure
+        yield structure
 
 
 def vector(structure: Any) -> Any:
@@ -127,7 +126,7 @@ def derivatives(
     is_number = across is None
     weights = 1.0 if is_number else across
     hessian_kernel = function.hessian if is_number else function.hessian.weighted
-    three = function.value_grad_and_hessian if is_number else function.value_grad_and_hessian
+    three = function.value_grad_and_hessian
     three = three if is_number else three.weighted
     jacobian = matrix(run(function.jacobian), value, by)
     hessian = matrix(run(hessian_kernel, across), by, by)
