@@ -12,7 +12,7 @@ Every operation of the op table is a function here (`gdc.tanh`, `gdc.where`, ...
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from gradcompile.api import check_grad, compile, draw
+from gradcompile.api import check_grad, compile, draw, from_sympy, to_sympy
 from gradcompile.compiler.function import CompiledFunction
 from gradcompile.graph.users import TraceError
 from gradcompile.graph.value import Value
@@ -30,6 +30,8 @@ from gradcompile.ops.functions import (
 )
 from gradcompile.ops.table import TABLE as _TABLE
 from gradcompile.own.custom import custom
+from gradcompile.own.implicit import implicit
+from gradcompile.own.interpolate import interpolate
 
 if TYPE_CHECKING:
     from gradcompile import linalg, nn, optim
@@ -46,6 +48,9 @@ __all__ = [
     "custom",
     "dot",
     "draw",
+    "from_sympy",
+    "implicit",
+    "interpolate",
     "linalg",
     "log_softmax",
     "logsumexp",
@@ -57,6 +62,7 @@ __all__ = [
     "prod",
     "softmax",
     "sum",
+    "to_sympy",
 ]
 __all__ += list(_TABLE)
 

@@ -120,11 +120,13 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
     if isinstance(target, Value):
         label = identifier(name or target.label) or "f"
         return _compiled(None, trace_graph(target, inputs, label), label, options)
-    if not callable(target):
+    if not (callable(target) or isinstance(target, Traced)):
         given = type(target).__name__
         raise TypeError(f"compile: expected a function or a Value, got {given} {target!r:.60}")
     if inputs is not None:
         raise TypeError("compile: inputs= is for a Value; a function has its own arguments")
+    if isinstance(target, Traced):
+        return _compiled(None, target, target.lowered.name, options)
     given = name or str(getattr(target, "__name__", type(target).__name__))
     label = "f" if given == "<lambda>" else identifier(given) or "f"
     return _compiled(target, None, label, options)
@@ -163,6 +165,74 @@ def _compiled(
     from gradcompile.batch.arguments import BatchedArguments  # loads on first use
 
     return CompiledFunction(BatchedArguments(function, graph, name, options))
+
+
+def from_sympy(
+    expression: Any, symbols: Any, *, name: str = "f", **options: Any
+) -> CompiledFunction:
+    """Compile a sympy expression: a fast `lambdify` with derivatives.
+
+    What occurs in it several times is computed once. Everything is real: where sympy's result would
+    be complex, that of the compiled function is nan.
+
+    Args:
+        expression: of real numbers; or a matrix, an array, a list, a tuple or a dict of expressions
+            in any nesting, in which the values are returned.
+        symbols: the arguments, in order: a symbol, or a list, a matrix or another structure of
+            them for each; or a mapping of the arguments' names to these. What may stand for a
+            symbol is an element of a MatrixSymbol or an IndexedBase, and a function such as `q(t)`.
+        name: the function's name in emitted code and messages.
+        options: those of `compile`, such as `wrt`.
+
+    Returns:
+        A `CompiledFunction`, as for a graph.
+
+    Raises:
+        ValueError: the expression contains what is not among the symbols, or a function that has no
+            row in the op table; or a symbol is given twice.
+        TypeError: there is something else than expressions or symbols.
+
+    Example:
+        >>> import sympy
+        >>> x, y = sympy.symbols("x y")
+        >>> f = from_sympy(sympy.exp(-(x**2)) * y, [x, y])
+        >>> f.value_and_grad(0.0, 2.0)
+        (2.0, Gradient(x=0.0, y=1.0))
+    """
+    from gradcompile.symbolic.reading import read  # sympy loads on first use
+
+    traced = read(expression, symbols, identifier(name) or "f")
+    compiled: CompiledFunction = compile(traced, **options)
+    return compiled
+
+
+def to_sympy(target: Any, *symbols: Any) -> Any:
+    """Write what a compiled function, a graph or a program computes as a sympy expression.
+
+    Floats become the constants and small fractions that they are the nearest floats to. sympy
+    simplifies as it does when you write the expression yourself; more than 100 operations are left
+    as they are, for it takes long then.
+
+    Args:
+        target: a `CompiledFunction`, whose value is written; a `Value`; or a `Program`.
+        symbols: the arguments, in the structure in which the function is called; without them, real
+            symbols with the names of the arguments, for the latest structure it was called with.
+
+    Returns:
+        An expression; or what the function returns, with matrices and arrays of sympy's.
+
+    Raises:
+        TypeError: the target is none of these, or a batched function.
+        ValueError: the arguments have another structure than those of the graph.
+
+    Example:
+        >>> import gradcompile as gdc
+        >>> to_sympy(gdc.compile(lambda x, w: gdc.tanh(x) / 3 + w))
+        w + tanh(x)/3
+    """
+    from gradcompile.symbolic.writing import write  # sympy loads on first use
+
+    return write(target, symbols)
 
 
 def draw(target: Any, **options: Any) -> "Picture":

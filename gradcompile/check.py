@@ -153,10 +153,12 @@ def check_grad(
         raise TypeError(f"check_grad: expected a compiled function, got {kind} {f!r:.60}")
     if f.options.batched:
         raise TypeError(f"check_grad: {f.name} is batched; check the function of one row")
-    _, gradient = f.value_and_grad(*args, **kwargs)
-    given = np.array(flatten(gradient)[0], dtype=np.float64)
     of, of_args = unbound(f, args)  # `f` keeps the object of a method alive
     call = of.arguments.read(of_args, kwargs)
+    if call.traced is None:
+        raise TypeError(f"check_grad: {f.name}: expected numbers, got Values")
+    _, gradient = f.value_and_grad(*args, **kwargs)
+    given = np.array(flatten(gradient)[0], dtype=np.float64)
     traced, build = call.traced, of.value._build(call.traced)
     at, slots = flat_inputs(build.request, call.given), build.request.slots
     called = build.request.signature.names()

@@ -436,3 +436,10 @@ def test_a_large_matrix_of_numbers_may_be_solved_by():
     a, b = matrix_of("normal", 20), weights(20)
     found = flat(interpret(program_of(lambda b: np.linalg.solve(a, b), b), flat(b)))
     np.testing.assert_allclose(found, np.linalg.solve(a, b), rtol=1e-10)
+
+
+def test_what_is_known_to_be_0_is_left_out():
+    a, b = np.array([[2.0, 0.0, 0.0], [1.0, 2.0, 0.0], [0.0, 1.0, 4.0]]), np.array([1.0, 2.0, 3.0])
+    program = program_of(lambda b: np.linalg.solve(a, b), b)
+    assert [op.name for _, op, _, _ in program.instructions].count("mul") == 2
+    np.testing.assert_allclose(flat(interpret(program, flat(b))), np.linalg.solve(a, b))

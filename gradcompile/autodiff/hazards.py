@@ -102,6 +102,8 @@ def _has_tame_slopes(op: Op) -> bool:
 
 @lru_cache(4096)
 def _tried(op: Op, index: int | None, constants: tuple[float | None, ...]) -> bool:
+    if op.is_opaque:
+        return False  # it may take any time for such numbers
     for operands in product(*(NUMBERS if x is None else (x,) for x in constants)):
         result = op.evaluate(*operands)
         if not math.isfinite(result if index is None else op.slope(index, result, operands)):

@@ -16,6 +16,7 @@ programs.py         the program: differentiated and simplified
 strategies.py       how its text is made: straight-line, or as loops
 code.py             the structure of a program as the key to its code
 machine_code.py     machine code, shared where the text is the same
+composition.py      kernels called with Values, as parts of other graphs
 plans.py            how a kernel is called with arguments of one structure
 calls.py            calls written for the arguments they will get
 conversion.py       arguments of a graph in another form than it has, and back

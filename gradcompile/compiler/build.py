@@ -20,6 +20,8 @@ from gradcompile.compiler.request import Request
 from gradcompile.compiler.strategies import MAX_STRAIGHT, Strategy
 from gradcompile.emit.straight import emit
 from gradcompile.ir.program import Program
+from gradcompile.ops.table import UNWRITTEN
+from gradcompile.passes.capture import with_data
 from gradcompile.support import files
 from gradcompile.support.collector import collector_paused
 from gradcompile.support.once import once
@@ -93,8 +95,30 @@ class Build:
 
     @once
     def straight_source(self) -> str:
-        """The emitted module without loops, in one function: what verification reads."""
-        program, request = self.program, self.request
+        """The emitted module without loops, in one function."""
+        return self._straight(self.program)
+
+    @once
+    def verified_source(self) -> str:
+        """The emitted module without loops: what verification reads.
+
+        A rule of the user's and its function belong together for the constants that they have, and
+        for no others.
+        """
+        if not self.strategy.loops:
+            return self.source
+        operations = self.request.traced.lowered.instructions.operations
+        has_rules = any(op.name in UNWRITTEN for op in operations)
+        return self._straight(with_data(self.program)) if has_rules else self.straight_source
+
+    def verified_function(self) -> Callable[..., Any]:
+        """The function of the text that verification reads, as CPython runs it."""
+        name = self.request.function_name
+        function: Callable[..., Any] = getattr(files.load(self.verified_source, name, False), name)
+        return function
+
+    def _straight(self, program: Program) -> str:
+        request = self.request
         signature = request.signature.of_one_row(len(program.data))
         return emit(program, signature, request.function_name, request.summary, len(program) + 1)
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from gradcompile.autodiff.forward import forward
 from gradcompile.autodiff.jacobian import jacobian
+from gradcompile.autodiff.modes import FORWARD, choose_mode
 from gradcompile.autodiff.reverse import reverse
 from gradcompile.autodiff.structure import structure
 from gradcompile.compiler.request import Request
@@ -29,13 +30,16 @@ BYTES_AN_ENTRY = 8_000
 """About as much takes another one."""
 
 
-def differentiated(request: Request, program: Program, stages: Stages) -> Program:
+def differentiated(
+    request: Request, program: Program, stages: Stages, again: bool = False
+) -> Program:
     """Append the derivatives of a kernel to a program, whose flat outputs are then its results.
 
     Args:
         request: what is to be built.
         program: of the value.
         stages: time them.
+        again: will what comes out be differentiated once more?
 
     Raises:
         TypeError: the gradient or the Hessian of something else than one number is asked for.
@@ -50,7 +54,7 @@ def differentiated(request: Request, program: Program, stages: Stages) -> Progra
         with stages("jacobian"):
             return _with_entries(request, program, kept)
     with stages("reverse"):
-        program = _reversed(request, program, kind.keeps_value)
+        program = _reversed(request, program, kind.keeps_value, kind.is_second or again)
     if not kind.derivative:
         return program
     program = run_passes(program, timed=stages)
@@ -112,7 +116,7 @@ def _with_nonzeros(request: Request) -> Request:
     """Find the entries that are not zero, by the program alone."""
     program = run_passes(request.traced.program)
     if request.kind.is_second:
-        program = run_passes(_reversed(request, program, keep_value=False))
+        program = run_passes(_reversed(request, program, keep_value=False, again=True))
     rows, columns = structure(program, request.slots)
     if request.kind.entries == "full":
         return replace(request, nonzeros=(rows, columns))
@@ -120,12 +124,12 @@ def _with_nonzeros(request: Request) -> Request:
     return replace(request, nonzeros=(rows[is_inside], columns[is_inside]))
 
 
-def _reversed(request: Request, program: Program, keep_value: bool) -> Program:
+def _reversed(request: Request, program: Program, keep_value: bool, again: bool) -> Program:
     """The program and its gradient, or that of a weighted sum of its outputs."""
     is_weighted = request.kind.of_outputs
     direction = [program.inputs[slot] for slot in request.direction_slots]
     seeds = direction if is_weighted else _one(request)
-    return reverse(program, request.slots, keep_value, seeds, again=request.kind.is_second)
+    return reverse(program, request.slots, keep_value, seeds, again)
 
 
 def _one(request: Request) -> Sequence[Operand]:
@@ -157,8 +161,19 @@ def _with_entries(request: Request, program: Program, kept: Sequence[Operand]) -
     # The Hessian is symmetric: what is above the diagonal is what is below it.
     unique = [(max(x), min(x)) for x in wanted] if kind.derivative == "hessian" else wanted
     order = list(dict.fromkeys(unique))
-    made = jacobian(
-        program, request.slots, order, "forward" if kind.is_second else request.options.mode
-    )
+    mode, why = _mode(request, program)
+    made = jacobian(program, request.slots, order, mode)
     entry = dict(zip(order, made.flat_outputs, strict=True))
-    return replace(made, outputs=(*kept, *(entry[place] for place in unique)))
+    outputs = (*kept, *(entry[place] for place in unique))
+    return replace(made, outputs=outputs, notes=(*made.notes, why))
+
+
+def _mode(request: Request, program: Program) -> tuple[str, str]:
+    """The mode of a Jacobian, and why."""
+    if request.kind.is_second:
+        return FORWARD, "forward mode over the reverse sweep: a Hessian has as many rows as columns"
+    wanted = request.options.mode
+    if wanted is not None:
+        return wanted, f"{wanted} mode: as mode= says"
+    choice = choose_mode(program, request.slots)
+    return choice.mode, choice.why

@@ -17,8 +17,9 @@ from gradcompile.compiler.conversion import converted
 from gradcompile.compiler.kernel import Kernel
 from gradcompile.compiler.options import Kind, weighted
 from gradcompile.compiler.plain_arguments import ABSENT
-from gradcompile.graph.nested import Structure, paths
+from gradcompile.graph.nested import Structure, flatten, paths
 from gradcompile.graph.trace import Traced
+from gradcompile.graph.value import Value
 from gradcompile.ir.program import ADJOINT, TANGENT
 from gradcompile.support.arrays import FloatArray
 from gradcompile.support.names import Names
@@ -141,14 +142,27 @@ class DirectedKernel(Kernel):
         return args
 
     def _read(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
-        own = {name: x for name, x in kwargs.items() if name in self._names.values()}
-        others = {name: x for name, x in kwargs.items() if name not in own}
+        own, others = self._divided(kwargs)
         call = self._arguments.read(args, others)
-        if call.traced is None:
-            return call
+        if call.traced is None or any(map(_holds_values, own.values())):
+            return call._replace(traced=None)
         request = self._request(call.traced)
         given, structures = self._taken(request, call.given, own)
         return Call({**call.given, **given}, {**call.structures, **structures}, *call[2:])
+
+    def _read_values(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> "tuple[Request, Mapping[str, list[Any]], Mapping[str, Structure]]":
+        own, others = self._divided(kwargs)
+        request, given, structures = super()._read_values(args, others)
+        made, forms = self._taken(request, given, own)
+        return request, {**given, **made}, {**structures, **forms}
+
+    def _divided(self, kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The parts of the direction, and the other arguments that are given by name."""
+        names = self._names.values()
+        own = {name: x for name, x in kwargs.items() if name in names}
+        return own, {name: x for name, x in kwargs.items() if name not in names}
 
     def _taken(
         self, request: "Request", beside: Mapping[str, list[Any]], named: Mapping[str, Any]
@@ -209,6 +223,12 @@ class WeightedKernel(Kernel):
         if p is None:
             return super().flat(x, out=out, **others)
         return self.weighted.flat(x, p, out=out, **others)
+
+
+def _holds_values(part: Any) -> bool:
+    """Is a part of a direction made of Values?"""
+    leaves, _ = flatten(part, is_leaf=lambda x: isinstance(x, Value))
+    return any(isinstance(leaf, Value) for leaf in leaves)
 
 
 def _call_of(kernel: DirectedKernel) -> Callable[..., Any]:

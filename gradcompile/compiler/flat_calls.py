@@ -52,9 +52,9 @@ def flat_call(request: Request, arguments: Arguments, run: Callable[..., Any]) -
             wrt = list(request.wrt)
             raise ValueError(f"flat: {arguments.name} is differentiated by its rows, {wrt}")
         if any(name in request.options.batched for name in request.directions):
-            direction = request.kind.direction
             raise ValueError(
-                f"flat: {arguments.name} has {direction} for each row: call the kernel"
+                f"flat: {arguments.name} has {request.kind.direction} for each row, and they are "
+                f"no vector; call {request.kind.name} with its arguments"
             )
         if sorted(named) != sorted(others):
             raise TypeError(f"flat: expected the arguments {others}, got {list(named)}")

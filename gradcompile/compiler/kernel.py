@@ -156,12 +156,21 @@ class Kernel(Inspection, Portable):
         return self.__call__
 
     def _call_on_values(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """Call the user's function, which builds a graph: so compiled functions compose."""
-        function = self._arguments.function
-        if function is None or self._kind != VALUE:
-            name = self._arguments.name
-            raise TypeError(f"{name}.{self._kind.name}: expected numbers, got Values")
-        return function(*args, **kwargs)
+        """Give what builds a graph: so compiled functions and their derivatives compose."""
+        from gradcompile.compiler.composition import compose
+
+        if self._kind == VALUE and self._arguments.function is not None:
+            return self._arguments.function(*args, **kwargs)
+        return compose(*self._read_values(args, kwargs))
+
+    def _read_values(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> "tuple[Request, Mapping[str, list[Any]], Mapping[str, Structure]]":
+        """Read a call with Values: what is built, what each argument is made of, and how."""
+        call = self._arguments.read(args, kwargs)
+        bound = self._arguments.parameters.bind(args, kwargs)
+        traced = self._arguments.traced(bound, call.structures, call.statics)
+        return self._request(traced), call.given, call.structures
 
     def _build(self, traced: Traced | None = None) -> "Build":
         traced = traced or self._arguments.latest()

@@ -98,7 +98,7 @@ def plan(
         wrap: what is made of the last part of the result; None if it is given as it is.
     """
     structures, expected = call.structures, request.traced.arguments
-    returned = Returned(request.signature, list(_parts(request, structures)), wrap)
+    returned = Returned(request.signature, list(returned_parts(request, structures)), wrap)
     batched = request.options.batched
     called = Called(
         name, signature, request.parameters, structures, call.statics, batched, returned
@@ -107,7 +107,7 @@ def plan(
     return Plan(called, run, written_unpack(returned), is_plain)
 
 
-def _parts(request: Request, given: Mapping[str, Structure]) -> Iterator[ReturnedPart]:
+def returned_parts(request: Request, given: Mapping[str, Structure]) -> Iterator[ReturnedPart]:
     """List what the user gets: gradients in the form of the arguments that were given."""
     kind, result, expected = request.kind, request.traced.result, request.traced.arguments
     by = {name: expected[name] for name in request.wrt}

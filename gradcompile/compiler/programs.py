@@ -22,13 +22,16 @@ def derive(request: Request, lowered: PackedProgram, stages: Stages) -> Program:
     return erase(differentiable(request, lowered, stages))
 
 
-def differentiable(request: Request, lowered: PackedProgram, stages: Stages) -> Program:
+def differentiable(
+    request: Request, lowered: PackedProgram, stages: Stages, again: bool = False
+) -> Program:
     """The program of a kernel after every pass, which may be differentiated once more.
 
     Args:
         request: what is to be built.
         lowered: the program it starts from, as it was traced or with its data as inputs.
         stages: time them.
+        again: will it be differentiated once more?
 
     Raises:
         TypeError: the gradient or the Hessian of something else than one number is asked for.
@@ -39,7 +42,7 @@ def differentiable(request: Request, lowered: PackedProgram, stages: Stages) -> 
     kind = request.kind
     if not kind.differentiates:
         return _grouped(program, request.signature.value)
-    program = differentiated(request, program, stages)
+    program = differentiated(request, program, stages, again)
     return _grouped(run_passes(program, timed=stages), request.signature.results)
 
 

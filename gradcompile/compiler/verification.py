@@ -6,20 +6,28 @@ made of loops, these texts are those without, and the loops are compared with th
 """
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from gradcompile.compiler.build import Build
 from gradcompile.compiler.options import GRAD, VALUE, VALUE_AND_GRAD, weighted
 from gradcompile.compiler.programs import derive
 from gradcompile.compiler.request import Request
 from gradcompile.emit.straight import emit
-from gradcompile.ir.signature import Signature
+from gradcompile.ir.program import Program
+from gradcompile.ir.signature import Bundle, Signature
+from gradcompile.passes.capture import with_data
+from gradcompile.support import files
 from gradcompile.support.timing import Stages
 from gradcompile.verify.adjoints import verify_source
 from gradcompile.verify.claims import Entry
 from gradcompile.verify.entries import chained, verify_entries, verify_zeros
+from gradcompile.verify.given import calls_opaque, verify_numbers
 from gradcompile.verify.report import Report
+
+BASE = "base"
+"""What the function is called whose derivatives a kernel returns."""
 
 UNLIKE = "the loops compute something else than the text without loops, which was verified"
 
@@ -40,41 +48,51 @@ def verified(build: Build) -> Report:
     return report.refute({max(k - before, -1) for k in build.differing()}, UNLIKE)
 
 
-def _text(build: Build) -> str:
-    return build.straight_source if build.strategy.loops else build.source
-
-
 def _of_gradient(build: Build) -> Report:
     """Check the gradient of one number, adjoint by adjoint."""
+    if calls_opaque(build.program):
+        value = _program(build, replace(build.request, kind=VALUE))
+        entries = list(_Names(build.request, _signature(build)).gradient())
+        return _by_numbers(build, value, entries, 1)
     sources, names = build.request.signature.sources(), build.request.signature.names()
     slots = build.request.slots
     by, called = [sources[slot] for slot in slots], [names[slot] for slot in slots]
-    return verify_source(_text(build), by, called, progress)
+    return verify_source(build.verified_source, by, called, progress)
 
 
 def _of_entries(build: Build) -> Report:
     """Check whatever else is returned, entry by entry."""
     request = build.request
-    signature = request.signature.of_one_row(len(build.program.data))
-    names = _Names(request, signature)
+    names = _Names(request, _signature(build))
     first = list(names.gradient()) if request.kind.has_gradient or request.kind.is_second else []
-    value = replace(request, kind=VALUE, nonzeros=None)
-    start = sum(group.size for group in signature.value)
+    value = _program(build, replace(request, kind=VALUE, nonzeros=None))
     if not request.kind.is_second:
         entries = first or list(names.entries())
-        base = _base(build, value)
-        report = verify_entries(_text(build), base, entries, start, progress)
-        if request.nonzeros is None:
-            return report
-        zeros = verify_zeros(base, names.outputs, names.inputs, set(_places(request)), progress)
-        return _with_zeros(report, zeros)
+        return _with_zeros(build, value, names, _compared(build, value, entries, _kept(request)))
     kind = weighted(GRAD) if request.kind.of_outputs else GRAD
-    gradient = _base(build, replace(request, kind=kind, nonzeros=None))
-    of_gradient = verify_entries(gradient, _base(build, value), first, 0, progress)
+    gradient = _program(build, replace(request, kind=kind, nonzeros=None))
     entries = list(names.entries())
-    start = _kept(request)
-    second = verify_entries(_text(build), gradient, entries, start, progress)
-    return chained(second, entries, of_gradient.derivatives)
+    second = _compared(build, gradient, entries, _kept(request))
+    if calls_opaque(value):
+        function = _function(_text(build, gradient))
+        known = verify_numbers(value, function, _base_signature(build, gradient), first)
+    else:
+        known = verify_entries(_text(build, gradient), _text(build, value), first, 0, progress)
+    report = chained(second, entries, dict(enumerate(known.derivatives)))
+    return _with_zeros(build, gradient, names, report)
+
+
+def _compared(build: Build, base: Program, entries: Sequence[Entry], start: int) -> Report:
+    """Compare what a kernel returns with derivatives of what another program computes."""
+    if calls_opaque(base):
+        return _by_numbers(build, base, entries, start)
+    source = build.verified_source
+    return verify_entries(source, _text(build, base), entries, start, progress)
+
+
+def _by_numbers(build: Build, base: Program, entries: Sequence[Entry], start: int) -> Report:
+    function = build.verified_function()
+    return verify_numbers(base, function, build.request.signature.of_one_row(), entries, start)
 
 
 def _kept(request: Request) -> int:
@@ -84,11 +102,37 @@ def _kept(request: Request) -> int:
     return sum(group.size for group in before)
 
 
-def _base(build: Build, request: Request) -> str:
-    """The text without loops of another kernel of the same function."""
-    program = derive(request, build.strategy.lowered, Stages())
-    signature = request.signature.of_one_row(len(program.data))
-    return emit(program, signature, "base", "", len(program) + 1)
+def _program(build: Build, request: Request) -> Program:
+    """The program of another kernel of the same function."""
+    return derive(request, build.strategy.lowered, Stages())
+
+
+def _signature(build: Build) -> Signature:
+    """The signature of the text that is verified."""
+    has_data = len(build.program.data) > 0 and "data" in build.verified_source
+    return build.request.signature.of_one_row(len(build.program.data) if has_data else 0)
+
+
+def _base_signature(build: Build, program: Program) -> Signature:
+    """The signature of the text of another program, whose results are numbers side by side."""
+    count = len(list(program.flat_outputs))
+    groups = tuple(Bundle(f"result{k}", None, k) for k in range(count))
+    return replace(_signature(build), value=groups, gradient=None, derivative=None)
+
+
+def _text(build: Build, program: Program) -> str:
+    """The text of another program, with the parameters of the text that is verified."""
+    signature = _base_signature(build, program)
+    if len(signature.parameters) == len(build.request.signature.parameters):
+        program = with_data(program)
+    program = replace(program, outputs=tuple(program.flat_outputs))
+    return emit(program, signature, BASE, "", len(program) + 1)
+
+
+def _function(text: str) -> Callable[..., Any]:
+    """The function of the text of another program, as CPython runs it."""
+    function: Callable[..., Any] = getattr(files.load(text, BASE, False), BASE)
+    return function
 
 
 def _places(request: Request) -> Iterator[tuple[int, int]]:
@@ -96,8 +140,15 @@ def _places(request: Request) -> Iterator[tuple[int, int]]:
     return zip(rows.tolist(), columns.tolist(), strict=True)
 
 
-def _with_zeros(report: Report, zeros: Report) -> Report:
-    """The report, and what is refuted of the entries that are said to be zero."""
+def _with_zeros(build: Build, base: Program, names: "_Names", report: Report) -> Report:
+    """The report, and what is refuted of the entries that a sparse kernel says are zero."""
+    if build.request.nonzeros is None or calls_opaque(base):
+        return report
+    outputs = names.called if build.request.kind.is_second else names.outputs
+    places = set(_places(build.request))
+    if build.request.kind.entries != "full":  # what the other triangle has
+        places |= {(column, row) for row, column in places}
+    zeros = verify_zeros(_text(build, base), outputs, names.inputs, places, progress)
     wrong = [x for x in zeros.derivatives if x.verdict == "refuted"]
     return Report([*report.derivatives, *wrong], report.statements)
 

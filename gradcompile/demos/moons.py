@@ -18,8 +18,8 @@ from gradcompile.compiler.kernel import Kernel
 from gradcompile.demos import plot, two_moons
 from gradcompile.demos.telling import compiled_anew, duration, heading, medians, saved, table_of
 from gradcompile.demos.two_moons import Training
-from gradcompile.emit.sweeps import REVERSE_SWEEP
 from gradcompile.graph.value import Value, topological
+from gradcompile.ir.sweeps import REVERSE_SWEEP
 from gradcompile.show.terminal import print_code
 from gradcompile.support.arrays import FloatArray
 

@@ -4,7 +4,6 @@ expressions.py         a row's expression with operands put in, as a syntax tree
 trees.py               small syntax trees: numbers, elements, calls, assignments
 straight.py            a program to text: its statements
 statements.py          the statements of a straight-line program
-sweeps.py              the parts of a program of derivatives, and their titles
 derivations.py         the reverse sweep under headings
 straight_results.py    what it returns
 straight_functions.py  what its functions take, load, allocate and return

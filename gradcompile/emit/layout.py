@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
 
-from gradcompile import ieee, products, vector
-from gradcompile.emit.sweeps import REVERSE_SWEEP, full_title
+from gradcompile import ieee, opaque, products, vector
 from gradcompile.emit.wrapping import (
     MAX_COMMENT,
     comment_lines,
     expression_text,
     statement_lines,
 )
+from gradcompile.ir.sweeps import FORWARD_SWEEP, Sweep, full_title
 from gradcompile.support.names import RESERVED
 
 MAX_LINE = 89
@@ -44,7 +44,7 @@ _AUGMENTED = {ast.Add: "+=", ast.Sub: "-=", ast.Mult: "*=", ast.Div: "/="}
 
 def emitted_names() -> frozenset[str]:
     """List the names that emitted code imports or finds built in, and must not give to anything."""
-    return RESERVED | frozenset(ieee.FUNCTIONS) | frozenset(HELPERS)
+    return RESERVED | frozenset(ieee.FUNCTIONS) | frozenset(HELPERS) | opaque.names()
 
 
 # --- what a function is made of ------------------------------------------------------------------
@@ -194,25 +194,19 @@ def names_in(trees: Iterable[ast.AST]) -> set[str]:
     return names
 
 
-def with_title(steps: Iterable[tuple[bool, Iterable[Item]]], seed: str) -> Iterator[Item]:
-    """Put a title where the reverse sweep begins.
+def with_titles(steps: Iterable[tuple[Sweep, Iterable[Item]]], seed: str) -> Iterator[Item]:
+    """Put a title where each sweep begins, but for the forward sweep.
 
     Args:
-        steps: in order; for each whether it is of the reverse sweep, and what it consists of.
-        seed: the name of the value.
+        steps: in order; for each the sweep that it is of, and what it consists of.
+        seed: what the reverse sweep begins with; "" where that is not one adjoint.
     """
-    sweep = None
-    for reverse, items in steps:
-        if reverse is not sweep:
-            sweep = reverse
-            if reverse:
-                yield reverse_title(seed)
+    last = FORWARD_SWEEP
+    for sweep, items in steps:
+        if sweep != last:
+            last = sweep
+            yield Comment(full_title(sweep.title, seed))
         yield from items
-
-
-def reverse_title(seed: str) -> Comment:
-    """Title the reverse sweep, which begins with the adjoint of the value: 1."""
-    return Comment(full_title(REVERSE_SWEEP, f"{seed}_bar = 1.0"))
 
 
 # --- text ----------------------------------------------------------------------------------------
@@ -287,6 +281,7 @@ def _docstring(summary: str) -> list[str]:
 
 def _imports(names: Iterable[str], in_loops: Container[str]) -> str:
     modules: dict[str, list[str]] = {}
+    own = opaque.names()
     for name in sorted(names):
         if name in HELPERS:
             modules.setdefault(HELPERS[name], []).append(name)
@@ -294,6 +289,8 @@ def _imports(names: Iterable[str], in_loops: Container[str]) -> str:
             modules.setdefault("gradcompile.vector", []).append(name)
         elif name in ieee.FUNCTIONS:
             modules.setdefault("gradcompile.ieee", []).append(name)
+        elif name in own:
+            modules.setdefault("gradcompile.opaque", []).append(name)
     lines = [_import(module, names) for module, names in sorted(modules.items())]
     return "\n".join(lines) + "\n\n\n" if lines else ""
 

@@ -15,7 +15,7 @@ from gradcompile.emit.layout import (
     Line,
     lines_of,
     names_of,
-    with_title,
+    with_titles,
 )
 from gradcompile.emit.nest_arrays import memory, results, row_blocks, views
 from gradcompile.emit.nest_names import (
@@ -125,8 +125,8 @@ def _rewritten(parts: Sequence[Sequence[_Written]], names: NestNames) -> list[li
 
 
 def _titled(part: Iterable[_Written]) -> list[Item]:
-    steps = [(written.nest.reverse, written.items) for written in part]
-    return list(with_title(steps, "value"))
+    steps = [(written.nest.sweep, written.items) for written in part]
+    return list(with_titles(steps, "value_bar = 1.0"))
 
 
 # --- what functions take, make and return --------------------------------------------------------

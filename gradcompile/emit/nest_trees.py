@@ -25,6 +25,7 @@ from gradcompile.ir.nests import (
     assignments,
 )
 from gradcompile.ir.program import Const
+from gradcompile.ir.sweeps import FORWARD_SWEEP
 from gradcompile.ops import table
 
 DIFFERENTIATES = "differentiates"
@@ -44,7 +45,7 @@ def nest_items(nests: Iterable[Nest], names: NestNames) -> list[tuple[Item, ...]
     statements = {
         formula.number: _formula(formula, names, plain).text
         for nest in nests
-        if not nest.reverse
+        if nest.sweep == FORWARD_SWEEP
         for formula in nest.formulas
     }
     headings = [_heading(nest, statements) for nest in nests]
@@ -161,7 +162,7 @@ def _keeps_all(loop: Loop) -> bool:
     """Does each round of a loop over rows set what is kept for its row, and nothing else?"""
     steps = [(step, step.place.array) for step in assignments(loop.body)]
     keeps = all(array.has_rows or not (array.shape or step.adds) for step, array in steps)
-    return keeps and not any(is_exact(x) for x in arrays_in([Nest([loop], [], False)]))
+    return keeps and not any(is_exact(x) for x in arrays_in([Nest([loop], [], FORWARD_SWEEP)]))
 
 
 def _assignment(step: Assign, names: NestNames, plain: set[str]) -> Line:

@@ -27,7 +27,7 @@ def emit_nests(rolled: Rolled, function: str, summary: str = "", *, mean: bool =
         mean: for a batch, divide what is summed up by the number of rows.
     """
     names = name_nests(rolled, function)
-    nests = sorted(rolled.nests, key=lambda nest: nest.reverse)
+    nests = sorted(rolled.nests, key=lambda nest: nest.sweep)
     code = NestCode(function, rolled, tuple(nests), names, mean, summary)
     in_loops = set() if rolled.strict else set(_vector_names(nests))
     return module_text(nest_functions(code), in_loops)

@@ -13,9 +13,9 @@ from functools import cached_property
 from itertools import product
 
 from gradcompile.emit.parts import KEPT
-from gradcompile.emit.sweeps import REVERSE_SWEEP
 from gradcompile.ir.program import ADJOINT
 from gradcompile.ir.signature import adjoint_name
+from gradcompile.ir.sweeps import REVERSE_SWEEP
 from gradcompile.ops.syntax import ExpressionError
 
 REVERSE = f"# {REVERSE_SWEEP}"
@@ -280,15 +280,13 @@ def _assign(
                     raise ExpressionError(f"{name} is assigned twice")
                 text.kept[name] = ast.unparse(expression)
             case ast.Name(name):
-                _once(text, name)
-                sweep[name] = expression
+                _put(text, sweep, name, expression)
                 expression = target
             case ast.Subscript(
                 ast.Name(array), ast.Slice(ast.Constant(int(start)), ast.Constant(int(stop)))
             ):
                 for index in range(start, stop):
-                    _once(text, f"{array}[{index}]")
-                    sweep[f"{array}[{index}]"] = expression
+                    _put(text, sweep, f"{array}[{index}]", expression)
             case _:
                 raise ExpressionError(f"unexpected target `{ast.unparse(target)}`")
 
@@ -312,11 +310,14 @@ def _make(
             sweep[name] = ast.Constant(0.0)
 
 
-def _once(text: KernelText, name: str) -> None:
+def _put(text: KernelText, sweep: dict[str, ast.expr], name: str, expression: ast.expr) -> None:
+    """Take in the one assignment to a name; an element that was made 0 may be assigned later."""
     known = text.forward.get(name, text.reverse.get(name))
     is_zero = _array(name) in text.zeroed and isinstance(known, ast.Constant)
     if (known is not None and not is_zero) or name in text.loaded or name in text.parameters:
         raise ExpressionError(f"{name} is assigned twice")
+    sweep.pop(name, None)
+    sweep[name] = expression
 
 
 def elements(array: str, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import ast
 from dataclasses import dataclass
 
-from gradcompile.emit.sweeps import FORWARD_SWEEP, Sweep
+from gradcompile.ir.sweeps import FORWARD_SWEEP, Sweep
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,10 +19,10 @@ from gradcompile.emit.parts import KEPT, LIMIT
 from gradcompile.emit.statements import Statement
 from gradcompile.emit.straight_functions import StraightCode, straight_functions
 from gradcompile.emit.straight_results import fills, results_of, returned_tree
-from gradcompile.emit.sweeps import REVERSE_SWEEP, sweeps_of
 from gradcompile.emit.trees import element, float_tree
 from gradcompile.ir.program import ADJOINT, Const, Instruction, Operand, Program, Var
 from gradcompile.ir.signature import Bundle, Signature, adjoint_name
+from gradcompile.ir.sweeps import REVERSE_SWEEP, sweeps_of
 from gradcompile.ops.op import CONDITIONS
 from gradcompile.support.names import Names, identifier
 
@@ -87,7 +87,7 @@ class _Emitter:
         self.shared = {
             result.primal for result, *_ in self.program.instructions if self.reads[result] > 1
         }
-        self.sweep_of = sweeps_of(self.program)
+        self.sweep_of = sweeps_of((x.result, x.origin) for x in self.program.instructions)
         self.outputs = {x for x in self.program.flat_outputs if isinstance(x, Var)}
         self.returned_as = _single_results(self.program, self.signature)
         self.tested = _tested(self.program, self.outputs)

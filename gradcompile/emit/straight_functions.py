@@ -20,9 +20,9 @@ from gradcompile.emit.layout import (
 )
 from gradcompile.emit.parts import KEPT, crossing, cut, part_functions
 from gradcompile.emit.statements import Statement
-from gradcompile.emit.sweeps import FORWARD_SWEEP, Sweep, full_title
 from gradcompile.emit.trees import assign, call, element, integer, one_or_tuple
 from gradcompile.emit.wrapping import expression_text
+from gradcompile.ir.sweeps import FORWARD_SWEEP, Sweep, full_title
 
 MAX_NAMES_OF_A_PART = 3
 """The most names on a line of a part: for more, numba builds tuples, which takes it long."""

@@ -29,16 +29,28 @@ def solve(a: AnyArray, b: AnyArray) -> AnyArray:
     return _substituted(_eliminated(np.concatenate([a, b], axis=1))[0], b.shape)
 
 
-def factors_of_determinant(a: AnyArray) -> list[Any]:
-    """List numbers whose product is the determinant of a matrix."""
+def inverse(a: AnyArray) -> AnyArray:
+    """Invert a square matrix, or a stack of them."""
+    size, stack = len(a), a.shape[2:]
+    if size == 2:
+        adjugate = np.empty_like(a)
+        adjugate[0, 0], adjugate[1, 1] = a[1, 1], a[0, 0]
+        adjugate[0, 1], adjugate[1, 0] = table.neg(a[0, 1]), table.neg(a[1, 0])
+        return np.asarray(table.div(adjugate, _determinant_2(a)))
+    unit = np.eye(size).astype(object).reshape(size, size, *[1] * len(stack))
+    return solve(a, np.broadcast_to(unit, a.shape))
+
+
+def factors_of_determinant(a: AnyArray) -> tuple[list[Any], list[Any]]:
+    """List numbers whose product is the determinant of a matrix; those that are 1 or -1 apart."""
     if len(a) == 2:
-        return [_determinant_2(a)]
+        return [_determinant_2(a)], []
     if len(a) == 3:
         minors = [_determinant_2(np.delete(a[1:], k, axis=1)) for k in range(3)]
-        first, second, third = (table.mul(a[0, k], minors[k]) for k in range(3))
-        return [table.add(table.sub(first, second), third)]
+        first, second, third = map(table.mul, a[0], minors)
+        return [table.add(table.sub(first, second), third)], []
     triangle, signs = _eliminated(a)
-    return [*(row[0] for row in triangle), *signs]
+    return [row[0] for row in triangle], signs
 
 
 def cholesky(a: AnyArray) -> AnyArray:
@@ -85,7 +97,7 @@ def _eliminated(a: AnyArray) -> tuple[list[AnyArray], list[Any]]:
 
 def _reduced(row: AnyArray, pivot: AnyArray) -> Any:
     """Subtract the multiple of the pivot's row that makes the first number 0, now left out."""
-    return table.sub(row[1:], table.mul(table.div(row[0], pivot[0]), pivot[1:]))
+    return table.sub(row[1:], _product(table.div(row[0], pivot[0]), pivot[1:]))
 
 
 def _substituted(triangle: list[AnyArray], shape: tuple[int, ...]) -> AnyArray:
@@ -99,4 +111,9 @@ def _substituted(triangle: list[AnyArray], shape: tuple[int, ...]) -> AnyArray:
 
 def _less(start: Any, left: Any, right: Any) -> Any:
     """Subtract products, in order."""
-    return functools.reduce(table.sub, map(table.mul, left, right), start)
+    return functools.reduce(table.sub, map(_product, left, right), start)
+
+
+def _product(a: Any, b: Any) -> Any:
+    """Multiply; a number that is known to be 0 leaves the other out."""
+    return 0.0 if isinstance(a, float) and a == 0.0 else table.mul(a, b)

@@ -420,6 +420,7 @@ UNTRACED: dict[Any, str] = {
     np.polymul: "use np.convolve, which multiplies polynomials",
     np.polydiv: ADVICE,
     np.i0: ADVICE,
+    np.linalg.qr: "write it out: loops over rows and columns are traced",
     np.nanmedian: "use np.median where nothing is nan",
     np.nanquantile: "use np.quantile where nothing is nan",
     np.nanpercentile: "use np.percentile where nothing is nan",

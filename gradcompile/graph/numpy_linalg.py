@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcompile.graph.elimination import cholesky, factors_of_determinant, solve
+from gradcompile.graph.elimination import cholesky, factors_of_determinant, inverse, solve
 from gradcompile.graph.norms import norm
 from gradcompile.graph.users import stop
 from gradcompile.ops import table
@@ -40,22 +40,19 @@ def _solve(a: Any, b: Any) -> Any:
 
 
 def _inv(a: Any) -> Any:
-    matrix = _square(a, "inv", ELIMINATED)
-    unit = np.eye(len(matrix)).astype(object)
-    return _last(solve(*_alike(matrix, unit)))
+    return _last(inverse(_square(a, "inv", ELIMINATED)))
 
 
 def _det(a: Any) -> Any:
-    factors = factors_of_determinant(_square(a, "det", ELIMINATED))
-    return functools.reduce(table.mul, factors)
+    factors, signs = factors_of_determinant(_square(a, "det", ELIMINATED))
+    return functools.reduce(table.mul, factors + signs)
 
 
 def _slogdet(a: Any) -> SlogdetResult:
-    factors = factors_of_determinant(_square(a, "slogdet", ELIMINATED))
+    factors, signs = factors_of_determinant(_square(a, "slogdet", ELIMINATED))
+    signs = [*map(table.sign, factors), *signs]
     sizes = [table.log(table.abs_(x)) for x in factors]
-    return SlogdetResult(
-        functools.reduce(table.mul, map(table.sign, factors)), functools.reduce(table.add, sizes)
-    )
+    return SlogdetResult(functools.reduce(table.mul, signs), functools.reduce(table.add, sizes))
 
 
 def _cholesky(a: Any, /, *, upper: bool = False) -> Any:

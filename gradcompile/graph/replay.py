@@ -23,10 +23,10 @@ def replay(program: Program, values: Sequence[Value | float]) -> list[Value | fl
         ValueError: the number of values is not that of the inputs.
 
     Example:
-        >>> from gradcompile.ir.parse import parse_program
-        >>> text = ["program f", "inputs x", "%2 = mul x, x", "return %2, 1.0"]
-        >>> replay(parse_program(chr(10).join(text)), [Value(3.0)])
-        [Value(data=9.0, grad=0.0), 1.0]
+        >>> from gradcompile.graph.trace import trace_graph
+        >>> x = Value(2.0, label="x")
+        >>> replay(trace_graph(x * x, [x], "f").program, [Value(3.0)])
+        [Value(data=9.0, grad=0.0)]
     """
     known: dict[Var, Value | float] = dict(
         zip(program.inputs, chain(values, program.data), strict=True)

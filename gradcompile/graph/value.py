@@ -19,7 +19,7 @@ from gradcompile.graph.bindings import KNOWN, Bound, binding
 from gradcompile.graph.copies import Copied
 from gradcompile.graph.own import OwnOp, OwnOperations
 from gradcompile.graph.scalars import Scalar
-from gradcompile.graph.users import stop
+from gradcompile.graph.users import TraceError, stop
 from gradcompile.ops.op import Op, as_float
 from gradcompile.ops.table import equal, not_equal, pow_
 
@@ -263,6 +263,14 @@ class TracedValue(Value):
         )
 
     __int__ = __index__
+
+    @property
+    def _numba_type_(self) -> NoReturn:
+        """None: numba asks for it to call machine code."""
+        raise TraceError(
+            "a function that numba compiled cannot be traced; "
+            "give it a rule: gdc.custom(function, jvp=rule)"
+        )
 
     def __copy__(self) -> "TracedValue":
         return self

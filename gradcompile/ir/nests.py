@@ -35,6 +35,7 @@ import numpy as np
 
 from gradcompile.ir.program import ADJOINT, Const
 from gradcompile.ir.signature import Signature
+from gradcompile.ir.sweeps import Sweep
 from gradcompile.ops.op import Op
 from gradcompile.support.arrays import IntArray
 
@@ -219,11 +220,11 @@ class Formula:
 
 @dataclass(frozen=True)
 class Nest:
-    """Steps, what they compute as formulas, and whether they belong to the reverse sweep."""
+    """Steps, what they compute as formulas, and the sweep that they belong to."""
 
     steps: Sequence[Step]
     formulas: Sequence[Formula]
-    reverse: bool
+    sweep: Sweep
 
 
 @dataclass(frozen=True)

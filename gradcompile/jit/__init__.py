@@ -29,7 +29,14 @@ from gradcompile.jit.cache import KernelCache, keeping
 from gradcompile.jit.entries import on_flat_arrays, without_constants
 from gradcompile.jit.flags import REASSOCIATION, SETTINGS
 from gradcompile.jit.meanings import INTERNAL, register
-from gradcompile.jit.parts import VECTOR, Part, loop_part, register_entries, with_parts
+from gradcompile.jit.parts import (
+    VECTOR,
+    Part,
+    calls_opaque,
+    loop_part,
+    register_entries,
+    with_parts,
+)
 from gradcompile.jit.pipelines import pipeline
 from gradcompile.jit.wrapper import ROWS, Expected, expected
 from gradcompile.support.arrays import AnyArray
@@ -82,7 +89,8 @@ def jit(
     known = expected(function.__name__, signature.parameters, constants)
     dispatcher = numba.njit(whole, pipeline_class=pipeline(loops, known), **settings)
     path = Path(function.__code__.co_filename)
-    keeps = use_cache and path.is_file()
+    # The key of the cache is the text, which says of opaque functions nothing but their names.
+    keeps = use_cache and path.is_file() and not calls_opaque(function)
     if keeps:
         dispatcher._cache = KernelCache(path, (strict, known))
     with keeping(keeps):

@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from types import FunctionType
 from typing import Any
 
@@ -13,6 +13,8 @@ from numba.core.registry import CPUDispatcher
 from numba.core.typeconv.castgraph import Conversion
 from numba.extending import lower_cast, overload, register_model
 
+from gradcompile import opaque
+from gradcompile.jit.flags import SETTINGS
 from gradcompile.jit.pipelines import WidestVectors
 
 VECTOR = types.Array(types.float64, 1, "C")
@@ -70,6 +72,16 @@ class Part(CPUDispatcher):
         return super().get_call_template([ENTRIES if x == VECTOR else x for x in args], kws)
 
 
+def calls_opaque(function: Callable[..., Any]) -> bool:
+    """Tell whether an emitted text calls functions of the user's own."""
+    return not opaque.names().isdisjoint(function.__globals__)
+
+
+@cache
+def _of_opaque(function: FunctionType) -> Any:
+    return numba.njit(function, **SETTINGS)
+
+
 def with_parts(
     function: Callable[..., Any], dispatcher: Callable[[Callable[..., Any]], Any]
 ) -> Callable[..., Any]:
@@ -77,7 +89,12 @@ def with_parts(
 
     They go into a copy of its globals, so that under CPython it goes on calling plain functions.
     """
-    parts = {
+    parts: dict[str, Any] = {
+        name: _of_opaque(own)
+        for name in opaque.names().intersection(function.__code__.co_names)
+        if isinstance(own := function.__globals__.get(name), FunctionType)
+    }
+    parts |= {
         name: dispatcher(with_parts(part, dispatcher))
         for name in function.__code__.co_names
         if isinstance(part := function.__globals__.get(name), FunctionType)

@@ -44,7 +44,7 @@ def block_rows(nests: Sequence[Nest]) -> list[Nest]:
             (outer,) = before.steps
             assert isinstance(outer, Loop)  # over the blocks
             formulas = (*before.formulas, *entered.formulas)
-            entered = Nest((*outer.body, *entered.steps), formulas, nest.reverse)
+            entered = Nest((*outer.body, *entered.steps), formulas, nest.sweep)
         blocked.append(replace(entered, steps=(Loop(blocks, entered.steps),)))
     return blocked
 
@@ -52,7 +52,7 @@ def block_rows(nests: Sequence[Nest]) -> list[Nest]:
 def _continues(nest: Nest, rows: int, before: Nest) -> bool:
     """May a nest run in the blocks of the nest before it?"""
     same = {path[-1].extent for path, _ in _paths(before.steps, ())} == {rows}
-    return same and nest.reverse == before.reverse and _joins(before, nest)
+    return same and nest.sweep == before.sweep and _joins(before, nest)
 
 
 def _rows(nest: Nest) -> int:

@@ -44,14 +44,14 @@ def _read(steps: Sequence[Step]) -> list[Place]:
 
 def _joined(first: Nest, second: Nest) -> Nest | None:
     """The second nest in the loops that it shares with the first; None if it shares none."""
-    if first.reverse != second.reverse:
+    if first.sweep != second.sweep:
         return None
     shared = dict(_shared(first.steps, second.steps))
     if not shared:
         return None
     moved = rewrite(second, indices=shared)
     steps = _spliced(first.steps, moved.steps, len(shared))
-    return Nest(steps, (*first.formulas, *moved.formulas), first.reverse)
+    return Nest(steps, (*first.formulas, *moved.formulas), first.sweep)
 
 
 def _spliced(first: Sequence[Step], second: Sequence[Step], depth: int) -> tuple[Step, ...]:

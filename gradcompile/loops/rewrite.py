@@ -53,7 +53,7 @@ def rewrite(
             for sums, x in formula.terms
         ]
         formulas.append(replace(formula, place=place_of(formula.place), terms=tuple(terms)))
-    return Nest(_rewritten(nest.steps, place_of, renamed), tuple(formulas), nest.reverse)
+    return Nest(_rewritten(nest.steps, place_of, renamed), tuple(formulas), nest.sweep)
 
 
 def rewrite_expression(expression: Expression, change: Change) -> Expression:

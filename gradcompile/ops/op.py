@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Real
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -73,6 +73,9 @@ class Op:
     selects: tuple[Partial, ...] = ()
     defaults: tuple[float, ...] = ()
     ufunc: str = ""
+
+    is_opaque = False
+    """Is it a function of the user's own, of which only the numbers are known?"""
 
     @cached_property
     def operand_names(self) -> tuple[str, ...]:
@@ -151,7 +154,7 @@ class Op:
             raise TypeError(f"{self.name}() takes {self.arity} {operand}, got {len(operands)}")
         for operand in operands:
             if isinstance(operand, CONTAINERS):
-                return _elementwise(self, operands)
+                return elementwise(self, operands)
         for operand in operands:
             apply = getattr(operand, "_apply", None)
             if apply is not None:
@@ -191,7 +194,23 @@ def _compiled(arguments: Sequence[str], text: str, names: Mapping[str, Any]) -> 
     return function
 
 
-def _elementwise(op: Op, operands: tuple[Any, ...]) -> Any:
+class OfNumbers(Protocol):
+    """What can be applied to numbers, as many as its arity."""
+
+    @property
+    def name(self) -> str:
+        """What errors call it."""
+
+    @property
+    def arity(self) -> int:
+        """Count the numbers."""
+
+    def __call__(self, *operands: Any) -> Any:
+        """Apply it."""
+
+
+def elementwise(op: OfNumbers, operands: tuple[Any, ...]) -> Any:
+    """Apply what takes numbers to numbers, arrays, lists and tuples of them, item by item."""
     require_unmasked(op.name, *operands)
     arrays = [np.asarray(x) if isinstance(x, np.ndarray) else _object_array(x) for x in operands]
     try:

@@ -11,16 +11,11 @@ from typing import Any
 
 from gradcompile.graph.arrays import value_array
 from gradcompile.graph.nested import Structure, flatten, unflatten
-from gradcompile.graph.value import Constant, Value
-from gradcompile.ops.op import array_of
-from gradcompile.ops.table import held, with_slope
+from gradcompile.ops.op import CONTAINERS, array_of, elementwise
+from gradcompile.ops.opaque import OpaqueOp, opaque_op
+from gradcompile.ops.table import held
 from gradcompile.own.linear import Rule, Slopes, slopes_of
-
-MAX_ORDER = 4
-"""The highest order of a derivative that goes through rules which call functions with rules.
-
-A rule may call its own function, and is traced once an order; beyond, derivatives are nan.
-"""
+from gradcompile.own.slopes import MAX_ORDER, is_value, with_slopes
 
 _order: ContextVar[int] = ContextVar("_order", default=0)
 """How many rules are being traced, each called by the one before."""
@@ -35,7 +30,7 @@ class Custom:
     """
 
     def __init__(self, function: Callable[..., Any], jvp: Rule) -> None:
-        self.__name__ = getattr(function, "__name__", None) or repr(function)
+        self.__name__ = getattr(function, "__name__", "") or getattr(function, "name", "function")
         self.__doc__ = function.__doc__
         self.function = function
         self.jvp = jvp
@@ -43,14 +38,14 @@ class Custom:
 
     def __call__(self, *args: Any) -> Any:
         """Call the function; of Values the result has the slopes of the rule."""
-        leaves, arguments = flatten(args, is_leaf=_is_value)
-        if not any(map(_is_value, leaves)):
+        leaves, arguments = flatten(args, is_leaf=is_value)
+        if not any(map(is_value, leaves)):
             return self.function(*args)
-        constant = [held(x) if _is_value(x) else x for x in leaves]
+        constant = [held(x) if is_value(x) else x for x in leaves]
         returned = self.function(*unflatten(arguments, constant, _array))
-        values, result = flatten(returned, is_leaf=_is_value)
+        values, result = flatten(returned, is_leaf=is_value)
         slopes = self._at(leaves, arguments, result)
-        sloped = [_with_slopes(v, leaves, by) for v, by in zip(values, slopes, strict=True)]
+        sloped = [with_slopes(v, leaves, by) for v, by in zip(values, slopes, strict=True)]
         return unflatten(result, sloped, _array)
 
     def _at(self, leaves: list[Any], arguments: Structure, result: Structure) -> list[list[Any]]:
@@ -76,12 +71,38 @@ class Custom:
         return f"<custom {self.__name__}>"
 
 
+class CustomNumbers(Custom):
+    """A function of numbers, of which only the numbers are known, with a rule of its own.
+
+    Of arrays it is applied to each item.
+    """
+
+    function: OpaqueOp
+
+    @property
+    def name(self) -> str:
+        """What errors call it."""
+        return self.__name__
+
+    @property
+    def arity(self) -> int:
+        """Count the numbers that it takes."""
+        return self.function.arity
+
+    def __call__(self, *args: Any) -> Any:
+        """Call the function; of Values the result has the slopes of the rule."""
+        if any(isinstance(x, CONTAINERS) for x in args):
+            return elementwise(self, args)
+        return super().__call__(*args)
+
+
 def custom(function: Callable[..., Any], *, jvp: Rule) -> Custom:
     """Give a function a rule for its derivative, in place of the derivative of its operations.
 
     Args:
         function: of numbers, lists, tuples, dicts, records or arrays, given by position. It
-            computes the value: where it is traced, by operations of the table.
+            computes the value: where it is traced, by operations of the table. Or a function of
+            numbers that numba has compiled, which cannot be traced: emitted text calls it.
         jvp: `jvp(primals, tangents)` returns the tangent of the value alone, in the structure of
             the value. Both arguments are tuples, one entry an argument of the function; the rule
             is linear in the tangents. It may call the function itself.
@@ -107,21 +128,10 @@ def custom(function: Callable[..., Any], *, jvp: Rule) -> Custom:
         if not callable(given):
             kind = type(given).__name__
             raise TypeError(f"custom: {name}: expected a function, got {kind} {given!r:.60}")
+    if hasattr(function, "py_func"):  # numba has compiled it: it cannot be traced
+        return CustomNumbers(opaque_op(function), jvp)
     return Custom(function, jvp)
-
-
-def _is_value(x: Any) -> bool:
-    return isinstance(x, Value)
 
 
 def _array(items: list[Any], shape: tuple[int, ...]) -> Any:
     return array_of(value_array(items, shape))
-
-
-def _with_slopes(value: Any, leaves: list[Any], slopes: list[Any]) -> Any:
-    """Give a value its slopes by the arguments, where there are any."""
-    for leaf, slope in zip(leaves, slopes, strict=True):
-        is_zero = isinstance(slope, float) and slope == 0.0
-        if _is_value(leaf) and not isinstance(leaf, Constant) and not is_zero:
-            value = with_slope(value, leaf, slope)
-    return value

@@ -56,8 +56,10 @@ def slopes_of(rule: Rule, name: str, arguments: Structure) -> Slopes:
     structures = {"primals": arguments, "tangents": arguments}
     traced = trace_function(both, f"the rule of {name}", bound, structures)
     result = traced.result.parts[0]
-    found = islice(traced.program.flat_outputs, result.size)
-    programs = [_slopes(traced.program, tangent, arguments.size) for tangent in found]
+    # Adjoints of what has a name would be copies with a name.
+    unnamed = replace(traced.lowered, names=("",) * len(traced.lowered.names), labels={})
+    found = islice(unnamed.program.flat_outputs, result.size)
+    programs = [_slopes(unnamed.program, tangent, arguments.size) for tangent in found]
     if None in programs:
         raise TraceError(
             f"{name}: the rule is not linear in the tangents: it may only add them up, multiplied "

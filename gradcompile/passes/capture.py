@@ -12,6 +12,7 @@ from itertools import compress
 import numpy as np
 
 from gradcompile.ir.packed import NO_OPERAND, PackedInstructions, PackedProgram
+from gradcompile.ir.program import Const, Operand, Program
 from gradcompile.ops import table
 from gradcompile.support.arrays import BitsArray, BoolArray, IntArray
 
@@ -47,6 +48,30 @@ def capture(program: PackedProgram) -> tuple[PackedProgram, int]:
     names = (*program.names, *[""] * len(data))
     result = replace(program, names=names, instructions=captured, data=tuple(data.values()))
     return result, len(np.unique(digests))
+
+
+def with_data(program: Program) -> Program:
+    """Put the numbers of the data into a program again."""
+    count = len(program.inputs) - len(program.data)
+    number_of: dict[Operand, Operand] = dict(
+        zip(program.inputs[count:], map(Const, program.data), strict=True)
+    )
+
+    def renew(operand: Operand) -> Operand:
+        return number_of.get(operand, operand)
+
+    return replace(
+        program,
+        inputs=program.inputs[:count],
+        instructions=tuple(
+            x._replace(operands=tuple(map(renew, x.operands))) for x in program.instructions
+        ),
+        outputs=tuple(
+            tuple(map(renew, output)) if isinstance(output, tuple) else renew(output)
+            for output in program.outputs
+        ),
+        data=(),
+    )
 
 
 def _digests(packed: PackedInstructions) -> BitsArray:

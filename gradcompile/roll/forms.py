@@ -7,14 +7,16 @@ values that differ only in what they read have equal templates, and are candidat
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 
 import numpy as np
 
 from gradcompile.ir.packed import NO_OPERAND, PackedInstructions, index_values, pack
 from gradcompile.ir.program import Const, Program, Var
+from gradcompile.ir.sweeps import Sweep, sweeps_of
 from gradcompile.ops import table
 from gradcompile.ops.op import Op
 
@@ -124,6 +126,11 @@ class Forms:
                 if self._is_kept[number]:
                     self._store(number, form)
         self.outputs = list(map(self._form, packed.outputs.tolist()))
+
+    @cached_property
+    def sweep_of(self) -> Mapping[Var, Sweep]:
+        """The sweep that each stored value belongs to."""
+        return sweeps_of((value.var, value.origin) for value in self.stored)
 
     # --- templates ---------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gradcompile.ir.sweeps import Sweep
 from gradcompile.roll.forms import Forms, Stored, Template
 from gradcompile.support.arrays import IntArray
 
@@ -32,14 +33,14 @@ class Shape(NamedTuple):
     """What the members of a group have in common.
 
     Attributes:
-        reverse: do they belong to the reverse sweep?
+        sweep: that they belong to.
         is_sum: are they sums?
         counts: each kind of terms, and how many of it there are.
         sources: what their leaves read, where that matters.
         output: the output that they are elements of; -1 for none.
     """
 
-    reverse: bool
+    sweep: Sweep
     is_sum: bool
     counts: tuple[tuple[Segment, object], ...]
     sources: tuple[int, ...] | None
@@ -56,7 +57,7 @@ class Group:
         leaves: for each member, the leaves of its terms, one segment after the other; without
             those of a ragged one.
         is_sum: are the members sums? Otherwise there is one segment with one term.
-        reverse: does it belong to the reverse sweep?
+        sweep: that it belongs to.
         level: the dependence level.
         shape: what equal groups have in common.
         rounds: how many groups of a scan were merged in it; their members follow each other.
@@ -71,7 +72,7 @@ class Group:
     segments: list[tuple[Template, int]]
     leaves: list[tuple[int, ...]]
     is_sum: bool
-    reverse: bool
+    sweep: Sweep
     level: int
     shape: "Shape"
     rounds: int = 1
@@ -115,7 +116,7 @@ def make_groups(
     made = list(_merge_ragged(kinds.groups.values()))
     for group in made:
         _sort(group, [statements(forms.stored[member]) for member in group.members])
-    return sorted(made, key=lambda group: (group.reverse, group.level))
+    return sorted(made, key=lambda group: (group.sweep, group.level))
 
 
 class _Kind(NamedTuple):
@@ -146,6 +147,7 @@ class _Kinds:
         self._given = forms.program.given
         self._arrays = forms.program.given + forms.program.rows
         self._strict = forms.strict
+        self._sweep_of = forms.sweep_of
         self._levels = _aligned_levels(forms)
         self._outputs = _outputs(forms)
         self._kinds: dict[object, _Kind] = {}
@@ -160,7 +162,7 @@ class _Kinds:
         level = self._levels[number]
         sources = tuple(map(self._kin.__getitem__, value.leaves))
         output = self._outputs.get(number, -1)
-        key = (level, value.origin is None, value.is_sum, value.templates, sources, output)
+        key = (level, self._sweep_of[value.var], value.is_sum, value.templates, sources, output)
         kind = self._kinds.get(key)
         if kind is None:
             kind = self._kinds[key] = self._new(value, level, sources, output)
@@ -170,12 +172,12 @@ class _Kinds:
         kind.group.leaves.append(tuple(map(value.leaves.__getitem__, kind.order)))
 
     def _new(self, value: Stored, level: int, sources: tuple[int, ...], output: int) -> _Kind:
-        reverse = value.origin is not None
+        sweep = self._sweep_of[value.var]
         steps = tuple(map(self._steps.__getitem__, value.leaves))
         segments = _segments(value.templates, sources, self._strict)
         if len(segments) > MAX_SOURCES:
             segments = _segments(value.templates, steps, self._strict)
-        family = (reverse, tuple([segment for segment, _ in segments]))
+        family = (sweep, tuple([segment for segment, _ in segments]))
         counts = tuple([(segment, len(starts)) for segment, starts in segments])
         # Equal weights tell the same layer, whatever it is applied to.
         firsts = [range(x[0], x[0] + template.width) for (template, _), x in segments]
@@ -185,10 +187,10 @@ class _Kinds:
             read = tuple(
                 [x if leaf < self._arrays else -1 for x, leaf in zip(read, leaves, strict=True)]
             )
-        shape = Shape(reverse, value.is_sum, counts, read, output)
+        shape = Shape(sweep, value.is_sum, counts, read, output)
         if (level, shape) not in self.groups:
             found = [(template, count) for (template, _), count in counts]
-            self.groups[level, shape] = Group([], found, [], value.is_sum, reverse, level, shape)
+            self.groups[level, shape] = Group([], found, [], value.is_sum, sweep, level, shape)
         order = [
             place
             for (template, _), starts in segments

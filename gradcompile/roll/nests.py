@@ -65,7 +65,7 @@ class NestBuilder:
         group = shaped.group
         formula = Formula(place, tuple(terms), group.number, group.differentiates)
         steps = steps_of(formula, around, self.strict, shaped.is_total)
-        nest = Nest(steps, (formula,), shaped.group.reverse)
+        nest = Nest(steps, (formula,), shaped.group.sweep)
         return nest if self.strict else unroll(nest)
 
     def scan(self, body: Sequence[Shaped]) -> Nest:
@@ -74,7 +74,7 @@ class NestBuilder:
         nests = fuse([self.nest(shaped, index) for shaped in body])
         formulas = [formula for nest in nests for formula in nest.formulas]
         steps = [step for nest in nests for step in nest.steps]
-        scan = Nest((Loop(index, steps),), formulas, body[0].group.reverse)
+        scan = Nest((Loop(index, steps),), formulas, body[0].group.sweep)
         found = [place for formula in formulas for place in (formula.place, *places_read(formula))]
         if sum(_direction(place, index) for place in found) >= 0:
             return scan

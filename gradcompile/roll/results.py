@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from gradcompile.ir.program import Output, Program
+from gradcompile.ir.sweeps import FORWARD_SWEEP, REVERSE_SWEEP, Sweep
 from gradcompile.roll.arrays import Storage
 from gradcompile.roll.families import Families, Layout
 from gradcompile.roll.forms import Form, Forms, Template
@@ -128,10 +129,12 @@ def _copies(forms: Forms, families: Families, rest: Sequence[tuple[int, Form]]) 
         is_stored = template.kind == "stored"
         source = families.first[families.group_of[reads[0] - forms.first]] if is_stored else -1
         by_source.setdefault((template, source), []).append((element, reads))
-    shape = Shape(reverse=True, is_sum=False, counts=(), sources=None)
+    last = max(forms.sweep_of.values(), default=FORWARD_SWEEP)
+    sweep = Sweep(1, REVERSE_SWEEP) if last == FORWARD_SWEEP else last
+    shape = Shape(sweep, is_sum=False, counts=(), sources=None)
     copies = []
     for (template, _), found in by_source.items():
         elements = [element for element, _ in found]
         leaves = [reads for _, reads in found]
-        copies.append(Group(elements, [(template, 1)], leaves, False, True, -1, shape))
+        copies.append(Group(elements, [(template, 1)], leaves, False, sweep, -1, shape))
     return copies

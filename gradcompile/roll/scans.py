@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from gradcompile.ir.sweeps import FORWARD_SWEEP
 from gradcompile.roll.groups import Group, Shape, merge
 from gradcompile.support.arrays import IntArray
 
@@ -39,7 +40,7 @@ def find_scans(groups: Sequence[Group]) -> list[Group]:
 
 def _step(group: Group) -> Shape:
     """What is alike in each round; the last one of a recurrence may be what is returned."""
-    return group.shape if group.reverse else group.shape._replace(output=-1)
+    return group.shape if group.sweep != FORWARD_SWEEP else group.shape._replace(output=-1)
 
 
 def _repeats(keys: IntArray) -> Iterator[tuple[int, int, int]]:

@@ -11,11 +11,12 @@ points.py       the points at which they are evaluated, and what adjoints should
 proofs.py       what sympy can prove of them
 definitions.py  forward statements over sympy's symbols
 algebras.py     the op table's functions over any algebra
-symbols.py      expressions over sympy; the only importer of sympy
+symbols.py      expressions over sympy; imports it
 digits.py       expressions over numbers of many digits; imports mpmath, as symbols.py does
 fingerprint.py  whether two texts compute the same
 loops.py        whether loops compute what the text without loops does
 slopes.py       slopes of a program at a point, found without any rule of differentiation
 alone.py        one thread at a time: what sympy and mpmath keep is shared by all
+given.py        gradients of texts that call functions of which only the numbers are known
 report.py       the verdicts, as lines, as a table, in a notebook
 """

@@ -10,7 +10,7 @@ texts are read.
 """
 
 import ast
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -85,13 +85,13 @@ def verify_zeros(
     return _verified(text, zeros, entries, progress)
 
 
-def chained(second: Report, entries: Sequence[Entry], first: Sequence[Derivative]) -> Report:
+def chained(second: Report, entries: Sequence[Entry], first: Mapping[int, Derivative]) -> Report:
     """Combine the verdicts on derivatives of derivatives with those on the latter.
 
     Args:
         second: that of the entries.
         entries: they differentiate results of a text by number.
-        first: the verdict on each of these.
+        first: the verdict on each of these, by its number.
     """
     derivatives = []
     for derivative, entry in zip(second.derivatives, entries, strict=True):

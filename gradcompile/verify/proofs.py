@@ -11,6 +11,9 @@ from gradcompile.verify.statements import RETURNED, Statements
 MAX_SUBSTITUTIONS = 3
 """How often results are put in for the names that a partial reuses them by."""
 
+MAX_NAMES_IN_WHOLE = 2_000
+"""The longest expression, in names, that a whole function is written out as."""
+
 
 class Proofs:
     """The statements of a short text over sympy's symbols; asked for users first.
@@ -60,6 +63,8 @@ class Proofs:
     def proves_whole(self, name: str) -> bool:
         """Does the whole derivative by an input simplify to sympy's of the whole function?"""
         text = self.statements.text
+        if self._whole_size() > MAX_NAMES_IN_WHOLE:
+            return False
         names = {name: symbols.symbol(name) for name in text.inputs}
         for sweep in (text.forward, text.reverse):
             for assigned, tree in sweep.items():
@@ -67,3 +72,15 @@ class Proofs:
         value = symbols.symbolic(text.value, names)
         given = symbols.symbolic(text.gradient[self.statements.components[name]], names)
         return symbols.is_zero(given - symbols.derivative(value, symbols.symbol(name)))
+
+    def _whole_size(self) -> int:
+        """Count the names in the largest statement, if all results were put into those after them.
+
+        Where each reads the one before twice, as Newton's steps do, that grows without end.
+        """
+        text = self.statements.text
+        sizes: dict[str, int] = {}
+        for name, tree in [*text.forward.items(), *text.reverse.items(), ("", text.value)]:
+            nodes = (node for node in ast.walk(tree) if isinstance(node, ast.Name))
+            sizes[name] = sum(sizes.get(node.id, 1) for node in nodes)
+        return max(sizes.values())

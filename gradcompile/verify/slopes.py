@@ -235,7 +235,8 @@ def _run(
                 for x, operand, partial in zip(numbers, operands, op.partials, strict=True)
             ]
         names = dict(zip(op.operand_names, numbers, strict=True))
-        values[result] = evaluate(op.template, names, functions)
+        own = {op.name: np.vectorize(op.evaluate, otypes=[float])} if op.is_opaque else {}
+        values[result] = evaluate(op.template, names, {**functions, **own} if own else functions)
         for operand in operands:
             waiting[operand] -= 1
             if not waiting[operand]:

@@ -1,6 +1,6 @@
 """Expressions of emitted text over sympy.
 
-The only module that imports sympy. The op table says what each operation means to them
+The op table says what each operation means to them
 (`Op.sympy`, or the expression itself); how they are differentiated is sympy's own knowledge, which
 makes it an independent oracle.
 """
@@ -79,7 +79,14 @@ _BASE: Functions = {
     "floor": _Floor, "ceil": _Ceil, "polygamma": sympy.polygamma, "stop_gradient": _Stopped,
 }  # fmt: skip
 
-SYMBOLS = lifted({**_BASE, **{name: getattr(sympy, name) for name in shared(_BASE)}}, exact)
+
+def algebra(own: Functions) -> Functions:
+    """Make the functions of the table over sympy's expressions; `own` go before those here."""
+    base = {**_BASE, **own}
+    return lifted({**base, **{name: getattr(sympy, name) for name in shared(base)}}, exact)
+
+
+SYMBOLS = algebra({})
 """The operations on sympy's expressions."""
 
 

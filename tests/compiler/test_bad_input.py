@@ -404,13 +404,6 @@ def test_the_gradient_of_several_numbers():
     assert f(1.0) == [1.0, 2.0]
 
 
-def test_values_where_numbers_are_needed(scale, scale_graph):
-    with pytest.raises(TypeError, match="expected numbers, got Values"):
-        scale.grad(Value(1.0), 2.0)
-    with pytest.raises(TypeError, match="expected numbers, got Values"):
-        scale_graph(Value(1.0), 2.0)
-
-
 @pytest.mark.parametrize("x", [[1.0], [1.0, 2.0, 3.0], [[1.0, 2.0]], 1.0])
 def test_flat_vectors_of_the_wrong_shape(scale, x):
     scale(1.0, 2.0)

@@ -16,10 +16,11 @@ from gradcompile.emit.layout import (
     lines_of,
     module_text,
     names_of,
-    with_title,
+    with_titles,
 )
 from gradcompile.emit.parts import part_functions
 from gradcompile.emit.wrapping import MAX_COMMENT, MAX_WIDTH, comment_lines, statement_lines
+from gradcompile.ir.sweeps import FORWARD_SWEEP, REVERSE_SWEEP, TANGENTS, Sweep
 
 
 def line(code, *differentiates, may_break=False):
@@ -127,10 +128,14 @@ def test_loops_and_comments_are_indented():
     assert list(lines_of([loop])) == ["for i in range(3):", "    # a", "    x[i] = y"]
 
 
-def test_a_title_stands_where_the_reverse_sweep_begins():
-    steps = [(False, [line("a = b")]), (False, [line("c = d")]), (True, [line("e = f")])]
-    expected = ["a = b", "c = d", "# reverse sweep, from c_bar = 1.0", "e = f"]
-    assert list(lines_of(with_title(steps, "c"))) == expected
+def test_a_title_stands_where_each_sweep_begins_but_the_first():
+    reverse, tangents = Sweep(1, REVERSE_SWEEP), Sweep(2, TANGENTS)
+    sweeps = [FORWARD_SWEEP, FORWARD_SWEEP, reverse, tangents, tangents]
+    lines = ["a = b", "c = d", "e = f", "g = h", "i = j"]
+    steps = [(sweep, [line(code)]) for sweep, code in zip(sweeps, lines, strict=True)]
+    expected = [*lines[:2], "# reverse sweep, from c_bar = 1.0", lines[2], "# tangents", *lines[3:]]
+    assert list(lines_of(with_titles(steps, "c_bar = 1.0"))) == expected
+    assert "# reverse sweep" in list(lines_of(with_titles(steps, "")))
 
 
 def test_names_are_those_of_the_code_and_not_of_comments():

@@ -141,7 +141,8 @@ def _weighted(
     matrix = _differentiated(program)
     entries, given = list(matrix.flat_outputs), [Var(name) for name in weights]
     builder = Builder(list(matrix.instructions))
-    builder.origin = next(iter(program.instructions)).result  # they belong to the reverse sweep
+    # They belong to the reverse sweep.
+    builder.origin = program.instructions[-1].result if program.instructions else None
     totals: list[Operand] = []
     for terms in sums:
         total: Operand = Const(0.0)

@@ -1,6 +1,7 @@
 """Small loop nests, made by hand."""
 
 from gradcompile.ir.nests import Array, Assign, Formula, Loop, Nest, Place, Subscript
+from gradcompile.ir.sweeps import FORWARD_SWEEP, REVERSE_SWEEP, Sweep
 
 
 def at(array, *subscripts):
@@ -27,10 +28,11 @@ def loop(*indices_and_body, is_product=False):
 
 def nest(*steps, reverse=False):
     """A nest with the formula of its last assignment."""
+    sweep = Sweep(1, REVERSE_SWEEP) if reverse else FORWARD_SWEEP
     last = steps[-1]
     while isinstance(last, Loop):
         last = last.body[-1]
-    return Nest(steps, (Formula(last.place, (((), last.value),)),), reverse)
+    return Nest(steps, (Formula(last.place, (((), last.value),)),), sweep)
 
 
 def inputs(size):

@@ -3,6 +3,7 @@
 import pytest
 
 from gradcompile.ir.nests import Apply, Array, Assign, Formula, Index, Nest, loops
+from gradcompile.ir.sweeps import FORWARD_SWEEP
 from gradcompile.loops.unroll import unroll
 from gradcompile.ops import table
 from tests.loops.nests import at, inputs, loop
@@ -14,7 +15,7 @@ def adding(index, inner, value=None, row=None, **options):
     value = at(A, index, inner) if value is None else value
     row = at(ROW, inner) if row is None else row
     steps = (loop(index, loop(inner, Assign(row, value, adds=True)), **options),)
-    return Nest(steps, (Formula(row, (((index,), value),)),), reverse=False)
+    return Nest(steps, (Formula(row, (((index,), value),)),), FORWARD_SWEEP)
 
 
 @pytest.mark.parametrize(("extent", "step"), [(12, 4), (9, 3), (10, 2), (16, 4), (6, 3)])
@@ -62,5 +63,5 @@ def test_at_any_depth():
     k, i, j = Index(5), Index(12), Index(20)
     c, a = Array((5, 20)), Array((5, 12, 20))
     steps = (loop(k, i, j, Assign(at(c, k, j), at(a, k, i, j), adds=True)),)
-    found = unroll(Nest(steps, (), reverse=False))
+    found = unroll(Nest(steps, (), FORWARD_SWEEP))
     assert [x.index.step for x in loops(found.steps)] == [1, 4, 1]

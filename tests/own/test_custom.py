@@ -8,11 +8,8 @@ import pytest
 
 import gradcompile as gdc
 from gradcompile import Value
-from gradcompile.autodiff.reverse import reverse
-from gradcompile.ir.interpret import interpret
-from gradcompile.own.custom import MAX_ORDER
-from gradcompile.passes import erase, run_passes
-from tests.helpers.lowering import program_of
+from gradcompile.own.slopes import MAX_ORDER
+from tests.own.derivatives import derivatives
 
 
 def softplus_rule(primals, tangents):
@@ -39,19 +36,6 @@ length = gdc.custom(
     lambda a: gdc.sqrt((a * a).sum()),
     jvp=lambda primals, tangents: (primals[0] * tangents[0]).sum() / length(*primals),
 )
-
-
-def derivatives(function, at, orders):
-    """The derivatives of a function of one number, by reverse mode over and over."""
-    program = run_passes(program_of(function, "x"))
-    found = []
-    for _ in range(orders):
-        program = run_passes(reverse(program, [0], keep_value=False))
-        program = type(program)(
-            program.name, program.inputs, program.instructions, program.outputs[0]
-        )
-        found += interpret(erase(program), [at])
-    return found
 
 
 def test_the_slope_is_that_of_the_rule():

@@ -20,7 +20,7 @@ PACKAGE = ROOT / "gradcompile"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("support",),
-    ("ieee", "vector", "products", "blocks"),
+    ("ieee", "vector", "products", "blocks", "opaque"),
     ("ops",),
     ("ir",),
     ("graph", "passes", "autodiff", "loops"),
@@ -28,7 +28,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("jit", "verify"),
     ("show",),
     ("compiler",),
-    ("batch", "check", "linalg", "nn", "optim"),
+    ("batch", "check", "linalg", "nn", "optim", "symbolic"),
     ("api",),
     ("__init__", "demos"),
     ("cli",),
@@ -58,7 +58,7 @@ ONLY = {
         "jit.tiles",
         "jit.wrapper",
     },
-    "sympy": {"verify.symbols"},
+    "sympy": {"verify.symbols", "symbolic.words"},
     "mpmath": {"verify.digits"},
     "graphviz": {"show.drawing"},
     "matplotlib": {"demos.plot"},

@@ -7,6 +7,7 @@ import pytest
 
 import gradcompile as gdc
 from gradcompile.ir.program import Var
+from gradcompile.ir.sweeps import FORWARD_SWEEP
 from gradcompile.roll import StatementOrder
 from gradcompile.roll.families import find_families
 from gradcompile.roll.forms import Forms
@@ -80,7 +81,7 @@ def test_groups_differentiate_what_their_values_come_from(function):
         assert set(group.differentiates) <= numbers
         # A part of several forward values is said of one of them.
         assert bool(group.differentiates) == bool(numbers)
-        assert all(not found[number].reverse for number in group.differentiates)
+        assert all(found[number].sweep == FORWARD_SWEEP for number in group.differentiates)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)

@@ -7,7 +7,6 @@ has to be wrong.
 """
 
 import ast
-import copy
 import itertools
 import random
 import time
@@ -26,6 +25,7 @@ from gradcompile.emit.reader import REVERSE
 from gradcompile.ops.syntax import ExpressionError
 from gradcompile.verify import statements
 from gradcompile.verify.adjoints import verify_source
+from tests.helpers.faults import REGIONS, changes, differ
 from tests.helpers.flat import flat
 from tests.helpers.slow import slow_but
 
@@ -50,13 +50,6 @@ FUNCTIONS = {
     "leaky": lambda x, y: gdc.leaky_relu(x - y) * gdc.elu(x * y) + gdc.gelu(y),
     "long": lambda *x: sum((a - 0.5 * b) * a for a, b in itertools.pairwise(x)),
 }  # fmt: skip
-
-OTHERS = {
-    "exp": "sin", "sin": "cos", "cos": "sin", "tanh": "sigmoid", "log": "sin", "log1p": "tanh",
-    "sqrt": "abs", "hypot": "maximum", "maximum": "minimum", "minimum": "maximum", "max": "minimum",
-    "abs": "sign", "sign": "abs", "erfc": "erf", "erf": "erfc", "expm1": "exp", "digamma": "exp",
-}  # fmt: skip
-"""For each function in the reverse sweeps, another one."""
 
 
 @dataclass(frozen=True)
@@ -129,84 +122,7 @@ def faults(text: Text, rng: random.Random) -> Iterator[tuple[str, Text]]:
         known += [n.id for n in names if isinstance(n.ctx, ast.Store) and n.id != "gradient"]
 
 
-def changes(
-    statement: ast.stmt, known: list[str], rng: random.Random
-) -> Iterator[tuple[str, ast.stmt]]:
-    """A statement with each place changed; the value that is returned is left alone."""
-    for index in range(len(list(ast.walk(statement)))):
-        changed = copy.deepcopy(statement)
-        place = list(ast.walk(changed))[index]
-        if isinstance(changed, ast.Return) and _in_value(changed, place):
-            continue
-        for kind, put_in in _substitutes(place, known, rng):
-            again = copy.deepcopy(statement)
-            target = list(ast.walk(again))[index]
-            put_in(target)
-            yield kind, ast.fix_missing_locations(_replaced(again, target))
-
-
-def _in_value(statement: ast.Return, place: ast.AST) -> bool:
-    assert isinstance(statement.value, ast.Tuple)
-    return place is statement.value or place in ast.walk(statement.value.elts[0])
-
-
-def _replaced(tree: ast.stmt, target: ast.AST) -> ast.stmt:
-    """The tree, where a node may name in `instead` what to put in its place."""
-
-    class Replace(ast.NodeTransformer):
-        def visit(self, node: ast.AST) -> ast.AST:
-            return node.instead if node is target and hasattr(node, "instead") else (
-                self.generic_visit(node)
-            )  # fmt: skip
-
-    return Replace().visit(tree)
-
-
-def _substitutes(
-    node: ast.AST, known: list[str], rng: random.Random
-) -> Iterator[tuple[str, Callable]]:
-    def setting(**values):
-        return lambda target: [setattr(target, name, x) for name, x in values.items()]
-
-    match node:
-        case ast.BinOp(left, operator, right):
-            if isinstance(operator, ast.Add | ast.Sub):
-                other = ast.Sub() if isinstance(operator, ast.Add) else ast.Add()
-                yield "sign", setting(op=other)
-                kept = rng.choice((left, right))
-                yield "missing contribution", setting(instead=kept)
-            else:
-                other = ast.Div() if isinstance(operator, ast.Mult) else ast.Mult()
-                yield "operation", setting(op=other)
-                yield "missing factor", setting(instead=left)
-        case ast.UnaryOp(ast.USub(), operand):
-            yield "sign", setting(instead=operand)
-        case ast.Name(name, ast.Load()) if name in known:
-            others = [x for x in known if x != name]
-            yield "operand", setting(id=rng.choice(others))
-            yield "sign", setting(instead=ast.UnaryOp(ast.USub(), ast.Name(name)))
-        case ast.Constant(float(number)):
-            yield (
-                "constant",
-                setting(value=rng.choice((number + 1.0, number - 0.5, 1.001 * number))),
-            )
-        case ast.Call(ast.Name(name), _) if name in OTHERS:
-            yield "function", setting(func=ast.Name(OTHERS[name]))
-        case ast.IfExp(_, body, orelse):
-            yield "condition", setting(body=orelse, orelse=body)
-        case ast.Tuple(items) if len(items) > 1:  # the gradient
-            a, b = rng.sample(range(len(items)), 2)
-            order = list(items)
-            order[a], order[b] = order[b], order[a]
-            yield "swapped entries", setting(elts=order)
-        case ast.Subscript(ast.Name("gradient"), ast.Constant(int(index))):
-            yield "swapped entries", setting(slice=ast.Constant(index - 1 if index else index + 1))
-
-
 # --- what they change ----------------------------------------------------------------------------
-
-REGIONS = ((-2.0, 2.0), (0.1, 2.0), (-0.9, 0.9), (1.0, 20.0), (-8.0, 8.0), (-40.0, 40.0))
-"""Where results are compared; points beyond those of `verify_source` are among them."""
 
 
 def random_points(text: Text, count: int = 60) -> np.ndarray:
@@ -232,13 +148,6 @@ def points_at_numbers(text: Text, points: np.ndarray) -> np.ndarray:
                 point[index] = at
                 found.append(point)
     return np.array([*points, *found])
-
-
-def differ(a: np.ndarray, b: np.ndarray) -> bool:
-    """Do results differ by more than rounding, wherever the right ones are finite?"""
-    finite = np.isfinite(a)
-    far = abs(a - b) > 1e-7 * np.maximum(1.0, abs(a))
-    return bool((finite & (far | ~np.isfinite(b))).any())
 
 
 def is_refuted(text: Text) -> bool:

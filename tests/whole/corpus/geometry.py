@@ -268,7 +268,7 @@ CASES = (
     case(ellipse_perimeter, 2.0, 0.7),
     case(frustum, 1.0, 0.6, 2.0),
     case(det3, np.array([U, V, U[::-1]])),
-    case(determinant, np.array([U, V, U[::-1]]), refusal="det"),
+    case(determinant, np.array([U, V, U[::-1]])),
     case(nearest, A, [B, C]),
     case(hausdorff, np.array([A, B]), np.array([C, A + 0.2])),
 )

@@ -4,10 +4,10 @@ A program of derivatives begins with what is differentiated. The adjoints of a r
 and behind them, or in their place, tangents or the entries of a Jacobian.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from gradcompile.ir.program import ADJOINT, BY, TANGENT, Program, Var
+from gradcompile.ir.program import ADJOINT, BY, TANGENT, Var
 
 REVERSE_SWEEP = "reverse sweep"
 """The comment that the reverse sweep begins with."""
@@ -30,16 +30,19 @@ FORWARD_SWEEP = Sweep(0, "")
 """What is differentiated, which has no title."""
 
 
-def sweeps_of(program: Program) -> Mapping[Var, Sweep]:
-    """Find for the result of each instruction the sweep that it belongs to.
+def sweeps_of(values: Iterable[tuple[Var, Var | None]]) -> Mapping[Var, Sweep]:
+    """Find for the values of a program the sweep that each belongs to.
 
     A value that is no derivative of another belongs where the next one does that is: it is a step
     on the way there.
+
+    Args:
+        values: each with its origin, in an order in which they can be computed.
     """
     sweep_of: dict[Var, Sweep] = {}
     steps: list[Var] = []
     last = FORWARD_SWEEP
-    for result, _, _, origin in program.instructions:
+    for result, origin in values:
         if origin is None:
             sweep_of[result] = FORWARD_SWEEP
             continue
