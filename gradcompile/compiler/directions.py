@@ -227,7 +227,10 @@ class WeightedKernel(Kernel):
 
 def _holds_values(part: Any) -> bool:
     """Is a part of a direction made of Values?"""
-    leaves, _ = flatten(part, is_leaf=lambda x: isinstance(x, Value))
+    try:
+        leaves, _ = flatten(part, is_leaf=lambda x: isinstance(x, Value))
+    except TypeError:  # it is no direction at all, which is said where it is taken
+        return False
     return any(isinstance(leaf, Value) for leaf in leaves)
 
 
