@@ -1,6 +1,5 @@
 """Value graph → instructions in order, at any depth: packed, and as a Program on demand."""
 
-import os
 from collections.abc import Mapping, Sequence
 from itertools import chain, count
 
@@ -12,6 +11,7 @@ from gradcompile.graph.users import TraceError
 from gradcompile.graph.value import TracedValue, Value, topological
 from gradcompile.ir.packed import PackedInstructions, PackedProgram, pack_instructions
 from gradcompile.support.collector import collector_paused
+from gradcompile.support.memory import present_memory
 
 BYTES_A_NODE = 5_000
 """About as much memory takes a node of a graph while it is compiled, its derivatives included."""
@@ -83,9 +83,7 @@ def _require_known(instructions: PackedInstructions, name: str) -> None:
 
 def _require_memory(nodes: int, name: str) -> None:
     """Raise an error before the work starts, not in the middle of it."""
-    if not hasattr(os, "sysconf"):
-        return
-    present = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    present = present_memory()
     if nodes * BYTES_A_NODE > present:
         raise MemoryError(
             f"{name}: the graph has {nodes:,} nodes; compiling it takes about "

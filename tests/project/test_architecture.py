@@ -62,7 +62,7 @@ ONLY = {
     "mpmath": {"verify.digits"},
     "graphviz": {"show.drawing"},
     "matplotlib": {"demos.plot"},
-    "scipy": set(),
+    "scipy": {"compiler.sparse"},
     "torch": set(),
     "jax": set(),
 }
@@ -81,7 +81,7 @@ HEAVY = (
 )
 """What `import gradcompile` must not load."""
 
-EXTRA = {"matplotlib": "examples"}
+EXTRA = {"matplotlib": "examples", "scipy": "solvers"}
 """What an extra brings: imported in functions only, by who says what to do without it."""
 
 COMES_WITH = {"mpmath": "sympy", "pygments": "rich", "llvmlite": "numba"}
