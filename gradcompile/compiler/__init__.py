@@ -15,6 +15,7 @@ pickles.py          what a pickle of a compiled function holds
 inspection.py       what a kernel shows: text, program, machine code
 request.py          what is to be built: one kernel for one structure of arguments
 build.py            the build of it, stage by stage, from program to machine code
+verified.py         the text that verification reads
 programs.py         the program: differentiated and simplified
 derivatives.py      the derivatives of a kernel, one transformation after the other
 strategies.py       how its text is made: straight-line, or as loops

@@ -65,6 +65,7 @@ class Arguments:
         wrt: the names of the arguments that are differentiated by, if they are data.
         traces: the program for each structure, and for what is static.
         newest: the program that was traced last; None before the first call.
+        called: what messages call an argument.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Arguments:
         self.function = function
         self.graph = self.newest = graph
         self.name = name
+        self.called: Callable[[str], str] = partial("{}: argument {!r}".format, name)
         self.options = options
         self.parameters = parameters_of(name, function, graph, options)
         self.signature = self.parameters.signature
@@ -110,11 +112,11 @@ class Arguments:
         try:
             return read(argument, self.is_leaf)
         except TypeError as error:
-            may_be_static = self.function is not None and not isinstance(argument, NUMERIC)
+            may_be_static = name in self.signature.parameters and not isinstance(argument, NUMERIC)
             advice = MAY_BE_STATIC.format(name) if may_be_static else ""
-            raise TypeError(f"{self.name}: argument {name!r}: {error}{advice}") from None
+            raise TypeError(f"{self.called(name)}: {error}{advice}") from None
         except RecursionError:
-            raise ValueError(f"{self.name}: argument {name!r} is nested too deeply") from None
+            raise ValueError(f"{self.called(name)} is nested too deeply") from None
 
     def is_leaf(self, node: Any) -> bool:
         """Is it something in an argument that is taken for a number, though it is none?"""
@@ -132,8 +134,7 @@ class Arguments:
         if found is not None:
             part = f"{name}{found.place} to be " if found.place else ""
             raise ValueError(
-                f"{self.name}: argument {name!r}: expected {part}{found.expected}, "
-                f"got {found.given}"
+                f"{self.called(name)}: expected {part}{found.expected}, got {found.given}"
             )
 
     def require_equal(self, given: Mapping[str, list[Any]]) -> None:

@@ -97,10 +97,10 @@ class Kernel(Inspection, Portable):
         """What is to be built of one of the programs."""
         if traced not in self._requests:
             request = self._asked(traced)
-            if self._kind.entries:
-                from gradcompile.compiler.derivatives import with_nonzeros
+            if self._kind.is_matrix:
+                from gradcompile.compiler.derivatives import located
 
-                request = with_nonzeros(request)
+                request = located(request)
             self._requests.setdefault(traced, request)
         return self._requests[traced]
 

@@ -15,13 +15,22 @@ from gradcompile.compiler.options import HESSIAN, nonzeros
 from gradcompile.support.arrays import FloatArray, IntArray
 
 if TYPE_CHECKING:
-    from scipy.sparse import csr_array
-
     from gradcompile.compiler.request import Request
 
 TRIANGLES = ("full", "lower", "upper")
 
 TRIANGLE = "triangle"
+
+
+def _csr_array() -> Any:
+    """The class of scipy's sparse arrays, which loads on first use."""
+    try:
+        from scipy.sparse import csr_array
+    except ImportError:
+        raise ImportError(
+            "sparse matrices are scipy's: run `pip install scipy`, or use values and structure"
+        ) from None
+    return csr_array
 
 
 class SparseKernel(Kernel):
@@ -66,13 +75,12 @@ class SparseKernel(Kernel):
 
     def _wrap(self, request: "Request") -> Callable[[Any], Any]:
         """What makes the matrix of its nonzeros."""
-        from scipy.sparse import csr_array  # loads on first use
-
-        if request.options.batched:
+        csr_array = _csr_array()
+        if request.options.batched and request.options.reduce is None:
             name = request.traced.lowered.name
             raise ValueError(
-                f"sparse: {name} is batched, so there is no one matrix; use values, which gives "
-                "the nonzeros of each row, and structure, which says where in it they are"
+                f"sparse: {name} has a matrix for each row; use values, which gives the nonzeros "
+                "of each row, and structure, which says where in it they are"
             )
         (rows, columns), shape = request.places, request.matrix_shape
         is_small = max(*shape, len(rows)) < 2**31
@@ -81,7 +89,7 @@ class SparseKernel(Kernel):
         for array in (indices, starts):
             array.flags.writeable = False  # they are shared by all matrices
 
-        def matrix(values: FloatArray) -> "csr_array":
+        def matrix(values: FloatArray) -> Any:
             return csr_array((values, indices, starts), shape)
 
         return matrix
