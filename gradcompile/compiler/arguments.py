@@ -5,6 +5,7 @@ This is all that a kernel knows of the function that it belongs to.
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
