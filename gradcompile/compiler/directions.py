@@ -100,7 +100,9 @@ class DirectedKernel(Kernel):
                 return {names[name]: part for name, part in direction.items()}
             got = f"a dict with keys {list(direction)}"
         elif isinstance(direction, tuple | list):
-            fields = getattr(direction, "_fields", None) or self._by(len(direction), args, kwargs)
+            fields = getattr(direction, "_fields", None) or _parts_of(
+                self._arguments, tuple(names), len(direction), args, kwargs
+            )
             if len(fields) == len(direction) and all(name in names for name in fields):
                 return {names[name]: x for name, x in zip(fields, direction, strict=True)}
             got = f"a {type(direction).__name__} of length {len(direction)}"
@@ -110,16 +112,6 @@ class DirectedKernel(Kernel):
             f"{self._says}: {self._kind.direction}: expected a tuple "
             f"with a part for each of the arguments {list(names)}, got {got}"
         )
-
-    def _by(self, count: int, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[str, ...]:
-        """The arguments that a direction of so many parts has parts for."""
-        names = tuple(self._names)
-        if count == len(names):
-            return names
-        parameters = self._arguments.parameters
-        given = parameters.bind(tuple(args), kwargs).arguments
-        statics = parameters.statics(given)
-        return tuple(name for name in names if name in given and name not in statics)
 
     def _take_calls(self, call: Callable[..., Any]) -> None:
         Kernel.__dict__["__call__"].__set__(self, call)
@@ -223,6 +215,21 @@ class WeightedKernel(Kernel):
         if p is None:
             return super().flat(x, out=out, **others)
         return self.weighted.flat(x, p, out=out, **others)
+
+
+def _parts_of(
+    arguments: Arguments,
+    names: tuple[str, ...],
+    count: int,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+) -> tuple[str, ...]:
+    """The arguments that a direction of so many parts has parts for: some may be left out."""
+    if count == len(names):
+        return names
+    given = arguments.parameters.bind(tuple(args), kwargs).arguments
+    statics = arguments.parameters.statics(given)
+    return tuple(name for name in names if name in given and name not in statics)
 
 
 def _holds_values(part: Any) -> bool:

@@ -77,11 +77,7 @@ class _Emitter:
     conditions: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        results = [group for group in self.signature.results if group.shape is not None]
-        own = {group.name for group in (*self.signature.parameters, *results)}
-        taken = emitted_names(x.op for x in self.program.instructions) | {KEPT}
-        self.namer = Names(taken, _identifiers(self.program, self.signature))
-        self.namer.taken |= own
+        self.namer = _namer(self.program, self.signature)
         self.namer.fresh(self.function)
         self.reads = _count_reads(self.program)
         self.results = results_of(self.program, self.signature)
@@ -216,6 +212,15 @@ class _Emitter:
         earlier = (x for x in homes if x in self.assigned and self.sweep_of[x] < self.sweep_of[var])
         # An element of an array that is returned has no name.
         return tuple(name for name in map(self.names.__getitem__, earlier) if name.isidentifier())
+
+
+def _namer(program: Program, signature: Signature) -> Names:
+    """Make what gives out names that mean nothing else in the text."""
+    taken = emitted_names(x.op for x in program.instructions) | {KEPT}
+    namer = Names(taken, _identifiers(program, signature))
+    results = [group for group in signature.results if group.shape is not None]
+    namer.taken |= {group.name for group in (*signature.parameters, *results)}
+    return namer
 
 
 def _derivative_label(name: str, suffix: str, is_element: bool, taken: Container[str]) -> str:
