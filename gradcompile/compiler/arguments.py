@@ -30,8 +30,8 @@ NUMERIC = (complex, np.ndarray, np.generic, list, tuple, dict)
 MAY_BE_STATIC = "; if it is no data, say so by static={!r}"
 
 NOT_CALLED = (
-    "{} has not been called yet, so the shapes of its arguments are not known, and it does not work "
-    "on plain numbers ({}); call it once first"
+    "{} has not been called yet, so the shapes of its arguments are not known, and it does not "
+    "work on plain numbers ({}); call it once first"
 )
 
 Key = tuple[tuple[tuple[str, Structure], ...], tuple[tuple[str, Static], ...]]
@@ -167,13 +167,9 @@ class Arguments:
         assert self.function is not None
         try:
             return trace_function(
-                self.function,
-                self.name,
-                bound,
-                structures,
-                branches=self.options.branches,
-                record_lines=self.options.check_domain,
-            )
+                self.function, self.name, bound, structures,
+                branches=self.options.branches, record_lines=self.options.check_domain,
+            )  # fmt: skip
         except Exception as error:  # text that should have been a number shows in the user's code
             _note_statics(error, self.name, bound, structures)
             raise
