@@ -9,10 +9,15 @@ kernel.py           one derived function: built on first use, called fast
 methods.py          compiled functions bound to objects
 attributes.py       what the attributes of such an object were
 pickles.py          what a pickle of a compiled function holds
+verification.py     what each number that a kernel returns claims to be, checked
 inspection.py       what a kernel shows: text, program, machine code
+directions.py       kernels that take tangents, cotangents, a vector or weights
+sparse.py           kernels of the nonzeros of Jacobians and Hessians
 request.py          what is to be built: one kernel for one structure of arguments
 build.py            the build of it, stage by stage, from program to machine code
 programs.py         the program: differentiated and simplified
+derivatives.py      which derivatives of it, and whether they fit into memory
+matrices.py         structures over structures: Jacobians and Hessians
 strategies.py       how its text is made: straight-line, or as loops
 code.py             the structure of a program as the key to its code
 machine_code.py     machine code, shared where the text is the same
