@@ -139,7 +139,7 @@ class CompiledFunction(Portable):
             log(1.0 + x) → log1p(x) (1 + x drops the digits of a small x): 1×
             x * 1.0 → x (a factor of one): 1×
         """
-        return "\n".join(self.program.notes)
+        return self.value_and_grad.explain()
 
     def draw(self) -> "Picture":
         """Draw the graph of the function's program."""
@@ -165,7 +165,7 @@ class CompiledFunction(Portable):
             >>> f.report().seconds["numba"] > 0
             True
         """
-        return self.value_and_grad._build().report()
+        return self.value_and_grad.report()
 
     def __repr__(self) -> str:
         return f"<CompiledFunction {self.name}{self.arguments.signature}>"

@@ -154,3 +154,6 @@ class Pattern:
         return path
 
     _repr_svg_ = svg
+
+    def __repr__(self) -> str:
+        return f"<Pattern {self.caption}>"

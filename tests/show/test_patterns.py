@@ -64,7 +64,7 @@ def test_squares_of_many_entries_are_shaded_by_how_many_are_nonzeros():
     pattern = pattern_of(matrix)
     assert max(pattern.shades.shape) <= MAX_CELLS
     assert drawn(pattern) == {(0, 0): 1.0, (1, 0): 1 / SHADES, (333, 133): 1.0}
-    assert pattern.caption == "f: 1,001 × 401, 14 nonzeros (0.003 %), 3 × 3 to a square"
+    assert pattern.caption == "f: 1,001 × 401, 14 nonzeros (0.0035 %), 3 × 3 to a square"
 
 
 @pytest.mark.parametrize("shape", [(0, 0), (0, 5), (2, 2)])
