@@ -87,7 +87,7 @@ class Inspection:
 
         Example:
             >>> import gradcompile as gdc
-            >>> print(gdc.compile(lambda x: [x * 1, x**3], mode="forward").jacobian.explain())
+            >>> print(gdc.compile(lambda x: [x * 1, x * x], mode="forward").jacobian.explain())
             x * 1.0 → x (a factor of one): 1×
             forward mode: as mode= says
         """

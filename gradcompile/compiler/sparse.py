@@ -14,7 +14,7 @@ from gradcompile.compiler.kernel import Kernel
 from gradcompile.compiler.options import HESSIAN, nonzeros
 from gradcompile.graph.nested import NUMBER
 from gradcompile.graph.users import TraceError
-from gradcompile.show.patterns import Pattern
+from gradcompile.show.structures import StructurePicture
 from gradcompile.support.arrays import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -80,11 +80,11 @@ class SparseKernel(Kernel):
         """What is asked for, with its nonzeros, for the latest new structure of arguments."""
         return self._request(self._arguments.latest())
 
-    def draw(self) -> Pattern:
+    def draw(self) -> StructurePicture:
         """Draw where the nonzeros are, for the latest new structure of arguments."""
         request = self._located()
         name = f"{self._arguments.name}.{self._path.removesuffix('.sparse')}"
-        return Pattern(name, request.matrix_shape, *request.places)
+        return StructurePicture(name, request.matrix_shape, *request.places)
 
     def _repr_svg_(self) -> str | None:
         try:

@@ -34,7 +34,7 @@ SHADES = 5
 
 
 @dataclass(frozen=True, eq=False)
-class Pattern:
+class StructurePicture:
     """A drawing of where the nonzeros of a matrix are; notebooks show it.
 
     Attributes:
@@ -44,7 +44,7 @@ class Pattern:
         columns: the column of each.
 
     Example:
-        >>> pattern = Pattern("f.hessian", (3, 3), np.array([0, 1, 2]), np.array([0, 1, 0]))
+        >>> pattern = StructurePicture("f.hessian", (3, 3), np.array([0, 1, 2]), np.array([0, 1, 0]))
         >>> pattern.caption
         'f.hessian: 3 × 3, 3 nonzeros (33 %)'
         >>> pattern.svg()[:4], pattern.png()[1:4]
@@ -156,4 +156,4 @@ class Pattern:
     _repr_svg_ = svg
 
     def __repr__(self) -> str:
-        return f"<Pattern {self.caption}>"
+        return f"<StructurePicture {self.caption}>"

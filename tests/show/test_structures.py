@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import gradcompile as gdc
-from gradcompile.show.patterns import MAX_CELLS, SHADES, Pattern
+from gradcompile.show.structures import MAX_CELLS, SHADES, StructurePicture
 
 
 def drawn(pattern):
@@ -42,7 +42,7 @@ def pixels(png):
 
 
 def pattern_of(matrix):
-    return Pattern("f", matrix.shape, *np.nonzero(matrix))
+    return StructurePicture("f", matrix.shape, *np.nonzero(matrix))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 3), (7, 40), (400, 2), (5, 400)])
@@ -101,5 +101,5 @@ def test_the_structure_of_several_outputs_is_that_of_a_weighted_sum():
 
 
 def test_a_name_is_text():
-    assert "<b>&amp;" not in Pattern("<b>&", (1, 1), *np.zeros((2, 0), int)).svg()
-    assert "&lt;b&gt;&amp;:" in Pattern("<b>&", (1, 1), *np.zeros((2, 0), int)).svg()
+    assert "<b>&amp;" not in StructurePicture("<b>&", (1, 1), *np.zeros((2, 0), int)).svg()
+    assert "&lt;b&gt;&amp;:" in StructurePicture("<b>&", (1, 1), *np.zeros((2, 0), int)).svg()
