@@ -15,6 +15,7 @@ directions.py       kernels that take tangents, cotangents, a vector or weights
 sparse.py           kernels of the nonzeros of Jacobians and Hessians
 request.py          what is to be built: one kernel for one structure of arguments
 build.py            the build of it, stage by stage, from program to machine code
+verified.py         the text that verification reads
 programs.py         the program: differentiated and simplified
 derivatives.py      which derivatives of it, and whether they fit into memory
 matrices.py         structures over structures: Jacobians and Hessians

@@ -14,6 +14,7 @@ from gradcompile.compiler.build import Build
 from gradcompile.compiler.options import GRAD, VALUE, VALUE_AND_GRAD, weighted
 from gradcompile.compiler.programs import derive
 from gradcompile.compiler.request import Request
+from gradcompile.compiler.verified import verified_function, verified_source
 from gradcompile.emit.straight import emit
 from gradcompile.ir.program import Program
 from gradcompile.ir.signature import Bundle, Signature
@@ -57,7 +58,7 @@ def _of_gradient(build: Build) -> Report:
     sources, names = build.request.signature.sources(), build.request.signature.names()
     slots = build.request.slots
     by, called = [sources[slot] for slot in slots], [names[slot] for slot in slots]
-    return verify_source(build.verified_source, by, called, progress)
+    return verify_source(verified_source(build), by, called, progress)
 
 
 def _of_entries(build: Build) -> Report:
@@ -86,12 +87,12 @@ def _compared(build: Build, base: Program, entries: Sequence[Entry], start: int)
     """Compare what a kernel returns with derivatives of what another program computes."""
     if calls_opaque(base):
         return _by_numbers(build, base, entries, start)
-    source = build.verified_source
+    source = verified_source(build)
     return verify_entries(source, _text(build, base), entries, start, progress)
 
 
 def _by_numbers(build: Build, base: Program, entries: Sequence[Entry], start: int) -> Report:
-    function = build.verified_function()
+    function = verified_function(build)
     return verify_numbers(base, function, build.request.signature.of_one_row(), entries, start)
 
 
@@ -109,7 +110,7 @@ def _program(build: Build, request: Request) -> Program:
 
 def _signature(build: Build) -> Signature:
     """The signature of the text that is verified."""
-    has_data = len(build.program.data) > 0 and "data" in build.verified_source
+    has_data = len(build.program.data) > 0 and "data" in verified_source(build)
     return build.request.signature.of_one_row(len(build.program.data) if has_data else 0)
 
 

@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 from gradcompile.ops.op import Op
+from gradcompile.ops.unwritten import UNWRITTEN
 
 
 def _row(name: str) -> Op:

@@ -33,7 +33,9 @@ class Tangents:
         total = symbols.ZERO
         for number, weight in entry.outputs.items():
             name = result(number)
-            term = self._definitions.of(name) if along is None else along.get(name, symbols.ZERO)
+            if along is not None and name not in along:
+                continue  # it does not depend on these inputs
+            term = self._definitions.of(name) if along is None else along[name]
             if term is None:
                 return None
             total += term if weight is None else self._symbols[weight] * term
