@@ -87,7 +87,8 @@ class Inspection:
 
         Example:
             >>> import gradcompile as gdc
-            >>> print(gdc.compile(lambda x: [x * 1, x * x], mode="forward").jacobian.explain())
+            >>> f = gdc.compile(lambda x: [x * 1, gdc.sin(x)], mode="forward")
+            >>> print(f.jacobian.explain())
             x * 1.0 → x (a factor of one): 1×
             forward mode: as mode= says
         """

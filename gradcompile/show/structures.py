@@ -44,10 +44,11 @@ class StructurePicture:
         columns: the column of each.
 
     Example:
-        >>> pattern = StructurePicture("f.hessian", (3, 3), np.array([0, 1, 2]), np.array([0, 1, 0]))
-        >>> pattern.caption
+        >>> rows, columns = np.array([0, 1, 2]), np.array([0, 1, 0])
+        >>> picture = StructurePicture("f.hessian", (3, 3), rows, columns)
+        >>> picture.caption
         'f.hessian: 3 × 3, 3 nonzeros (33 %)'
-        >>> pattern.svg()[:4], pattern.png()[1:4]
+        >>> picture.svg()[:4], picture.png()[1:4]
         ('<svg', b'PNG')
     """
 
@@ -156,4 +157,4 @@ class StructurePicture:
     _repr_svg_ = svg
 
     def __repr__(self) -> str:
-        return f"<StructurePicture {self.caption}>"
+        return f"<picture of {self.caption}>"
