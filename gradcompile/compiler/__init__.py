@@ -15,11 +15,11 @@ kernels.py          all kernels of a function beside value and gradient
 methods.py          compiled functions bound to objects
 attributes.py       what the attributes of such an object were
 pickles.py          what a pickle of a compiled function holds
+verification.py     what each number that a kernel returns claims to be, checked
 inspection.py       what a kernel shows: text, program, machine code
 request.py          what is to be built: one kernel for one structure of arguments
 build.py            the build of it, stage by stage, from program to machine code
 verified.py         the text that verification reads
-verification.py     what each number that a kernel returns claims to be, checked
 derivatives.py      the derivatives of each kind of kernel, as transformations of programs
 programs.py         the program: differentiated and simplified
 strategies.py       how its text is made: straight-line, or as loops

@@ -5,7 +5,7 @@ more inputs, and to the emitted function more parameters: `x_dot` for the tangen
 """
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import lru_cache
@@ -100,9 +100,9 @@ class DirectedKernel(Kernel):
                 return {names[name]: part for name, part in direction.items()}
             got = f"a dict with keys {list(direction)}"
         elif isinstance(direction, tuple | list):
-            fields = getattr(direction, "_fields", None) or _parts_of(
-                self._arguments, tuple(names), len(direction), args, kwargs
-            )
+            fields = getattr(direction, "_fields", None) or tuple(names)
+            if len(fields) != len(direction):
+                fields = _given(self._arguments, names, args, kwargs)
             if len(fields) == len(direction) and all(name in names for name in fields):
                 return {names[name]: x for name, x in zip(fields, direction, strict=True)}
             got = f"a {type(direction).__name__} of length {len(direction)}"
@@ -186,6 +186,15 @@ class DirectedKernel(Kernel):
         return directed(super()._asked(traced), self._names)
 
 
+def _given(
+    arguments: Arguments, names: Iterable[str], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """The arguments that are data in a call, of those that have a direction."""
+    given = arguments.parameters.bind(tuple(args), kwargs).arguments
+    statics = arguments.parameters.statics(given)
+    return tuple(name for name in names if name in given and name not in statics)
+
+
 class WeightedKernel(Kernel):
     """A kernel of one number; or, of several outputs, of their sum with `weights=`."""
 
@@ -215,21 +224,6 @@ class WeightedKernel(Kernel):
         if p is None:
             return super().flat(x, out=out, **others)
         return self.weighted.flat(x, p, out=out, **others)
-
-
-def _parts_of(
-    arguments: Arguments,
-    names: tuple[str, ...],
-    count: int,
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-) -> tuple[str, ...]:
-    """The arguments that a direction of so many parts has parts for: some may be left out."""
-    if count == len(names):
-        return names
-    given = arguments.parameters.bind(tuple(args), kwargs).arguments
-    statics = arguments.parameters.statics(given)
-    return tuple(name for name in names if name in given and name not in statics)
 
 
 def _holds_values(part: Any) -> bool:

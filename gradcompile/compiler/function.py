@@ -86,7 +86,7 @@ class CompiledFunction(Derivatives, Portable):
             log(1.0 + x) → log1p(x) (1 + x drops the digits of a small x): 1×
             x * 1.0 → x (a factor of one): 1×
         """
-        return "\n".join(self.program.notes)
+        return self.value_and_grad.explain()
 
     def draw(self) -> "Picture":
         """Draw the graph of the function's program."""
@@ -112,7 +112,7 @@ class CompiledFunction(Derivatives, Portable):
             >>> f.report().seconds["numba"] > 0
             True
         """
-        return self.value_and_grad._build().report()
+        return self.value_and_grad.report()
 
     def __repr__(self) -> str:
         return f"<CompiledFunction {self.name}{self.arguments.signature}>"
