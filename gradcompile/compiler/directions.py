@@ -5,7 +5,7 @@ more inputs, and to the emitted function more parameters: `x_dot` for the tangen
 """
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import lru_cache
@@ -101,7 +101,9 @@ class DirectedKernel(Kernel):
                 return {names[name]: part for name, part in direction.items()}
             got = f"a dict with keys {list(direction)}"
         elif isinstance(direction, tuple | list):
-            fields = getattr(direction, "_fields", None) or self._by(len(direction), args, kwargs)
+            fields = getattr(direction, "_fields", None) or tuple(names)
+            if len(fields) != len(direction):
+                fields = _given(self._arguments, names, args, kwargs)
             if len(fields) == len(direction) and all(name in names for name in fields):
                 return {names[name]: x for name, x in zip(fields, direction, strict=True)}
             got = f"a {type(direction).__name__} of length {len(direction)}"
@@ -111,16 +113,6 @@ class DirectedKernel(Kernel):
             f"{self._says}: {self._kind.direction}: expected a tuple "
             f"with a part for each of the arguments {list(names)}, got {got}"
         )
-
-    def _by(self, count: int, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[str, ...]:
-        """The arguments that a direction of so many parts has parts for."""
-        names = tuple(self._names)
-        if count == len(names):
-            return names
-        parameters = self._arguments.parameters
-        given = parameters.bind(tuple(args), kwargs).arguments
-        statics = parameters.statics(given)
-        return tuple(name for name in names if name in given and name not in statics)
 
     def _take_calls(self, call: Callable[..., Any]) -> None:
         Kernel.__dict__["__call__"].__set__(self, call)
@@ -193,6 +185,15 @@ class DirectedKernel(Kernel):
 
     def _asked(self, traced: Traced) -> "Request":
         return directed(super()._asked(traced), self._names)
+
+
+def _given(
+    arguments: Arguments, names: Iterable[str], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """The arguments that are data in a call, of those that have a direction."""
+    given = arguments.parameters.bind(tuple(args), kwargs).arguments
+    statics = arguments.parameters.statics(given)
+    return tuple(name for name in names if name in given and name not in statics)
 
 
 class WeightedKernel(Kernel):

@@ -12,6 +12,9 @@ import numpy as np
 from gradcompile.compiler.directions import DirectedKernel, WeightedKernel
 from gradcompile.compiler.kernel import Kernel
 from gradcompile.compiler.options import HESSIAN, nonzeros
+from gradcompile.graph.nested import NUMBER
+from gradcompile.graph.users import TraceError
+from gradcompile.show.structures import StructurePicture
 from gradcompile.support.arrays import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -70,8 +73,24 @@ class SparseKernel(Kernel):
     @property
     def structure(self) -> tuple[IntArray, IntArray]:
         """The rows and the columns of the nonzeros, for the latest new structure of arguments."""
-        rows, columns = self._build().request.places
+        rows, columns = self._located().places
         return rows.copy(), columns.copy()
+
+    def _located(self) -> "Request":
+        """What is asked for, with its nonzeros, for the latest new structure of arguments."""
+        return self._request(self._arguments.latest())
+
+    def draw(self) -> StructurePicture:
+        """Draw where the nonzeros are, for the latest new structure of arguments."""
+        request = self._located()
+        name = f"{self._arguments.name}.{self._path.removesuffix('.sparse')}"
+        return StructurePicture(name, request.matrix_shape, *request.places)
+
+    def _repr_svg_(self) -> str | None:
+        try:
+            return self.draw().svg()
+        except (TraceError, TypeError, ValueError):
+            return None  # it has not been called yet, or cannot be
 
     def _wrap(self, request: "Request") -> Callable[[Any], Any]:
         """What makes the matrix of its nonzeros."""
@@ -113,6 +132,11 @@ class SparseHessian(SparseKernel, WeightedKernel):
 
     def _plain(self) -> type[Kernel]:
         return WeightedKernel
+
+    def _located(self) -> "Request":
+        traced = self._arguments.latest()
+        # That of a weighted sum does not depend on the weights.
+        return self._request(traced) if traced.result == NUMBER else self.weighted._request(traced)
 
     @property
     def lower(self) -> "SparseHessian":
