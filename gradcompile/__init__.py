@@ -32,7 +32,7 @@ from gradcompile.ops.table import TABLE as _TABLE
 from gradcompile.own.custom import custom
 from gradcompile.own.implicit import implicit
 from gradcompile.own.interpolate import interpolate
-from gradcompile.problems import nlp
+from gradcompile.problems.nlp import nlp
 
 if TYPE_CHECKING:
     from gradcompile import linalg, nn, optim

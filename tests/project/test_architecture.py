@@ -63,7 +63,7 @@ ONLY = {
     "mpmath": {"verify.digits"},
     "graphviz": {"show.drawing"},
     "matplotlib": {"demos.plot"},
-    "scipy": {"compiler.sparse", "problems"},
+    "scipy": {"compiler.sparse", "problems.minimize"},
     "torch": set(),
     "jax": set(),
 }
