@@ -29,6 +29,11 @@ NUMERIC = (complex, np.ndarray, np.generic, list, tuple, dict)
 
 MAY_BE_STATIC = "; if it is no data, say so by static={!r}"
 
+NOT_CALLED = (
+    "{} has not been called yet, so the shapes of its arguments are not known, and it does not "
+    "work on plain numbers ({}); call it once first"
+)
+
 Key = tuple[tuple[tuple[str, Structure], ...], tuple[tuple[str, Static], ...]]
 """The structures of the arguments that are data, and those that are static."""
 
@@ -162,18 +167,11 @@ class Arguments:
         assert self.function is not None
         try:
             return trace_function(
-                self.function,
-                self.name,
-                bound,
-                structures,
-                branches=self.options.branches,
-                record_lines=self.options.check_domain,
-            )
+                self.function, self.name, bound, structures,
+                branches=self.options.branches, record_lines=self.options.check_domain,
+            )  # fmt: skip
         except Exception as error:  # text that should have been a number shows in the user's code
-            kept = {name: x for name, x in bound.arguments.items() if name not in structures}
-            if kept:
-                given = ", ".join(f"{name} = {x!r:.60}" for name, x in kept.items())
-                error.add_note(f"{self.name} was traced with what is static: {given}")
+            _note_statics(error, self.name, bound, structures)
             raise
 
     def latest(self) -> Traced:
@@ -182,10 +180,7 @@ class Arguments:
             try:
                 self.read(*self.numbers())
             except Exception as error:
-                raise TraceError(
-                    f"{self.name} has not been called yet, so the shapes of its arguments are not "
-                    f"known, and it does not work on plain numbers ({error}); call it once first"
-                ) from error
+                raise TraceError(NOT_CALLED.format(self.name, error)) from error
         assert self.newest is not None
         return self.newest
 
@@ -208,6 +203,16 @@ class Arguments:
     def numbers(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """A call with a number for each argument that has no default."""
         return self.parameters.numbers()
+
+
+def _note_statics(
+    error: Exception, name: str, bound: inspect.BoundArguments, structures: Mapping[str, Structure]
+) -> None:
+    """Add to an error in the user's code what it was traced with."""
+    kept = {x: argument for x, argument in bound.arguments.items() if x not in structures}
+    if kept:
+        given = ", ".join(f"{x} = {argument!r:.60}" for x, argument in kept.items())
+        error.add_note(f"{name} was traced with what is static: {given}")
 
 
 def told_by(

@@ -273,14 +273,6 @@ class TracedValue(Value):
 
     __int__ = __index__
 
-    @property
-    def _numba_type_(self) -> NoReturn:
-        """None: numba asks for it to call machine code."""
-        raise TraceError(
-            "a function that numba compiled cannot be traced; "
-            "give it a rule: gdc.custom(function, jvp=rule)"
-        )
-
     def __copy__(self) -> "TracedValue":
         return self
 

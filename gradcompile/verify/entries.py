@@ -23,7 +23,7 @@ from gradcompile.verify.differences import Surroundings, of_all_sides, telling
 from gradcompile.verify.points import Points
 from gradcompile.verify.report import VERDICTS, Check, Derivative, Report
 from gradcompile.verify.statements import MAX_STATEMENTS_FOR_SYMPY
-from gradcompile.verify.tangents import Tangents
+from gradcompile.verify.tangents import SymbolicTangents
 
 
 def verify_entries(
@@ -122,7 +122,7 @@ class _Checker:
         self.claims = Claims.of(base, claimed, entries)
         is_short = len(base.statements) <= MAX_STATEMENTS_FOR_SYMPY
         self.points = Points(self.claims.statements)
-        self.tangents = Tangents(self.claims) if is_short else None
+        self.tangents = SymbolicTangents(self.claims) if is_short else None
 
     @cached_property
     def some(self) -> list[Surroundings]:

@@ -7,7 +7,7 @@ are in the order in which the text that is differentiated returns them.
 from collections.abc import Iterable, Sequence
 from itertools import product
 
-from gradcompile.ir.signature import ADJOINT
+from gradcompile.ir.program import ADJOINT
 from gradcompile.verify.claims import Entry
 
 TANGENT = "_dot"

@@ -16,7 +16,7 @@ MAX_SUBSTITUTIONS = 20
 """How often what forward statements compute is put in for their symbols."""
 
 
-class Tangents:
+class SymbolicTangents:
     """A short text over symbols: one for each input, and for each forward statement."""
 
     def __init__(self, claims: Claims) -> None:

@@ -10,9 +10,6 @@ MOST_LINES = 150
 MOST_METHODS = 15
 
 LARGER = {
-    "compiler.function.CompiledFunction": "a property for each kernel, of a line or two",
-    "compiler.kernel.Kernel": "the way of a call: read, built, planned, written, on vectors too",
-    "compiler.arguments.Arguments": "all that a kernel knows of the function it belongs to",
     "ops.operators.Operators": "a method for each of Python's operators, of a line or two",
     "roll.forms.Forms": "one walk over a program; what it has met so far is read at every step",
 }
