@@ -83,7 +83,7 @@ class Inspection:
         return verified(self._build())
 
     def explain(self) -> str:
-        """Tell how it was derived: each rule of the passes that fired, and the mode of a Jacobian.
+        """Tell how it was derived: the rules that fired before and after, and a Jacobian's mode.
 
         Example:
             >>> import gradcompile as gdc
@@ -91,6 +91,7 @@ class Inspection:
             >>> print(f.jacobian.explain())
             x * 1.0 → x (a factor of one): 1×
             forward mode: as mode= says
+            x * 1.0 → x (a factor of one): 1×
         """
         return "\n".join(self.program.notes)
 
