@@ -88,7 +88,7 @@ class BatchedArguments(Arguments):
         from gradcompile.compiler.build import Build
 
         spread, few = partial(threads.over_threads, request), 2 * threads.MIN_ROWS_OF_A_THREAD
-        return Build(request, partial(loops_over_rows, request), spread, few)
+        return Build(request, loops_over_rows, spread, few)
 
     def trace(self, bound: inspect.BoundArguments, structures: dict[str, Structure]) -> Traced:
         """The program of the function of one row."""

@@ -31,6 +31,7 @@ calls.py            calls written for the arguments they will get
 conversion.py       arguments of a graph in another form than it has, and back
 plain_arguments.py  arguments that machine code takes as they are, told from others
 unpacking.py        what machine code returned, put into the user's form
+flat_arguments.py   what is given beside one flat vector, by position or by name
 flat_calls.py       calls on one flat vector, for solvers
 results.py          the namedtuple of a gradient
 build_report.py     where compile time went, and what came of it

@@ -198,7 +198,7 @@ class Arguments:
         from gradcompile.compiler.build import Build
         from gradcompile.compiler.strategies import choose
 
-        return Build(request, partial(choose, request))
+        return Build(request, choose)
 
     def numbers(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """A call with a number for each argument that has no default."""

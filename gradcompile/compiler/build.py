@@ -51,7 +51,7 @@ class Build:
     def __init__(
         self,
         request: Request,
-        choose: Callable[[Stages], Strategy],
+        choose: Callable[[Request, Stages], Strategy],
         spread: Callable[[Run], Run] = _at_once,
         few: int = 0,
     ) -> None:
@@ -67,7 +67,7 @@ class Build:
     @once
     def strategy(self) -> Strategy:
         """The way the text is made."""
-        return self._choose(self.stages)
+        return self._choose(self.request, self.stages)
 
     @once
     @collector_paused()

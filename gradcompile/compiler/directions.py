@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradcompile.compiler.arguments import Arguments, Call
 from gradcompile.compiler.conversion import converted
+from gradcompile.compiler.flat_arguments import free_names
 from gradcompile.compiler.kernel import Kernel
 from gradcompile.compiler.options import Kind, weighted
 from gradcompile.compiler.plain_arguments import ABSENT
@@ -216,14 +217,15 @@ class WeightedKernel(Kernel):
         return _call_of(kernel)(*args, **others, **kernel._named(kwargs[WEIGHTS]))
 
     def flat(
-        self, x: Any, p: Any = None, /, *, out: FloatArray | None = None, **others: Any
+        self, x: Any, p: Any = None, /, *args: Any, out: FloatArray | None = None, **others: Any
     ) -> Any:
         """Call the kernel on one flat vector; `p`, or `weights=`, for several outputs."""
+        given = args if p is None else (p, *args)
         if WEIGHTS in others and WEIGHTS not in self._arguments.signature.parameters:
-            p = others.pop(WEIGHTS)
-        if p is None:
-            return super().flat(x, out=out, **others)
-        return self.weighted.flat(x, p, out=out, **others)
+            given = (others.pop(WEIGHTS), *given)
+        if given and len(given) > len(free_names(self._arguments, others)):
+            return self.weighted.flat(x, *given, out=out, **others)
+        return super().flat(x, *given, out=out, **others)
 
 
 def _holds_values(part: Any) -> bool:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gradcompile.compiler.arguments import Arguments, told_by
+from gradcompile.compiler.arguments import Arguments
 from gradcompile.compiler.derived import Derived
+from gradcompile.compiler.flat_arguments import placed, told
 from gradcompile.compiler.options import Kind
 from gradcompile.graph.trace import Traced
 from gradcompile.support.arrays import FloatArray
@@ -23,20 +24,22 @@ class Flat(Derived):
         self._flats: dict[Traced | None, FlatCalls] = {}
 
     def flat(
-        self, x: Any, p: Any = None, /, *, out: FloatArray | None = None, **others: Any
+        self, x: Any, p: Any = None, /, *args: Any, out: FloatArray | None = None, **others: Any
     ) -> Any:
         """Call the kernel on one flat vector, as `scipy.optimize` wants it.
 
         The vector, and the rows of a batched function, are read as the arguments of calls before,
-        the latest new structure of them. So a function has to be called once before, a graph not.
+        the latest new structure of them. So a function of several differentiated arguments has to
+        be called once before; a graph, or a function of one vector, need not.
 
         Args:
             x: the differentiated inputs, in order, as one vector.
             p: the direction as one vector, where the kernel takes one: tangents or the vector of
                 `hvp`, as long as `x`; cotangents or weights, as many as there are outputs.
+            args: the arguments that are not differentiated by, in order, as solvers give them;
+                where the kernel takes no direction they begin with `p`.
             out: an array that the derivative, or a value of several numbers, is put into.
-            others: the arguments that are not differentiated by, by name; static ones tell which of
-                the calls before is meant.
+            others: the same by name; static ones tell which of the calls before is meant.
 
         Returns:
             A float, a float64 vector, a matrix of shape (outputs, inputs) for a Jacobian, or
@@ -48,10 +51,14 @@ class Flat(Derived):
             TypeError: an argument is missing, something in a vector is no real number, or there
                 is an `out` for a value that is one number.
         """
+        if args or (p is not None and not self._kind.direction):
+            given = args if self._kind.direction else (p, *args)
+            p = p if self._kind.direction else None
+            others = placed(self._arguments, given, others)
         named: Mapping[str, Any] = others
         traced = self._arguments.newest
-        if others and (traced is None or not others.keys() <= traced.arguments.keys()):
-            traced, named = told_by(self._arguments, others)
+        if traced is None or (others and not others.keys() <= traced.arguments.keys()):
+            traced, named = told(self._arguments, x, others)
         known = self._flats.get(traced)
         if known is None:
             return self._first_flat(traced, x, p, out, named)
