@@ -51,10 +51,15 @@ def flat_call(request: Request, arguments: Arguments, run: Callable[..., Any]) -
         if any(name in request.options.batched for name in request.wrt):
             wrt = list(request.wrt)
             raise ValueError(f"flat: {arguments.name} is differentiated by its rows, {wrt}")
+        if any(name in request.options.batched for name in request.directions):
+            raise ValueError(
+                f"flat: {arguments.name} has {request.kind.direction} for each row, and they are "
+                f"no vector; call {request.kind.name} with its arguments"
+            )
         if sorted(named) != sorted(others):
             raise TypeError(f"flat: expected the arguments {others}, got {list(named)}")
         if (p is None) != (not request.directions):
-            expected = request.kind.direction or "no second vector"
+            expected = f"the {request.kind.direction}" if request.directions else "no second vector"
             raise TypeError(f"flat: expected {expected} after x, got {p!r:.60}")
         if out is not None and not request.kind.differentiates and _is_number(signature.value):
             kind = type(out).__name__
@@ -128,7 +133,7 @@ def flatten_result(request: Request, returned: Any, out: FloatArray | None) -> A
 
 
 def _is_matrix(request: Request) -> bool:
-    return request.kind.derivative in ("jacobian", "hessian") and request.nonzeros is None
+    return request.kind.is_matrix and request.nonzeros is None
 
 
 def _is_tangent(request: Request) -> bool:
@@ -224,7 +229,7 @@ def written_flat(
         ]
     )
     names = {
-        **tests.globals, "__machine": run, "__general": general,
+        **tests.globals, "__machine": run, "__general": general, "__concatenate": np.concatenate,
         "__flat": lambda returned: flatten_result(request, returned, None),
     }  # fmt: skip
     exec(compile(text, "<flat call>", "exec"), names)  # our own text
@@ -265,6 +270,12 @@ def _parts(structure: Structure, vector: str, start: int, size: int) -> Iterator
         start = stop
 
 
+def _are_rows(request: Request, groups: Sequence[Bundle]) -> bool:
+    """Are these several vectors, which make the matrix one behind the other?"""
+    are_vectors = all(len(group.shape or ()) == 1 and not group.is_row for group in groups)
+    return are_vectors and len(groups) > 1 and request.matrix_order is None
+
+
 def _flat_text(request: Request) -> str:
     """What is returned of the result: as it is, where that is flat already."""
     parts = request.signature.parts()
@@ -275,7 +286,9 @@ def _flat_text(request: Request) -> str:
         is_value = request.kind.keeps_value and number == 1
         alone = len(groups) == 1 and not groups[0].is_row
         is_last = number == len(parts)
-        if matrix and is_last:
+        if matrix and is_last and _are_rows(request, groups):
+            texts.append(f"__concatenate({part}).reshape({request.matrix_shape})")
+        elif matrix and is_last:
             if not (alone and is_single and groups[0].shape) or request.matrix_order is not None:
                 return "__flat(__result)"
             is_matrix = groups[0].shape == request.matrix_shape
