@@ -168,10 +168,10 @@ that gradcompile takes in loops; it is called through buffers, which it reads an
 jax is given arrays of its own, made beforehand. Works that are vectors by nature are written for
 CasADi by scalars and by vectors, and the faster way counts.
 
-In bundle adjustment, gradcompile and jax return all 45 entries of a Jacobian, with its zeros, CasADi
-the 29 that may be other than zero. More than a third of gradcompile's time there goes into memory for
-the results, which is new in each call. Loops over more than 1,024 numbers are cut into blocks for the
-cache, which takes a line or two for each: so texts grow by a few lines, and then no more."""
+In bundle adjustment, gradcompile and jax return all 45 entries of a Jacobian, with its zeros;
+CasADi returns the 29 that may be other than zero. More than a third of gradcompile's time there
+goes into memory for the results, which is new in each call. Loops over more than 1,024 numbers are
+cut into blocks for the cache, which takes a line each: so texts grow by some lines, and no more."""
 
 
 def markdown(results: dict[str, Found], lines: Sequence[str]) -> str:
