@@ -22,6 +22,11 @@ NOISE = digits.number(10) ** -60
 """Where rounding makes more than this of a slope, it tells nothing."""
 
 
+SMALL = NOISE * digits.number(10) ** digits.DIGITS
+"""A slope that is smaller is compared by fewer digits: rounding inside of an operation, such as a
+quotient by a tiny number, is as large as `NOISE` and more than its result shows."""
+
+
 class Surroundings:
     """A point, and what forward statements are close to it; what `stop_gradient` gives is held."""
 
@@ -40,7 +45,8 @@ class Surroundings:
             slopes = {number: Adjoint(x, x) for number, x in values.items()}
         else:
             slopes = self._along(entry.inputs)
-        total = Adjoint(digits.number(0), digits.number(0))
+        scale = digits.number(0) if entry.inputs is None else SMALL
+        total = Adjoint(digits.number(0), digits.number(0), scale)
         for number, weight in entry.outputs.items():
             if number not in slopes:
                 continue  # it does not depend on these inputs
