@@ -47,6 +47,9 @@ for what only real ones have."""
 MAX_ORDER = 170
 """The highest order of a polygamma: for more, emitted text gives nan, and mpmath takes minutes."""
 
+MAX_EXPONENT = number(10) ** 100
+"""The largest number, of either sign, of which an exponential is computed."""
+
 CONSTANTS = {"inf": _CONTEXT.inf, "nan": _CONTEXT.nan}
 """The names that emitted text may use for numbers."""
 
@@ -60,6 +63,15 @@ def _polygamma(context: Any, order: Any, x: Any) -> Any:
     if not -1 < order <= MAX_ORDER:
         raise ValueError("a polygamma of an order that emitted text does not compute")
     return context.psi(order, x)
+
+
+def _exp(context: Any, x: Any) -> Any:
+    """Compute an exponential; mpmath takes minutes for one of a number with a thousand digits."""
+    if abs(x) <= MAX_EXPONENT:
+        return context.exp(x)
+    if x > 0:
+        raise OverflowError("an exponential beyond all numbers")
+    return context.mpf(0)
 
 
 def algebra(context: Any) -> tuple[Functions, Number]:
@@ -83,7 +95,7 @@ def algebra(context: Any) -> tuple[Functions, Number]:
         "float64": context.mpf, "max": max, "abs": abs, "bool": bool,
         "logical_and": lambda c, d: bool(c and d), "logical_or": lambda c, d: bool(c or d),
         "logical_not": operator.not_, "stop_gradient": stop_gradient,
-        "polygamma": partial(_polygamma, context),
+        "polygamma": partial(_polygamma, context), "exp": partial(_exp, context),
     }  # fmt: skip
     functions = lifted({**base, **{name: getattr(context, name) for name in shared(base)}}, precise)
     return functions, precise
@@ -93,13 +105,20 @@ _FUNCTIONS, _precise = algebra(_CONTEXT)
 
 
 def _logaddexp(a: Any, b: Any) -> Any:
-    return max(a, b) + _CONTEXT.log1p(_CONTEXT.exp(-abs(a - b)))
+    return max(a, b) + _CONTEXT.log1p(_exp(_CONTEXT, -abs(a - b)))
+
+
+def _expm1(x: Any) -> Any:
+    """Compute what mpmath would look for forever where it is next to x, or beyond all numbers."""
+    if abs(x) * MAX_EXPONENT < 1:
+        return x + x * x / 2 + x * x * x / 6 + x**4 / 24
+    return _CONTEXT.expm1(x) if abs(x) <= MAX_EXPONENT else _exp(_CONTEXT, x) - 1
 
 
 # As the rows have them, what is small beside 1 would be lost.
 _FUNCTIONS |= {
     "log1p": _CONTEXT.log1p,
-    "expm1": _CONTEXT.expm1,
+    "expm1": _expm1,
     "logaddexp": _logaddexp,
     "softplus": lambda x: _logaddexp(x, 0),
 }

@@ -65,8 +65,6 @@ class Proofs:
         if self._whole_size() > MAX_NAMES_IN_WHOLE:
             return False
         text = self.statements.text
-        if self._whole_size() > MAX_NAMES_IN_WHOLE:
-            return False
         names = {name: symbols.symbol(name) for name in text.inputs}
         for sweep in (text.forward, text.reverse):
             for assigned, tree in sweep.items():

@@ -38,3 +38,11 @@ def test_beside_a_jump_it_is_flat():
 def test_different_numbers_are_written_in_digits_that_tell_them_apart():
     assert digits.unlike(number(1), number(2)) == ("1.0", "2.0")
     assert digits.unlike(number(1), number(1) + number("1e-12")) == ("1.0", "1.000000000001")
+
+
+def test_exponentials_of_numbers_beyond_all_measure_take_no_time():
+    names = {"x": number(3) ** 5193}
+    assert numeric(parse("exp(-x)"))(names) == 0
+    assert numeric(parse("logaddexp(x, 1.0)"))(names) == names["x"]
+    with pytest.raises(OverflowError):
+        numeric(parse("exp(x)"))(names)
