@@ -50,6 +50,11 @@ def _condition(c: Any) -> Any:
     return sympy.Ne(c, 0)
 
 
+def _ordered(relation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Compare as floats do: nan is in no order, where sympy raises an error."""
+    return lambda a, b: sympy.false if sympy.nan in (a, b) else relation(a, b)
+
+
 def _where(c: Any, a: Any, b: Any) -> Any:
     return sympy.Piecewise((a, _condition(c)), (b, True))
 
@@ -67,7 +72,8 @@ def exact(x: float) -> Any:
 
 _BASE: Functions = {
     **ARITHMETIC,
-    "greater": sympy.Gt, "greater_equal": sympy.Ge, "less": sympy.Lt, "less_equal": sympy.Le,
+    "greater": _ordered(sympy.Gt), "greater_equal": _ordered(sympy.Ge),
+    "less": _ordered(sympy.Lt), "less_equal": _ordered(sympy.Le),
     # Two different expressions are equal almost nowhere; the table's kinks have their own test.
     "equal": lambda a, b: sympy.true if a == b else sympy.false,
     "not_equal": lambda a, b: sympy.false if a == b else sympy.true,
