@@ -65,17 +65,8 @@ class DirectedKernel(Kernel):
             TypeError: an argument is missing, or something is no number.
             ValueError: a part of the direction has another shape than what it belongs to.
         """
-        if named:
-            raise TypeError(
-                f"{self._says}: expected the arguments as a tuple, or a dict by name, and the "
-                f"{self._kind.direction}, got {sorted(named)} by name"
-            )
-        if direction is ABSENT or others:
-            given = len(others) + 2 if others else int(args is not None)
-            raise TypeError(
-                f"{self._says}: expected the arguments as a tuple and then the "
-                f"{self._kind.direction}, got {given} arguments"
-            )
+        if named or others or direction is ABSENT:
+            raise TypeError(_wrong_call(self._says, self._kind, args, others, named))
         if type(args) is tuple or type(args) is list:
             return _call_of(self)(*args, **self._named(direction, args))
         if isinstance(args, dict):
@@ -243,6 +234,22 @@ def _holds_values(part: Any) -> bool:
     except TypeError:  # it is no direction at all, which is said where it is taken
         return False
     return any(isinstance(leaf, Value) for leaf in leaves)
+
+
+def _wrong_call(
+    says: str, kind: Kind, args: Any, others: Sequence[Any], named: Mapping[str, Any]
+) -> str:
+    """Say that a kernel was not given the arguments and the direction, and nothing else."""
+    if named:
+        return (
+            f"{says}: expected the arguments as a tuple, or a dict by name, and the "
+            f"{kind.direction}, got {sorted(named)} by name"
+        )
+    given = len(others) + 2 if others else int(args is not None)
+    return (
+        f"{says}: expected the arguments as a tuple and then the {kind.direction}, "
+        f"got {given} arguments"
+    )
 
 
 def _call_of(kernel: DirectedKernel) -> Callable[..., Any]:

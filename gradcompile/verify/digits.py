@@ -47,7 +47,7 @@ for what only real ones have."""
 MAX_ORDER = 170
 """The highest order of a polygamma: for more, emitted text gives nan, and mpmath takes minutes."""
 
-MAX_EXPONENT = number(10) ** 100
+MAX_EXPONENT = number(10) ** 400
 """The largest number, of either sign, of which an exponential is computed."""
 
 CONSTANTS = {"inf": _CONTEXT.inf, "nan": _CONTEXT.nan}
