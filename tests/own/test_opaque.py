@@ -168,6 +168,8 @@ def test_a_name_that_nobody_has():
         opaque.nobody  # noqa: B018
 
 
+# From Python 3.13 on, the first time that numba asks what a traced value is is told as well.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_without_a_rule_the_error_says_what_to_do():
     with pytest.raises(gdc.TraceError, match=r"give it a rule: gdc.custom\(function, jvp=rule\)"):
         gdc.compile(lambda x: bessel(x))(1.0)
