@@ -7,11 +7,8 @@ are in the order in which the text that is differentiated returns them.
 from collections.abc import Iterable, Sequence
 from itertools import product
 
-from gradcompile.ir.program import ADJOINT
+from gradcompile.ir.program import ADJOINT, TANGENT
 from gradcompile.verify.claims import Entry
-
-TANGENT = "_dot"
-"""What the name of a tangent ends with."""
 
 Places = Iterable[tuple[int, int]]
 """The row and the column of each entry, in the order in which they are returned."""

@@ -169,7 +169,9 @@ def test_a_name_that_nobody_has():
 
 
 # From Python 3.13 on, the first time that numba asks what a traced value is is told as well.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings(
+    "ignore:Exception ignored in PyObject_HasAttr:pytest.PytestUnraisableExceptionWarning"
+)
 def test_without_a_rule_the_error_says_what_to_do():
     with pytest.raises(gdc.TraceError, match=r"give it a rule: gdc.custom\(function, jvp=rule\)"):
         gdc.compile(lambda x: bessel(x))(1.0)
