@@ -70,7 +70,8 @@ def _of_entries(build: Build) -> Report:
     value = _program(build, replace(request, kind=VALUE, nonzeros=None))
     if not request.kind.is_second:
         entries = first or names.entries()
-        return _with_zeros(build, value, names, _compared(build, value, entries, _kept(request)))
+        report = _compared(build, value, entries, _kept(request))
+        return _with_kept(build, value, names, _with_zeros(build, value, names, report))
     kind = weighted(GRAD) if request.kind.of_outputs else GRAD
     gradient = _program(build, replace(request, kind=kind, nonzeros=None))
     entries = names.entries()
@@ -81,7 +82,25 @@ def _of_entries(build: Build) -> Report:
     else:
         known = verify_entries(_text(build, gradient), _text(build, value), first, 0, progress)
     report = chained(second, entries, dict(enumerate(known.derivatives)))
-    return _with_zeros(build, gradient, names, report)
+    return _with_kept(build, value, names, _with_zeros(build, gradient, names, report))
+
+
+def _with_kept(build: Build, value: Program, names: "_Names", report: Report) -> Report:
+    """The report, and what is refuted of the value and the gradient that are returned before."""
+    kind = build.request.kind
+    if calls_opaque(value) or not kind.differentiates:
+        return report
+    kept = kinds.of_values(names.outputs) if kind.keeps_value else []
+    kept += names.gradient() if kind.has_gradient and kind.is_second else []
+    rest = sum(group.size for group in build.request.signature.results) - len(kept)
+    source = verified_source(build)
+    checked = verify_entries(source, _text(build, value), kept, 0, progress, rest)
+    return _with_refuted(report, checked)
+
+
+def _with_refuted(report: Report, other: Report) -> Report:
+    wrong = [x for x in other.derivatives if x.verdict == "refuted"]
+    return Report([*report.derivatives, *wrong], report.statements)
 
 
 def _compared(build: Build, base: Program, entries: Sequence[Entry], start: int) -> Report:
@@ -151,8 +170,7 @@ def _with_zeros(build: Build, base: Program, names: "_Names", report: Report) ->
     if build.request.kind.entries != "full":  # what the other triangle has
         places |= {(column, row) for row, column in places}
     zeros = verify_zeros(_text(build, base), outputs, names.inputs, places, progress)
-    wrong = [x for x in zeros.derivatives if x.verdict == "refuted"]
-    return Report([*report.derivatives, *wrong], report.statements)
+    return _with_refuted(report, zeros)
 
 
 class _Names:

@@ -152,13 +152,13 @@ def claim(number: int) -> str:
     return f"claim {number}"
 
 
-def part_of(text: StraightText, start: int, count: int) -> StraightText:
-    """Take some of the results of a text.
+def part_of(text: StraightText, start: int, count: int, rest: int = 0) -> StraightText:
+    """Take some of the results of a text, of which there are so many before and behind those.
 
     Raises:
-        ExpressionError: they are not the last ones.
+        ExpressionError: it has another number of results.
     """
-    found = len(text.results) - start
+    found = len(text.results) - start - rest
     if found != count:
         raise ExpressionError(f"expected {count} entries in the text, found {found}")
-    return replace(text, results=text.results[start:])
+    return replace(text, results=text.results[start : start + count])

@@ -27,7 +27,12 @@ from gradcompile.verify.tangents import SymbolicTangents
 
 
 def verify_entries(
-    source: str, base: str, entries: Sequence[Entry], start: int = 0, progress: Progress = iter
+    source: str,
+    base: str,
+    entries: Sequence[Entry],
+    start: int = 0,
+    progress: Progress = iter,
+    rest: int = 0,
 ) -> Report:
     """Check the numbers that a kernel returns against the text of the function they are about.
 
@@ -39,6 +44,7 @@ def verify_entries(
         entries: what each number that the kernel returns claims to be.
         start: how many numbers it returns before those.
         progress: is handed the names of the entries, and hands them on, as `tqdm.tqdm` does.
+        rest: how many numbers it returns behind those.
 
     Raises:
         ExpressionError: a text is not of the form that `emit` writes, or does not have the results
@@ -49,7 +55,7 @@ def verify_entries(
         >>> print(verify_entries(slope, cube, [Entry("df/dx", {0: None}, {"x": None})]))
         df/dx: proved
     """
-    claims = part_of(read_straight(source), start, len(entries))
+    claims = part_of(read_straight(source), start, len(entries), rest)
     return _verified(read_straight(base), claims, entries, progress)
 
 

@@ -5,6 +5,7 @@ import random
 import pytest
 
 import gradcompile as gdc
+from gradcompile.compiler import verification
 from gradcompile.ops.table import TABLE
 from tests.helpers.oracles import COUNTS
 from tests.helpers.several import Several
@@ -38,6 +39,27 @@ def refuted(f, paths):
         if not report.ok and not found:
             found.append(path)
     return found
+
+
+@pytest.mark.parametrize(
+    ("kernel", "right", "wrong", "name"),
+    [
+        ("value_and_jacobian", "value = v1 * y", "value = v1 + y", "value"),
+        ("jvp", "value = v1 * y", "value = v1 + y", "value"),
+        ("vjp", "value = v1 * y", "value = v1 + y", "value"),
+        ("value_grad_and_hessian", "value = v1 * y", "value = v1 + y", "value"),
+        ("value_grad_and_hessian", "x_bar = y * y", "x_bar = y", "d/dx"),
+        ("grad_and_hvp", "x_bar = y * y", "x_bar = y", "d/dx"),
+    ],
+)
+def test_what_is_returned_beside_the_derivative_is_checked(kernel, right, wrong, name, monkeypatch):
+    f = gdc.compile(lambda x, y: x * y * y, cache=False)
+    assert getattr(f, kernel).verify().ok
+    source = getattr(f, kernel).source
+    assert right in source, source
+    monkeypatch.setattr(verification, "verified_source", lambda _: source.replace(right, wrong))
+    report = getattr(f, kernel).verify()
+    assert name in [x.name for x in report.derivatives if x.verdict == "refuted"]
 
 
 @pytest.mark.parametrize("op", slow_but(FAST, TABLE.values()), ids=lambda op: op.name)
