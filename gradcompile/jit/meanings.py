@@ -8,7 +8,7 @@ built in `tiles.py`, and the scratch memory of `blocks.py` in `scratch.py`.
 import math
 from collections.abc import Callable, Sequence
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, cast
 
 import numba
 import numpy as np
@@ -58,6 +58,19 @@ def register() -> None:
     for function in _written(vector):
         _compiled[function] = _inlined(function)  # numba's type alone would not keep it
         infer_global(function, types.Dispatcher(_compiled[function]))
+
+
+def primitive(function: Any) -> Callable[..., Any] | None:
+    """Find what numba is best asked for, to call a function of `ieee.py`; None for any other.
+
+    It lowers those of `math` and numpy at once; the others it compiles from their text.
+    """
+    name = getattr(function, "__name__", "")
+    if getattr(ieee, name, None) is not function or name not in ieee.FUNCTIONS:
+        return None
+    if name in ieee.MATH and name not in _UNKNOWN:
+        return cast(Callable[..., Any], getattr(math, name))
+    return cast(Callable[..., Any], getattr(np, name) if name in ieee.NUMPY else function)
 
 
 def _register(
