@@ -128,13 +128,14 @@ class Instructions:
                 operands = f"{self.number(left)}, {self.number(right)}"
                 return self.add(CONDITION, f"fcmp {COMPARISONS[type(sign)]} double {operands}")
             case ast.BoolOp(how, operands):
-                return self._joined(how, [self._of_type(CONDITION, x) for x in operands])
+                # Conditions that pass from one part to another are numbers on the way.
+                return self._joined(how, [self.truth(x) for x in operands])
             case ast.IfExp(test, body, orelse):
                 return self._choice(self.truth(test), body, orelse)
             case ast.Subscript(ast.Name(array), index):
                 return self.add(NUMBER, f"load double, ptr {self.place(array, index)}")
             case ast.Call(ast.Name(name), [argument], []) if self.means(name, np.float64):
-                return self._as_float64(argument)
+                return Typed(NUMBER, self.as_number(self.value(argument)))
             case ast.Call(ast.Name(name), [argument], []) if self.means(name, bool):
                 return Typed(CONDITION, self.truth(argument))
             case ast.Call(ast.Name(name), arguments, []):
@@ -143,12 +144,13 @@ class Instructions:
 
     def number(self, tree: ast.expr) -> str:
         """Compute a number."""
-        return self._of_type(NUMBER, tree)
+        value = self.value(tree)
+        if value.type != NUMBER:
+            raise RefusedError(f"{ast.unparse(tree)} is no number")
+        return value.text
 
     def truth(self, tree: ast.expr) -> str:
         """Compute whether something is true, where only that matters."""
-        if isinstance(tree, ast.BoolOp):
-            return self._joined(tree.op, [self.truth(x) for x in tree.values]).text
         value = self.value(tree)
         if value.type == CONDITION:
             return value.text
@@ -157,7 +159,8 @@ class Instructions:
     def place(self, array: str, index: ast.expr) -> str:
         """Find where an element of an array is."""
         shape = self.shapes.get(array)
-        subscripts = [as_integer(x) for x in (index.elts if isinstance(index, ast.Tuple) else [index])]
+        items = index.elts if isinstance(index, ast.Tuple) else [index]
+        subscripts = [as_integer(item) for item in items]
         fits = shape is not None and len(subscripts) == len(shape)
         if shape is None or not fits or any(map(operator.ge, subscripts, shape)):
             raise RefusedError(f"{array} has no element [{ast.unparse(index)}]")
@@ -170,9 +173,15 @@ class Instructions:
         """Find where the number is that so many others are before."""
         return self.add("ptr", f'getelementptr double, ptr {quoted(array)}, i64 {offset}').text
 
-    def store(self, number: str, place: str) -> None:
-        """Write a number to its place."""
-        self.lines.append(f"  store double {number}, ptr {place}")
+    def store(self, value: Typed, place: str) -> None:
+        """Write a value to its place; a condition is 1.0 or 0.0 there."""
+        self.lines.append(f"  store double {self.as_number(value)}, ptr {place}")
+
+    def as_number(self, value: Typed) -> str:
+        """Make a number of a condition: 1.0 or 0.0."""
+        if value.type == NUMBER:
+            return value.text
+        return self.add(NUMBER, f"uitofp i1 {value.text} to double").text
 
     def _constant(self, name: str) -> Typed:
         number = self.known.get(name)
@@ -180,23 +189,11 @@ class Instructions:
             return literal(number)
         raise RefusedError(f"{name} is no number")
 
-    def _of_type(self, type_: str, tree: ast.expr) -> str:
-        value = self.value(tree)
-        if value.type != type_:
-            raise RefusedError(f"{ast.unparse(tree)} is no {type_}")
-        return value.text
-
     def _joined(self, how: ast.boolop, conditions: Sequence[str]) -> Typed:
         found, *others = conditions
         for other in others:
             found = self.add(CONDITION, f"{LOGIC[type(how)]} i1 {found}, {other}").text
         return Typed(CONDITION, found)
-
-    def _as_float64(self, tree: ast.expr) -> Typed:
-        value = self.value(tree)
-        if value.type == NUMBER:
-            return value
-        return self.add(NUMBER, f"uitofp i1 {value.text} to double")
 
     def _choice(self, condition: str, body: ast.expr, orelse: ast.expr) -> Typed:
         """Compute one of two numbers, as Python does: the other one costs nothing."""

@@ -9,6 +9,7 @@ import builtins
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any
 
 from llvmlite import ir
@@ -249,30 +250,34 @@ def _leaves(returned: Returned) -> Iterator[int | str]:
 
 
 def _add_functions(context: Any, module: Any, code: Code) -> None:
-    """Add each function that translated code calls, as numba lowers a call of it."""
+    """Add each function that translated code calls: by a name of ours, what numba calls."""
     for call, function in code.functions.items():
         kinds = [types.float64] * call.arity
-        typing = context.typing_context
-        known = typing.resolve_value_type(function)
-        sig = typing.resolve_function_type(known, kinds, {})
-        inner = ir.Function(
-            module, context.call_conv.get_function_type(types.float64, kinds), f"{call.symbol}."
-        )
-        inner.linkage = "internal"
-        inner.attributes.add("alwaysinline")
-        builder = ir.IRBuilder(inner.append_basic_block("entry"))
-        operands = context.call_conv.get_arguments(inner)
-        result = context.get_function(known, sig)(builder, operands)
-        context.call_conv.return_value(builder, result)
-        _add_plain(context, module, call, inner)
+        if isinstance(function, FunctionType):
+            # numba may leave it before its end, as its own functions are left: none of ours is.
+            inner = _inlined(module, context.call_conv.get_function_type(types.float64, kinds), f"{call.symbol}.")
+            builder = ir.IRBuilder(inner.append_basic_block("entry"))
+            operands = context.call_conv.get_arguments(inner)
+            context.call_conv.return_value(builder, _lowered(context, builder, function, operands))
+        plain = _inlined(module, ir.FunctionType(DOUBLE, [DOUBLE] * call.arity), call.symbol)
+        builder = ir.IRBuilder(plain.append_basic_block("entry"))
+        if isinstance(function, FunctionType):
+            _, result = context.call_conv.call_function(builder, inner, types.float64, kinds, plain.args)
+        else:
+            result = _lowered(context, builder, function, plain.args)
+        builder.ret(result)
 
 
-def _add_plain(context: Any, module: Any, call: Call, inner: Any) -> None:
-    """Add a function that returns the number which numba's writes to a place; none of ours raises."""
-    plain = ir.Function(module, ir.FunctionType(DOUBLE, [DOUBLE] * call.arity), call.symbol)
-    plain.linkage = "internal"
-    plain.attributes.add("alwaysinline")
-    builder = ir.IRBuilder(plain.append_basic_block("entry"))
-    kinds = [types.float64] * call.arity
-    _, result = context.call_conv.call_function(builder, inner, types.float64, kinds, plain.args)
-    builder.ret(result)
+def _inlined(module: Any, kind: Any, name: str) -> Any:
+    function = ir.Function(module, kind, name)
+    function.linkage = "internal"
+    function.attributes.add("alwaysinline")
+    return function
+
+
+def _lowered(context: Any, builder: Any, function: Any, operands: Sequence[Any]) -> Any:
+    """Write a call as numba does."""
+    typing = context.typing_context
+    known = typing.resolve_value_type(function)
+    sig = typing.resolve_function_type(known, [types.float64] * len(operands), {})
+    return context.get_function(known, sig)(builder, operands)

@@ -33,7 +33,6 @@ from gradcompile.jit.instructions import (
     Shape,
     Typed,
     as_integer,
-    literal,
     quoted,
 )
 
@@ -93,7 +92,7 @@ def translate(
     kernel = _Function(definitions, parameters, known)
     returned = kernel.translate(definitions[name])
     last = [*kernel.arrays, NUMBERS]
-    functions = {**kernel.parts, name: kernel.text(name, "internal", last)}
+    functions = {**kernel.parts, name: kernel.text(name, "", last)}
     calls = tuple(kernel.instructions.calls)
     return Translation(name, functions, calls, kernel.arrays, returned)
 
@@ -130,7 +129,7 @@ class _Function:
         taken = ", ".join(
             f"{kind} {quoted(x)}" for kind, (x, _) in zip(kinds, pairs, strict=True)
         )
-        head = f'define {attributes} void @"{name}"({taken}) {{'
+        head = f'define internal void @"{name}"({taken}) {attributes}{{'
         return "\n".join([head, "entry:", *self.instructions.lines, "  ret void", "}"])
 
     def translate(self, definition: ast.FunctionDef) -> Returned:
@@ -181,7 +180,7 @@ class _Function:
         part.instructions.calls = mine.calls
         if part.translate(definition) != () or part.arrays:
             raise RefusedError(f"what {name} returns or makes")
-        self.parts[name] = part.text(name, "internal noinline")
+        self.parts[name] = part.text(name, "noinline ")
         operands = [
             f"ptr {quoted(x)}" if x in mine.shapes else f"double {mine.number(ast.Name(x))}"
             for x in given
@@ -202,20 +201,19 @@ class _Function:
                 self.instructions.values[name] = value
                 return
             case ast.Subscript(ast.Name(array), ast.Slice(start, stop, None)):
-                if value == literal(0.0):
-                    self._clear(array, as_integer(start), as_integer(stop))
-                    return
-            case ast.Subscript(ast.Name(array), index) if value.type == NUMBER:
-                self.instructions.store(value.text, self.instructions.place(array, index))
+                self._fill(array, as_integer(start), as_integer(stop), value)
+                return
+            case ast.Subscript(ast.Name(array), index):
+                self.instructions.store(value, self.instructions.place(array, index))
                 return
         raise RefusedError(f"an assignment to {ast.unparse(target)}")
 
-    def _clear(self, array: str, start: int, stop: int) -> None:
-        """Fill a stretch with zeros, number by number: LLVM makes of it what is best."""
+    def _fill(self, array: str, start: int, stop: int, value: Typed) -> None:
+        """Fill a stretch number by number; LLVM makes of it what is best."""
         if len(self.instructions.shapes.get(array, ())) != 1:
             raise RefusedError(f"a stretch of {array}")
         for k in range(start, stop):
-            self.instructions.store(literal(0.0).text, self.instructions.at(array, k))
+            self.instructions.store(value, self.instructions.at(array, k))
 
     def _returned(self, tree: ast.expr) -> Returned:
         match tree:
@@ -225,10 +223,9 @@ class _Function:
                 return array
             case ast.Call(ast.Name(name), [ast.List(items)], []) if self._means(name, np.array):
                 return self._listed(items)
-        number = self.instructions.number(tree)
+        number = Typed(NUMBER, self.instructions.number(tree))
         self.numbers += 1
-        place = self.instructions.at(NUMBERS, self.numbers - 1)
-        self.instructions.store(number, place)
+        self.instructions.store(number, self.instructions.at(NUMBERS, self.numbers - 1))
         return self.numbers - 1
 
     def _listed(self, items: Sequence[ast.expr]) -> str:
@@ -236,8 +233,7 @@ class _Function:
         name = f"array.{len(self.arrays)}"
         self.arrays[name] = Made((len(items),))
         for k, item in enumerate(items):
-            number = self.instructions.number(item)
-            self.instructions.store(number, self.instructions.at(name, k))
+            self.instructions.store(self.instructions.value(item), self.instructions.at(name, k))
         return name
 
 
