@@ -7,6 +7,8 @@ FAST     := tests/ir tests/autodiff tests/ops/test_functions.py tests/test_optim
             tests/project/test_glossary.py tests/project/test_paths.py
 CORPUS   := tests/whole/test_corpus.py
 REST     := tests gradcompile $(addprefix --ignore=tests/, batch roll compiler emit jit ops passes verify whole)
+# cyipopt is built from source, where IPOPT is.
+IPOPT    := $(if $(shell pkg-config --exists ipopt blas lapack 2>/dev/null && echo yes),ipopt)
 SHELL    := bash
 BIN      := $(VENV)/bin
 PIP      := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -55,7 +57,7 @@ docs: $(VENV)/.with-docs ## execute and build the documentation
 	$(BIN)/python -m sphinx -b html -E -W --keep-going -q docs docs/_build/html
 	@echo "see docs/_build/html/index.html"
 
-peers: $(VENV)/.with-test $(VENV)/.with-peers ## run the slow tests and those that need torch, jax, micrograd, ...
+peers: $(VENV)/.with-test $(VENV)/.with-peers $(IPOPT:%=$(VENV)/.with-%) ## run the slow tests and those that need torch, jax, micrograd, ...
 	$(BIN)/python -c "import jax, micrograd, torch"
 	@# Numba frees little of what it compiles: each part has a process, which stays below 2 GB.
 	@for part in tests/batch tests/roll "tests/compiler tests/emit tests/jit" \

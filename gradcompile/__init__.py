@@ -32,6 +32,7 @@ from gradcompile.ops.table import TABLE as _TABLE
 from gradcompile.own.custom import custom
 from gradcompile.own.implicit import implicit
 from gradcompile.own.interpolate import interpolate
+from gradcompile.problems.nlp import nlp
 
 if TYPE_CHECKING:
     from gradcompile import linalg, nn, optim
@@ -56,6 +57,7 @@ __all__ = [
     "logsumexp",
     "matmul",
     "mean",
+    "nlp",
     "nn",
     "norm",
     "optim",

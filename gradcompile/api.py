@@ -196,8 +196,8 @@ def from_sympy(
         >>> import sympy
         >>> x, y = sympy.symbols("x y")
         >>> f = from_sympy(sympy.exp(-(x**2)) * y, [x, y])
-        >>> f.value_and_grad(0.0, 2.0)
-        (2.0, Gradient(x=0.0, y=1.0))
+        >>> f(0.0, 2.0), f.grad(0.0, 2.0).y
+        (2.0, 1.0)
     """
     from gradcompile.symbolic.reading import read  # sympy loads on first use
 

@@ -53,7 +53,7 @@ class BatchedArguments(Arguments):
         try:
             rows = rows_of(argument)
         except (TypeError, ValueError) as error:
-            raise type(error)(f"{self.name}: argument {name!r}: {error}") from None
+            raise type(error)(f"{self.called(name)}: {error}") from None
         return list(rows.arrays), rows.structure
 
     def is_leaf(self, node: Any) -> bool:
@@ -70,8 +70,7 @@ class BatchedArguments(Arguments):
             super().require(name, expected, given)
         elif given != expected:
             raise ValueError(
-                f"{self.name}: argument {name!r}: expected rows of which each is {expected}, "
-                f"got {given}"
+                f"{self.called(name)}: expected rows of which each is {expected}, got {given}"
             )
 
     def request(self, kind: Kind, traced: Traced) -> "Request":
@@ -89,7 +88,7 @@ class BatchedArguments(Arguments):
         from gradcompile.compiler.build import Build
 
         spread, few = partial(threads.over_threads, request), 2 * threads.MIN_ROWS_OF_A_THREAD
-        return Build(request, partial(loops_over_rows, request), spread, few)
+        return Build(request, loops_over_rows, spread, few)
 
     def trace(self, bound: inspect.BoundArguments, structures: dict[str, Structure]) -> Traced:
         """The program of the function of one row."""

@@ -29,6 +29,11 @@ NUMERIC = (complex, np.ndarray, np.generic, list, tuple, dict)
 
 MAY_BE_STATIC = "; if it is no data, say so by static={!r}"
 
+NOT_CALLED = (
+    "{} has not been called yet, so the shapes of its arguments are not known, and it does not "
+    "work on plain numbers ({}); call it once first"
+)
+
 Key = tuple[tuple[tuple[str, Structure], ...], tuple[tuple[str, Static], ...]]
 """The structures of the arguments that are data, and those that are static."""
 
@@ -66,6 +71,7 @@ class Arguments:
         wrt: the names of the arguments that are differentiated by, if they are data.
         traces: the program for each structure, and for what is static.
         newest: the program that was traced last; None before the first call.
+        called: what messages call an argument.
     """
 
     def __init__(
@@ -78,6 +84,7 @@ class Arguments:
         self.function = function
         self.graph = self.newest = graph
         self.name = name
+        self.called: Callable[[str], str] = partial("{}: argument {!r}".format, name)
         self.options = options
         self.parameters = parameters_of(name, function, graph, options)
         self.signature = self.parameters.signature
@@ -111,11 +118,11 @@ class Arguments:
         try:
             return read(argument, self.is_leaf)
         except TypeError as error:
-            may_be_static = self.function is not None and not isinstance(argument, NUMERIC)
+            may_be_static = name in self.signature.parameters and not isinstance(argument, NUMERIC)
             advice = MAY_BE_STATIC.format(name) if may_be_static else ""
-            raise TypeError(f"{self.name}: argument {name!r}: {error}{advice}") from None
+            raise TypeError(f"{self.called(name)}: {error}{advice}") from None
         except RecursionError:
-            raise ValueError(f"{self.name}: argument {name!r} is nested too deeply") from None
+            raise ValueError(f"{self.called(name)} is nested too deeply") from None
 
     def is_leaf(self, node: Any) -> bool:
         """Is it something in an argument that is taken for a number, though it is none?"""
@@ -133,8 +140,7 @@ class Arguments:
         if found is not None:
             part = f"{name}{found.place} to be " if found.place else ""
             raise ValueError(
-                f"{self.name}: argument {name!r}: expected {part}{found.expected}, "
-                f"got {found.given}"
+                f"{self.called(name)}: expected {part}{found.expected}, got {found.given}"
             )
 
     def require_equal(self, given: Mapping[str, list[Any]]) -> None:
@@ -161,18 +167,11 @@ class Arguments:
         assert self.function is not None
         try:
             return trace_function(
-                self.function,
-                self.name,
-                bound,
-                structures,
-                branches=self.options.branches,
-                record_lines=self.options.check_domain,
-            )
+                self.function, self.name, bound, structures,
+                branches=self.options.branches, record_lines=self.options.check_domain,
+            )  # fmt: skip
         except Exception as error:  # text that should have been a number shows in the user's code
-            kept = {name: x for name, x in bound.arguments.items() if name not in structures}
-            if kept:
-                given = ", ".join(f"{name} = {x!r:.60}" for name, x in kept.items())
-                error.add_note(f"{self.name} was traced with what is static: {given}")
+            _note_statics(error, self.name, bound, structures)
             raise
 
     def latest(self) -> Traced:
@@ -181,10 +180,7 @@ class Arguments:
             try:
                 self.read(*self.numbers())
             except Exception as error:
-                raise TraceError(
-                    f"{self.name} has not been called yet, so the shapes of its arguments are not "
-                    f"known, and it does not work on plain numbers ({error}); call it once first"
-                ) from error
+                raise TraceError(NOT_CALLED.format(self.name, error)) from error
         assert self.newest is not None
         return self.newest
 
@@ -202,11 +198,21 @@ class Arguments:
         from gradcompile.compiler.build import Build
         from gradcompile.compiler.strategies import choose
 
-        return Build(request, partial(choose, request))
+        return Build(request, choose)
 
     def numbers(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """A call with a number for each argument that has no default."""
         return self.parameters.numbers()
+
+
+def _note_statics(
+    error: Exception, name: str, bound: inspect.BoundArguments, structures: Mapping[str, Structure]
+) -> None:
+    """Add to an error in the user's code what it was traced with."""
+    kept = {x: argument for x, argument in bound.arguments.items() if x not in structures}
+    if kept:
+        given = ", ".join(f"{x} = {argument!r:.60}" for x, argument in kept.items())
+        error.add_note(f"{name} was traced with what is static: {given}")
 
 
 def told_by(

@@ -15,13 +15,12 @@ from gradcompile.compiler import machine_code
 from gradcompile.compiler.build_report import BuildReport
 from gradcompile.compiler.code import EmittedCode
 from gradcompile.compiler.machine_code import Machines, Target
-from gradcompile.compiler.programs import derive
+from gradcompile.compiler.programs import differentiable
 from gradcompile.compiler.request import Request
 from gradcompile.compiler.strategies import MAX_STRAIGHT, Strategy
 from gradcompile.emit.straight import emit
 from gradcompile.ir.program import Program
-from gradcompile.ops.table import UNWRITTEN
-from gradcompile.passes.capture import with_data
+from gradcompile.passes import erase
 from gradcompile.support import files
 from gradcompile.support.collector import collector_paused
 from gradcompile.support.once import once
@@ -52,7 +51,7 @@ class Build:
     def __init__(
         self,
         request: Request,
-        choose: Callable[[Stages], Strategy],
+        choose: Callable[[Request, Stages], Strategy],
         spread: Callable[[Run], Run] = _at_once,
         few: int = 0,
     ) -> None:
@@ -68,13 +67,19 @@ class Build:
     @once
     def strategy(self) -> Strategy:
         """The way the text is made."""
-        return self._choose(self.stages)
+        return self._choose(self.request, self.stages)
+
+    @once
+    @collector_paused()
+    def differentiable(self) -> Program:
+        """The program with the rules of the user's: what another graph may take over."""
+        return differentiable(self.request, self.strategy.lowered, self.stages)
 
     @once
     @collector_paused()
     def program(self) -> Program:
         """The linear IR after every pass, before loops are found in it."""
-        return derive(self.request, self.strategy.lowered, self.stages)
+        return erase(self.differentiable)
 
     @once
     @collector_paused()
@@ -96,29 +101,7 @@ class Build:
     @once
     def straight_source(self) -> str:
         """The emitted module without loops, in one function."""
-        return self._straight(self.program)
-
-    @once
-    def verified_source(self) -> str:
-        """The emitted module without loops: what verification reads.
-
-        A rule of the user's and its function belong together for the constants that they have, and
-        for no others.
-        """
-        if not self.strategy.loops:
-            return self.source
-        operations = self.request.traced.lowered.instructions.operations
-        has_rules = any(op.name in UNWRITTEN for op in operations)
-        return self._straight(with_data(self.program)) if has_rules else self.straight_source
-
-    def verified_function(self) -> Callable[..., Any]:
-        """The function of the text that verification reads, as CPython runs it."""
-        name = self.request.function_name
-        function: Callable[..., Any] = getattr(files.load(self.verified_source, name, False), name)
-        return function
-
-    def _straight(self, program: Program) -> str:
-        request = self.request
+        program, request = self.program, self.request
         signature = request.signature.of_one_row(len(program.data))
         return emit(program, signature, request.function_name, request.summary, len(program) + 1)
 

@@ -12,13 +12,22 @@ from gradcompile.compiler.request import Request
 from gradcompile.graph.nested import NUMBER
 from gradcompile.ir.program import Const, Operand, Program
 from gradcompile.passes import run_passes
+from gradcompile.support.memory import present_memory
 from gradcompile.support.timing import Stages
 
 INSTEAD = {
-    "gradient": "use jacobian, or vjp with cotangents",
-    "hessian": "say of which sum by weights=",
+    "": "use jacobian, or vjp with cotangents",
+    "hessian": "say of which sum by weights=, or take the kernel weighted",
+    "product": "use hessian with weights=, or return their sum",
+    "diagonal": "use hessian with weights=, or return their sum",
 }
-"""What to do about several outputs."""
+"""What to do about several outputs, by what is computed beside the gradient."""
+
+BYTES_A_ZERO = 300
+"""About as much memory takes an entry that is zero, while a dense matrix is compiled."""
+
+BYTES_AN_ENTRY = 8_000
+"""About as much takes another one."""
 
 
 def differentiated(
@@ -59,8 +68,52 @@ def differentiated(
         return _with_entries(request, gradient, kept)
 
 
-def with_nonzeros(request: Request) -> Request:
-    """Find where a Jacobian or a Hessian has entries that are not zero: by the program alone."""
+def located(request: Request) -> Request:
+    """Find where a Jacobian or a Hessian has entries that are returned.
+
+    Raises:
+        MemoryError: they are those of a dense matrix that this machine has not the memory for.
+        ValueError: they are the nonzeros of a matrix by rows, which are reduced.
+    """
+    if request.kind.entries:
+        _require_one_matrix(request)
+        return _with_nonzeros(request)
+    rows, columns = request.matrix_shape
+    entries, present = rows * columns, present_memory()
+    if entries * BYTES_AN_ENTRY <= present:
+        return request
+    zeros, needed = "", entries * BYTES_A_ZERO
+    if needed <= present:  # it may be mostly zeros
+        kind = replace(request.kind, entries="full")
+        found = _with_nonzeros(replace(request, kind=kind)).nonzeros
+        assert found is not None
+        nonzeros = len(found[0])
+        zeros = f" ({nonzeros:,} are not zero)"
+        needed = nonzeros * BYTES_AN_ENTRY + (entries - nonzeros) * BYTES_A_ZERO
+        if needed <= present:
+            return request
+    raise MemoryError(
+        f"{request.kind.name}: the matrix of {request.traced.lowered.name} has {rows:,} × "
+        f"{columns:,} entries{zeros}; compiling it takes about {needed / 1e9:,.1f} GB, and this "
+        f"machine has {present / 1e9:,.1f} GB; use {request.kind.derivative}.sparse, which has the "
+        "nonzeros alone, or products with vectors"
+    )
+
+
+def _require_one_matrix(request: Request) -> None:
+    """Raise an error if a sum over rows is differentiated by these: it has a block for each."""
+    options, name = request.options, request.traced.lowered.name
+    rows = [name for name in request.wrt if name in options.batched]
+    if rows and options.reduce is not None:
+        kind = request.kind.derivative
+        raise ValueError(
+            f"sparse: {name} is differentiated by its rows, {rows}, and the {options.reduce} is "
+            f"taken over them; use {kind}, or reduce=None for the nonzeros of each row"
+        )
+
+
+def _with_nonzeros(request: Request) -> Request:
+    """Find the entries that are not zero, by the program alone."""
     program = run_passes(request.traced.program)
     if request.kind.is_second:
         program = run_passes(_reversed(request, program, keep_value=False, again=True))
@@ -83,10 +136,10 @@ def _one(request: Request) -> Sequence[Operand]:
     """The adjoint of the value: 1."""
     name, result, kind = request.traced.lowered.name, request.traced.result, request.kind
     if result != NUMBER:
-        what = "hessian" if kind.is_second else "gradient"
+        what = "Hessian" if kind.is_second else "gradient"
         raise TypeError(
             f"{kind.name}: the {what} is that of one number, but {name} returns {result}; "
-            f"{INSTEAD[what]}"
+            f"{INSTEAD[kind.derivative]}"
         )
     return [Const(1.0)]
 

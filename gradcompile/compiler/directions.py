@@ -5,16 +5,19 @@ more inputs, and to the emitted function more parameters: `x_dot` for the tangen
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from gradcompile.compiler.arguments import Arguments, Call
 from gradcompile.compiler.conversion import converted
+from gradcompile.compiler.flat_arguments import free_names
 from gradcompile.compiler.kernel import Kernel
 from gradcompile.compiler.options import Kind, weighted
+from gradcompile.compiler.plain_arguments import ABSENT
 from gradcompile.graph.nested import Structure, flatten, paths
 from gradcompile.graph.trace import Traced
 from gradcompile.graph.value import Value
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
 
 WEIGHTS = "weights"
 """The argument that says of which sum of several outputs something is."""
+
+NONE: Mapping[str, Any] = MappingProxyType({})
+"""No arguments by name."""
 
 
 class DirectedKernel(Kernel):
@@ -43,31 +49,49 @@ class DirectedKernel(Kernel):
         self._signature = _extended(arguments.signature, tuple(self._names.values()))
         super().__init__(arguments, kind, path)
 
-    def __call__(self, args: Any, direction: Any) -> Any:
+    def __call__(self, args: Any = None, direction: Any = ABSENT, *others: Any) -> Any:
         """Compute it at some arguments, in a direction.
 
         Args:
             args: the arguments of the function: a tuple of them, or a dict by name.
             direction: a number for each number of the arguments that are differentiated by (a
                 tuple of their structures, or a dict by name), or of the value, in its structure.
+            others: nothing; they are refused.
 
         Raises:
             TypeError: an argument is missing, or something is no number.
             ValueError: a part of the direction has another shape than what it belongs to.
         """
-        call, named = _call_of(self), self._named(direction)
+        if direction is ABSENT or others:
+            given = len(others) + 2 if others else int(args is not None)
+            raise TypeError(
+                f"{self._says}: expected the arguments as a tuple and then the "
+                f"{self._kind.direction}, got {given} arguments"
+            )
         if type(args) is tuple or type(args) is list:
-            return call(*args, **named)
+            return _call_of(self)(*args, **self._named(direction, args))
         if isinstance(args, dict):
-            return call(**args, **named)
-        name, kind = self._arguments.name, self._kind
+            return _call_of(self)(**args, **self._named(direction, (), args))
         raise TypeError(
-            f"{name}.{kind.name}: expected the arguments as a tuple, or a dict by name, "
+            f"{self._says}: expected the arguments as a tuple, or a dict by name, "
             f"got {type(args).__name__} {args!r:.60}"
         )
 
-    def _named(self, direction: Any) -> dict[str, Any]:
-        """The parts of a direction, by the names of the parameters that take them."""
+    @property
+    def _says(self) -> str:
+        """What it is called in messages."""
+        return f"{self._arguments.name}.{self._path}"
+
+    def _named(
+        self, direction: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] = NONE
+    ) -> dict[str, Any]:
+        """The parts of a direction, by the names of the parameters that take them.
+
+        Args:
+            direction: all of them.
+            args: the arguments of the call; what is left out or static has no part.
+            kwargs: those given by name.
+        """
         names = self._names
         if self._kind.of_outputs:
             return dict.fromkeys(names.values(), direction)
@@ -77,23 +101,18 @@ class DirectedKernel(Kernel):
                 return {names[name]: part for name, part in direction.items()}
             got = f"a dict with keys {list(direction)}"
         elif isinstance(direction, tuple | list):
-            fields = getattr(direction, "_fields", None) or self._by(len(direction))
+            fields = getattr(direction, "_fields", None) or tuple(names)
+            if len(fields) != len(direction):
+                fields = _given(self._arguments, names, args, kwargs)
             if len(fields) == len(direction) and all(name in names for name in fields):
                 return {names[name]: x for name, x in zip(fields, direction, strict=True)}
             got = f"a {type(direction).__name__} of length {len(direction)}"
         else:
             got = f"{type(direction).__name__} {direction!r:.60}"
         raise TypeError(
-            f"{self._arguments.name}.{self._kind.name}: {self._kind.direction}: expected a tuple "
+            f"{self._says}: {self._kind.direction}: expected a tuple "
             f"with a part for each of the arguments {list(names)}, got {got}"
         )
-
-    def _by(self, count: int) -> tuple[str, ...]:
-        """The arguments that a direction of so many parts has parts for."""
-        names = tuple(self._names)
-        if count == len(names) or self._arguments.newest is None:
-            return names
-        return self._request(self._arguments.newest).wrt  # others are static, or left out
 
     def _take_calls(self, call: Callable[..., Any]) -> None:
         Kernel.__dict__["__call__"].__set__(self, call)
@@ -108,9 +127,12 @@ class DirectedKernel(Kernel):
         return self._signature
 
     def _with_first(self, first: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        if not args or not isinstance(args[0], tuple | list):
-            return args
-        return ((first, *args[0]), *args[1:])
+        match args:
+            case [tuple() | list() as given, *rest]:
+                return ((first, *given), *rest)
+            case [dict() as given, *rest]:
+                return ({next(iter(self._arguments.signature.parameters)): first, **given}, *rest)
+        return args
 
     def _read(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
         own, others = self._divided(kwargs)
@@ -118,7 +140,7 @@ class DirectedKernel(Kernel):
         if call.traced is None or any(map(_holds_values, own.values())):
             return call._replace(traced=None)
         request = self._request(call.traced)
-        given, structures = _taken(self._arguments, request, own)
+        given, structures = self._taken(request, call.given, own)
         return Call({**call.given, **given}, {**call.structures, **structures}, *call[2:])
 
     def _read_values(
@@ -126,7 +148,7 @@ class DirectedKernel(Kernel):
     ) -> "tuple[Request, Mapping[str, list[Any]], Mapping[str, Structure]]":
         own, others = self._divided(kwargs)
         request, given, structures = super()._read_values(args, others)
-        made, forms = _taken(self._arguments, request, own)
+        made, forms = self._taken(request, given, own)
         return request, {**given, **made}, {**structures, **forms}
 
     def _divided(self, kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -135,8 +157,43 @@ class DirectedKernel(Kernel):
         own = {name: x for name, x in kwargs.items() if name in names}
         return own, {name: x for name, x in kwargs.items() if name not in names}
 
+    def _taken(
+        self, request: "Request", beside: Mapping[str, list[Any]], named: Mapping[str, Any]
+    ) -> tuple[dict[str, list[Any]], dict[str, Structure]]:
+        """What the parts of a direction are made of, and their structures."""
+        taker = copy(self._arguments)
+        taker.options, taker.called = request.options, self._called
+        given, structures = {}, {}
+        for name in request.directions:
+            expected = request.traced.arguments[name]
+            if name not in named:
+                raise TypeError(f"{self._called(name)}: expected {expected}, got nothing")
+            part = named[name]
+            if name in request.options.batched:
+                part = _keyed(part, expected)
+            made, structure = taker.take(name, part)
+            taker.require(name, expected, structure)
+            given[name] = converted(made, structure, expected)
+            structures[name] = expected
+        taker.require_equal({**beside, **given})
+        return given, structures
+
+    def _called(self, name: str) -> str:
+        """What messages call a part of the direction."""
+        of = next(of for of, parameter in self._names.items() if parameter == name)
+        return f"{self._says}: {self._kind.direction}" + (f": part {of!r}" if of else "")
+
     def _asked(self, traced: Traced) -> "Request":
         return directed(super()._asked(traced), self._names)
+
+
+def _given(
+    arguments: Arguments, names: Iterable[str], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """The arguments that are data in a call, of those that have a direction."""
+    given = arguments.parameters.bind(tuple(args), kwargs).arguments
+    statics = arguments.parameters.statics(given)
+    return tuple(name for name in names if name in given and name not in statics)
 
 
 class WeightedKernel(Kernel):
@@ -160,19 +217,23 @@ class WeightedKernel(Kernel):
         return _call_of(kernel)(*args, **others, **kernel._named(kwargs[WEIGHTS]))
 
     def flat(
-        self, x: Any, p: Any = None, /, *, out: FloatArray | None = None, **others: Any
+        self, x: Any, p: Any = None, /, *args: Any, out: FloatArray | None = None, **others: Any
     ) -> Any:
         """Call the kernel on one flat vector; `p`, or `weights=`, for several outputs."""
+        given = args if p is None else (p, *args)
         if WEIGHTS in others and WEIGHTS not in self._arguments.signature.parameters:
-            p = others.pop(WEIGHTS)
-        if p is None:
-            return super().flat(x, out=out, **others)
-        return self.weighted.flat(x, p, out=out, **others)
+            given = (others.pop(WEIGHTS), *given)
+        if given and len(given) > len(free_names(self._arguments, others)):
+            return self.weighted.flat(x, *given, out=out, **others)
+        return super().flat(x, *given, out=out, **others)
 
 
 def _holds_values(part: Any) -> bool:
     """Is a part of a direction made of Values?"""
-    leaves, _ = flatten(part, is_leaf=lambda x: isinstance(x, Value))
+    try:
+        leaves, _ = flatten(part, is_leaf=lambda x: isinstance(x, Value))
+    except TypeError:  # it is no direction at all, which is said where it is taken
+        return False
     return any(isinstance(leaf, Value) for leaf in leaves)
 
 
@@ -260,25 +321,3 @@ def _keyed(part: Any, expected: Structure) -> Any:
     if not isinstance(part, dict) or tuple(part) != expected.keys:
         return part
     return {k: _keyed(part[k], x) for k, x in zip(expected.keys, expected.parts, strict=True)}
-
-
-def _taken(
-    arguments: Arguments, request: "Request", named: Mapping[str, Any]
-) -> tuple[dict[str, list[Any]], dict[str, Structure]]:
-    """What the parts of a direction are made of, and their structures."""
-    taker = copy(arguments)
-    taker.options = request.options
-    given, structures = {}, {}
-    for name in request.directions:
-        expected = request.traced.arguments[name]
-        if name not in named:
-            direction = f"{arguments.name}.{request.kind.name}: {request.kind.direction}"
-            raise TypeError(f"{direction}: expected {expected} for {name!r}, got nothing")
-        part = named[name]
-        if name in request.options.batched:
-            part = _keyed(part, expected)
-        made, structure = taker.take(name, part)
-        taker.require(name, expected, structure)
-        given[name] = converted(made, structure, expected)
-        structures[name] = expected
-    return given, structures

@@ -51,10 +51,15 @@ def flat_call(request: Request, arguments: Arguments, run: Callable[..., Any]) -
         if any(name in request.options.batched for name in request.wrt):
             wrt = list(request.wrt)
             raise ValueError(f"flat: {arguments.name} is differentiated by its rows, {wrt}")
+        if any(name in request.options.batched for name in request.directions):
+            raise ValueError(
+                f"flat: {arguments.name} has {request.kind.direction} for each row, and they are "
+                f"no vector; call {request.kind.name} with its arguments"
+            )
         if sorted(named) != sorted(others):
             raise TypeError(f"flat: expected the arguments {others}, got {list(named)}")
         if (p is None) != (not request.directions):
-            expected = request.kind.direction or "no second vector"
+            expected = f"the {request.kind.direction}" if request.directions else "no second vector"
             raise TypeError(f"flat: expected {expected} after x, got {p!r:.60}")
         if out is not None and not request.kind.differentiates and _is_number(signature.value):
             kind = type(out).__name__
@@ -128,7 +133,7 @@ def flatten_result(request: Request, returned: Any, out: FloatArray | None) -> A
 
 
 def _is_matrix(request: Request) -> bool:
-    return request.kind.derivative in ("jacobian", "hessian") and request.nonzeros is None
+    return request.kind.is_matrix and request.nonzeros is None
 
 
 def _is_tangent(request: Request) -> bool:

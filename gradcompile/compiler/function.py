@@ -3,17 +3,15 @@
 import functools
 import html
 from collections.abc import Callable
-from functools import cached_property
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from gradcompile.compiler import options as kinds
 from gradcompile.compiler.arguments import Arguments
-from gradcompile.compiler.directions import DirectedKernel, WeightedKernel
 from gradcompile.compiler.kernel import Kernel
+from gradcompile.compiler.kernels import Derivatives
 from gradcompile.compiler.methods import Bound, Methods
 from gradcompile.compiler.pickles import Portable
-from gradcompile.compiler.sparse import HessianKernel, MatrixKernel
 from gradcompile.graph.users import TraceError
 from gradcompile.ir.program import Program
 from gradcompile.show.html import highlighted
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     from gradcompile.verify.report import Report
 
 
-class CompiledFunction(Portable):
+class CompiledFunction(Derivatives, Portable):
     """A function compiled for its value and its gradient.
 
     Calling it gives the value. `value`, `grad` and `value_and_grad` are kernels: they take the
@@ -52,57 +50,6 @@ class CompiledFunction(Portable):
             functools.update_wrapper(self, arguments.function, updated=())
         self.__name__ = self._attribute = self.name
         self._methods = Methods(arguments, CompiledFunction)
-
-    @cached_property
-    def jvp(self) -> DirectedKernel:
-        """Give the value and its tangent: `jvp(args, tangents)`, tangents as the arguments are."""
-        return DirectedKernel(self.arguments, kinds.JVP)
-
-    @cached_property
-    def vjp(self) -> DirectedKernel:
-        """Give the value, and the gradient of its sum with cotangents: `vjp(args, cotangents)`."""
-        return DirectedKernel(self.arguments, kinds.VJP)
-
-    @cached_property
-    def jacobian(self) -> MatrixKernel:
-        """Give the Jacobian: in the structure of the value, of whose leaves each is a gradient.
-
-        The derivative of an output of shape s by an argument of shape t has shape s + t.
-        """
-        return MatrixKernel(self.arguments, kinds.JACOBIAN)
-
-    @cached_property
-    def value_and_jacobian(self) -> Kernel:
-        """Give the value and the Jacobian, which share their work."""
-        return Kernel(self.arguments, kinds.VALUE_AND_JACOBIAN)
-
-    @cached_property
-    def hessian(self) -> HessianKernel:
-        """Give the Hessian: arguments over arguments, `hessian(x, y).x.y`.
-
-        Of several outputs it is that of their sum with `weights=`, in the structure of the value.
-        """
-        return HessianKernel(self.arguments, kinds.HESSIAN)
-
-    @cached_property
-    def value_grad_and_hessian(self) -> WeightedKernel:
-        """Give the value, the gradient and the Hessian, which share their work."""
-        return WeightedKernel(self.arguments, kinds.VALUE_GRAD_AND_HESSIAN)
-
-    @cached_property
-    def hvp(self) -> DirectedKernel:
-        """Give the Hessian times a vector, without the Hessian: `hvp(args, vector)`."""
-        return DirectedKernel(self.arguments, kinds.HVP)
-
-    @cached_property
-    def grad_and_hvp(self) -> DirectedKernel:
-        """Give the gradient, and the Hessian times a vector: `grad_and_hvp(args, vector)`."""
-        return DirectedKernel(self.arguments, kinds.GRAD_AND_HVP)
-
-    @cached_property
-    def hessian_diagonal(self) -> Kernel:
-        """Give the second derivative by each number, in the structure of the gradient."""
-        return Kernel(self.arguments, kinds.HESSIAN_DIAGONAL)
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """The value."""
@@ -139,7 +86,7 @@ class CompiledFunction(Portable):
             log(1.0 + x) → log1p(x) (1 + x drops the digits of a small x): 1×
             x * 1.0 → x (a factor of one): 1×
         """
-        return "\n".join(self.program.notes)
+        return self.value_and_grad.explain()
 
     def draw(self) -> "Picture":
         """Draw the graph of the function's program."""
@@ -165,7 +112,7 @@ class CompiledFunction(Portable):
             >>> f.report().seconds["numba"] > 0
             True
         """
-        return self.value_and_grad._build().report()
+        return self.value_and_grad.report()
 
     def __repr__(self) -> str:
         return f"<CompiledFunction {self.name}{self.arguments.signature}>"

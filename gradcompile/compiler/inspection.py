@@ -10,6 +10,7 @@ from gradcompile.ir.program import Program
 
 if TYPE_CHECKING:
     from gradcompile.compiler.build import Build
+    from gradcompile.compiler.build_report import BuildReport
     from gradcompile.verify.report import Report
 
 
@@ -80,6 +81,21 @@ class Inspection:
         from gradcompile.compiler.verification import verified  # loads on first use
 
         return verified(self._build())
+
+    def explain(self) -> str:
+        """Tell how it was derived: the rules that fired before and after, and a Jacobian's mode.
+
+        Example:
+            >>> import gradcompile as gdc
+            >>> f = gdc.compile(lambda x: [x * 1, gdc.sin(x)], mode="forward")
+            >>> f.jacobian.explain().splitlines()[1]
+            'forward mode: as mode= says'
+        """
+        return "\n".join(self.program.notes)
+
+    def report(self) -> "BuildReport":
+        """Tell where the compile time went, what was rolled, and what `explain` says."""
+        return self._build().report()
 
     def llvm(self) -> str:
         """Show the LLVM IR that numba made of the source."""

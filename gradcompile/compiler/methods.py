@@ -31,31 +31,32 @@ class Bound:
         function: the compiled function, with the object as its first argument.
         owner: the object.
         path: the attributes that lead from the object to this.
-        kernel: the name of the kernel; "" for the function itself.
+        kernel: the attributes that lead from the function to the kernel; "" for itself.
     """
 
-    __slots__ = ("__self__", "_function", "_kernel", "_path")
+    __slots__ = ("__self__", "_called", "_function", "_kernel", "_path")
 
     def __init__(self, function: Any, owner: Any, path: str, kernel: str = "") -> None:
         self.__self__ = owner
         self._function = function
         self._path = path
         self._kernel = kernel
+        self._called = attrgetter(kernel or "value")
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """What is bound, called with the arguments that are left."""
         function, owner = self._function, self.__self__
         own = function._methods.of(owner)
         if own is None:
-            kernel = getattr(function, self._kernel or "value")
+            kernel = self._called(function)
             return kernel(*kernel._with_first(owner, args), **kwargs)
-        return getattr(own, self._kernel or "value")(*args, **kwargs)
+        return self._called(own)(*args, **kwargs)
 
     @property
     def _target(self) -> Any:
         """What is bound, as it is for the object now."""
         function = self._function._methods.of(self.__self__) or self._function
-        return getattr(function, self._kernel) if self._kernel else function
+        return self._called(function) if self._kernel else function
 
     @property
     def __class__(self) -> Any:
@@ -69,7 +70,8 @@ class Bound:
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._target, name)
         if isinstance(found, Kernel):
-            return Bound(self._function, self.__self__, f"{self._path}.{name}", name)
+            kernel = f"{self._kernel}.{name}" if self._kernel else name
+            return Bound(self._function, self.__self__, f"{self._path}.{name}", kernel)
         return found
 
     def __repr__(self) -> str:

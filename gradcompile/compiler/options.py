@@ -40,6 +40,11 @@ class Kind:
         return self.derivative in ("hessian", "product", "diagonal")
 
     @property
+    def is_matrix(self) -> bool:
+        """Are entries of a Jacobian or a Hessian computed?"""
+        return self.derivative in ("jacobian", "hessian")
+
+    @property
     def of_outputs(self) -> bool:
         """Is the direction one in the space of the outputs, and not in that of the arguments?"""
         return self.direction in ("cotangents", "weights")

@@ -61,7 +61,7 @@ class Request:
         """The name of the emitted function."""
         name = self._name
         wanted = f"{name}_{self.kind.name}" if self.kind != VALUE else name
-        return Names(emitted_names()).fresh(wanted)
+        return Names(self._reserved).fresh(wanted)
 
     @cached_property
     def matrix_shape(self) -> tuple[int, int]:
@@ -114,7 +114,7 @@ class Request:
             None if self.nonzeros is None else len(self.nonzeros[0]),
             batched=options.batched,
             by_row=bool(options.batched) and options.reduce is None,
-            reserved=emitted_names() | {KEPT, self.function_name},
+            reserved=self._reserved | {KEPT, self.function_name},
             labels=list(self._own_labels()),
         )
 
@@ -132,6 +132,10 @@ class Request:
             for path, name in zip(paths(tree, argument), names, strict=False):
                 is_part = name == path and path != argument
                 yield argument if is_part else stem(name)
+
+    @property
+    def _reserved(self) -> frozenset[str]:
+        return emitted_names(self.traced.lowered.instructions.operations)
 
     @property
     def _name(self) -> str:

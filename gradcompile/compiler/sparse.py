@@ -12,16 +12,28 @@ import numpy as np
 from gradcompile.compiler.directions import DirectedKernel, WeightedKernel
 from gradcompile.compiler.kernel import Kernel
 from gradcompile.compiler.options import HESSIAN, nonzeros
+from gradcompile.graph.nested import NUMBER
+from gradcompile.graph.users import TraceError
+from gradcompile.show.structures import StructurePicture
 from gradcompile.support.arrays import FloatArray, IntArray
 
 if TYPE_CHECKING:
-    from scipy.sparse import csr_array
-
     from gradcompile.compiler.request import Request
 
 TRIANGLES = ("full", "lower", "upper")
 
 TRIANGLE = "triangle"
+
+
+def _csr_array() -> Any:
+    """The class of scipy's sparse arrays, which loads on first use."""
+    try:
+        from scipy.sparse import csr_array
+    except ImportError:
+        raise ImportError(
+            "sparse matrices are scipy's: run `pip install scipy`, or use values and structure"
+        ) from None
+    return csr_array
 
 
 class SparseKernel(Kernel):
@@ -61,18 +73,33 @@ class SparseKernel(Kernel):
     @property
     def structure(self) -> tuple[IntArray, IntArray]:
         """The rows and the columns of the nonzeros, for the latest new structure of arguments."""
-        rows, columns = self._build().request.places
+        rows, columns = self._located().places
         return rows.copy(), columns.copy()
+
+    def _located(self) -> "Request":
+        """What is asked for, with its nonzeros, for the latest new structure of arguments."""
+        return self._request(self._arguments.latest())
+
+    def draw(self) -> StructurePicture:
+        """Draw where the nonzeros are, for the latest new structure of arguments."""
+        request = self._located()
+        name = f"{self._arguments.name}.{self._path.removesuffix('.sparse')}"
+        return StructurePicture(name, request.matrix_shape, *request.places)
+
+    def _repr_svg_(self) -> str | None:
+        try:
+            return self.draw().svg()
+        except (TraceError, TypeError, ValueError):
+            return None  # it has not been called yet, or cannot be
 
     def _wrap(self, request: "Request") -> Callable[[Any], Any]:
         """What makes the matrix of its nonzeros."""
-        from scipy.sparse import csr_array  # loads on first use
-
-        if request.options.batched:
+        csr_array = _csr_array()
+        if request.options.batched and request.options.reduce is None:
             name = request.traced.lowered.name
             raise ValueError(
-                f"sparse: {name} is batched, so there is no one matrix; use values, which gives "
-                "the nonzeros of each row, and structure, which says where in it they are"
+                f"sparse: {name} has a matrix for each row; use values, which gives the nonzeros "
+                "of each row, and structure, which says where in it they are"
             )
         (rows, columns), shape = request.places, request.matrix_shape
         is_small = max(*shape, len(rows)) < 2**31
@@ -81,7 +108,7 @@ class SparseKernel(Kernel):
         for array in (indices, starts):
             array.flags.writeable = False  # they are shared by all matrices
 
-        def matrix(values: FloatArray) -> "csr_array":
+        def matrix(values: FloatArray) -> Any:
             return csr_array((values, indices, starts), shape)
 
         return matrix
@@ -105,6 +132,11 @@ class SparseHessian(SparseKernel, WeightedKernel):
 
     def _plain(self) -> type[Kernel]:
         return WeightedKernel
+
+    def _located(self) -> "Request":
+        traced = self._arguments.latest()
+        # That of a weighted sum does not depend on the weights.
+        return self._request(traced) if traced.result == NUMBER else self.weighted._request(traced)
 
     @property
     def lower(self) -> "SparseHessian":

@@ -14,12 +14,14 @@ from gradcompile.compiler.build import Build
 from gradcompile.compiler.options import GRAD, VALUE, VALUE_AND_GRAD, weighted
 from gradcompile.compiler.programs import derive
 from gradcompile.compiler.request import Request
+from gradcompile.compiler.verified import verified_function, verified_source
 from gradcompile.emit.straight import emit
 from gradcompile.ir.program import Program
 from gradcompile.ir.signature import Bundle, Signature
 from gradcompile.passes.capture import with_data
 from gradcompile.support import files
 from gradcompile.support.timing import Stages
+from gradcompile.verify import kinds
 from gradcompile.verify.adjoints import verify_source
 from gradcompile.verify.claims import Entry
 from gradcompile.verify.entries import chained, verify_entries, verify_zeros
@@ -52,26 +54,26 @@ def _of_gradient(build: Build) -> Report:
     """Check the gradient of one number, adjoint by adjoint."""
     if calls_opaque(build.program):
         value = _program(build, replace(build.request, kind=VALUE))
-        entries = list(_Names(build.request, _signature(build)).gradient())
+        entries = _Names(build.request, _signature(build)).gradient()
         return _by_numbers(build, value, entries, 1)
     sources, names = build.request.signature.sources(), build.request.signature.names()
     slots = build.request.slots
     by, called = [sources[slot] for slot in slots], [names[slot] for slot in slots]
-    return verify_source(build.verified_source, by, called, progress)
+    return verify_source(verified_source(build), by, called, progress)
 
 
 def _of_entries(build: Build) -> Report:
     """Check whatever else is returned, entry by entry."""
     request = build.request
     names = _Names(request, _signature(build))
-    first = list(names.gradient()) if request.kind.has_gradient or request.kind.is_second else []
+    first = names.gradient() if request.kind.has_gradient or request.kind.is_second else []
     value = _program(build, replace(request, kind=VALUE, nonzeros=None))
     if not request.kind.is_second:
-        entries = first or list(names.entries())
+        entries = first or names.entries()
         return _with_zeros(build, value, names, _compared(build, value, entries, _kept(request)))
     kind = weighted(GRAD) if request.kind.of_outputs else GRAD
     gradient = _program(build, replace(request, kind=kind, nonzeros=None))
-    entries = list(names.entries())
+    entries = names.entries()
     second = _compared(build, gradient, entries, _kept(request))
     if calls_opaque(value):
         function = _function(_text(build, gradient))
@@ -86,12 +88,12 @@ def _compared(build: Build, base: Program, entries: Sequence[Entry], start: int)
     """Compare what a kernel returns with derivatives of what another program computes."""
     if calls_opaque(base):
         return _by_numbers(build, base, entries, start)
-    source = build.verified_source
+    source = verified_source(build)
     return verify_entries(source, _text(build, base), entries, start, progress)
 
 
 def _by_numbers(build: Build, base: Program, entries: Sequence[Entry], start: int) -> Report:
-    function = build.verified_function()
+    function = verified_function(build)
     return verify_numbers(base, function, build.request.signature.of_one_row(), entries, start)
 
 
@@ -109,7 +111,7 @@ def _program(build: Build, request: Request) -> Program:
 
 def _signature(build: Build) -> Signature:
     """The signature of the text that is verified."""
-    has_data = len(build.program.data) > 0 and "data" in build.verified_source
+    has_data = len(build.program.data) > 0 and "data" in verified_source(build)
     return build.request.signature.of_one_row(len(build.program.data) if has_data else 0)
 
 
@@ -165,38 +167,30 @@ class _Names:
         count = request.traced.result.size
         self.outputs = ["value"] if count == 1 else [f"values[{k}]" for k in range(count)]
 
-    def gradient(self) -> Iterator[Entry]:
+    def gradient(self) -> list[Entry]:
         """What the gradient claims to be: of one number, or of a weighted sum."""
-        is_weighted = self.request.kind.of_outputs
-        outputs = dict(enumerate(self.direction)) if is_weighted else {0: None}
-        for source, name in zip(self.inputs, self.called, strict=True):
-            yield Entry(f"d/d{name}", outputs, {source: None})
+        if self.request.kind.of_outputs:
+            return kinds.of_vjp(self.inputs, self.direction)
+        return self._renamed(kinds.of_jacobian(["value"], self.inputs), "d/d{}")
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> list[Entry]:
         """What the other derivative claims to be."""
-        kind, inputs = self.request.kind, self.inputs
-        direction = dict(zip(inputs, self.direction, strict=False))
-        if kind.derivative == "tangent":
-            for row, output in enumerate(self.outputs):
-                yield Entry(f"tangent of {output}", {row: None}, direction)
-        elif kind.derivative == "product":
-            for row, name in enumerate(self.called):
-                yield Entry(f"tangent of d/d{name}", {row: None}, direction)
-        elif kind.derivative == "diagonal":
-            for row, name in enumerate(self.called):
-                yield Entry(f"d²/d{name}²", {row: None}, {inputs[row]: None})
-        elif kind.derivative == "jacobian":
-            for row, column in _places(self.request):
-                yield Entry(
-                    f"d{self.outputs[row]}/d{self.called[column]}",
-                    {row: None}, {inputs[column]: None},
-                )  # fmt: skip
-        elif kind.derivative == "hessian":
-            for row, column in _places(self.request):
-                yield Entry(
-                    f"d²/d{self.called[row]}d{self.called[column]}",
-                    {row: None}, {inputs[column]: None},
-                )  # fmt: skip
+        request, inputs = self.request, self.inputs
+        match request.kind.derivative:
+            case "tangent":
+                return kinds.of_jvp(self.outputs, inputs, self.direction)
+            case "product":
+                return kinds.of_hvp(inputs, self.direction)
+            case "diagonal":
+                return kinds.of_hessian_diagonal(inputs)
+            case "jacobian":
+                return kinds.of_jacobian(self.outputs, inputs, _places(request))
+            case _:
+                return kinds.of_hessian(inputs, _places(request))
+
+    def _renamed(self, entries: Sequence[Entry], form: str) -> list[Entry]:
+        pairs = zip(entries, self.called, strict=True)
+        return [replace(entry, name=form.format(name)) for entry, name in pairs]
 
 
 def progress(values: Iterable[str]) -> Iterable[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
 
-from gradcompile import ieee, opaque, products, vector
+from gradcompile import ieee, products, vector
 from gradcompile.emit.wrapping import (
     MAX_COMMENT,
     comment_lines,
@@ -20,6 +20,7 @@ from gradcompile.emit.wrapping import (
     statement_lines,
 )
 from gradcompile.ir.sweeps import FORWARD_SWEEP, Sweep, full_title
+from gradcompile.ops.op import Op
 from gradcompile.support.names import RESERVED
 
 MAX_LINE = 89
@@ -42,9 +43,18 @@ HELPERS = {
 _AUGMENTED = {ast.Add: "+=", ast.Sub: "-=", ast.Mult: "*=", ast.Div: "/="}
 
 
-def emitted_names() -> frozenset[str]:
-    """List the names that emitted code imports or finds built in, and must not give to anything."""
-    return RESERVED | frozenset(ieee.FUNCTIONS) | frozenset(HELPERS) | opaque.names()
+def emitted_names(operations: Iterable[Op] = ()) -> frozenset[str]:
+    """List the names that emitted code imports or finds built in, and must not give to anything.
+
+    Args:
+        operations: that the code applies: some are functions of the user's own.
+    """
+    return RESERVED.union(ieee.FUNCTIONS, HELPERS, opaque_names(operations))
+
+
+def opaque_names(operations: Iterable[Op]) -> frozenset[str]:
+    """List the names of the user's own functions among operations."""
+    return frozenset(op.name for op in operations if op.is_opaque)
 
 
 # --- what a function is made of ------------------------------------------------------------------
@@ -212,17 +222,20 @@ def with_titles(steps: Iterable[tuple[Sweep, Iterable[Item]]], seed: str) -> Ite
 # --- text ----------------------------------------------------------------------------------------
 
 
-def module_text(functions: Iterable[Function], in_loops: Container[str] = ()) -> str:
+def module_text(
+    functions: Iterable[Function], in_loops: Container[str] = (), own: Container[str] = ()
+) -> str:
     """Write a module.
 
     Args:
         functions: in order; the last one is what the module is for.
         in_loops: the functions that are called in long loops, and so are those for vector code.
+        own: the names of the user's own functions that are called.
     """
     functions = list(functions)
     names = names_of(item for function in functions for item in function.body)
     texts = "\n\n\n".join(map(_function_text, functions))
-    return f"{_imports(names, in_loops)}{texts}\n"
+    return f"{_imports(names, in_loops, own)}{texts}\n"
 
 
 def lines_of(items: Iterable[Item], room: int = MAX_LINE - 4) -> Iterator[str]:
@@ -279,9 +292,8 @@ def _docstring(summary: str) -> list[str]:
     return [f'"""{first}"""'] if not rest else [f'"""{first}', *rest, '"""']
 
 
-def _imports(names: Iterable[str], in_loops: Container[str]) -> str:
+def _imports(names: Iterable[str], in_loops: Container[str], own: Container[str]) -> str:
     modules: dict[str, list[str]] = {}
-    own = opaque.names()
     for name in sorted(names):
         if name in HELPERS:
             modules.setdefault(HELPERS[name], []).append(name)

@@ -25,6 +25,7 @@ from gradcompile.ir.nests import (
     places,
 )
 from gradcompile.ir.signature import Bundle, Signature, adjoint_name
+from gradcompile.ops.op import Op
 from gradcompile.support.names import Names, identifier
 
 DATA = "data"
@@ -81,17 +82,18 @@ class NestNames:
     kept: Mapping[Array, int] = field(default_factory=dict)
 
 
-def name_nests(rolled: Rolled, function: str) -> NestNames:
+def name_nests(rolled: Rolled, function: str, operations: Iterable[Op] = ()) -> NestNames:
     """Name the arrays and the indices of loop nests.
 
     Args:
         rolled: the nests.
         function: the name of the function that is to compute them.
+        operations: that they apply.
     """
     signature = rolled.signature
     assert signature is not None
     used = tuple(x for x in dict.fromkeys(arrays_in(rolled.nests)) if x is not COUNT)
-    namer = Names(emitted_names(), frozenset(identifier(array.label) for array in used))
+    namer = Names(emitted_names(operations), frozenset(identifier(array.label) for array in used))
     namer.taken |= {group.name for group in (*signature.parameters, *signature.results)}
     namer.fresh(function)
     own = {name: namer.fresh(name) for name in _OF_ALL}

@@ -6,7 +6,7 @@ statements are made (`nest_trees.py`) and arranged in functions (`nest_functions
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from gradcompile.emit.layout import module_text, names_in
+from gradcompile.emit.layout import module_text, names_in, opaque_names
 from gradcompile.emit.nest_functions import NestCode, nest_functions
 from gradcompile.emit.nest_names import name_nests
 from gradcompile.ir.nests import Apply, Assign, Expression, Index, Loop, Nest, Rolled, Step
@@ -26,11 +26,13 @@ def emit_nests(rolled: Rolled, function: str, summary: str = "", *, mean: bool =
         summary: what the function does, for its docstring.
         mean: for a batch, divide what is summed up by the number of rows.
     """
-    names = name_nests(rolled, function)
+    steps = (step for nest in rolled.nests for _, step in _innermost(nest.steps))
+    operations = {op for step in steps for op in _operations(step.value)}
+    names = name_nests(rolled, function, operations)
     nests = sorted(rolled.nests, key=lambda nest: nest.sweep)
     code = NestCode(function, rolled, tuple(nests), names, mean, summary)
     in_loops = set() if rolled.strict else set(_vector_names(nests))
-    return module_text(nest_functions(code), in_loops)
+    return module_text(nest_functions(code), in_loops, opaque_names(operations))
 
 
 def _vector_names(nests: Iterable[Nest]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from gradcompile.emit.derivations import contributors
 from gradcompile.emit.expressions import as_condition, instantiate, may_be_python_float
-from gradcompile.emit.layout import emitted_names, module_text
+from gradcompile.emit.layout import emitted_names, module_text, opaque_names
 from gradcompile.emit.parts import KEPT, LIMIT
 from gradcompile.emit.statements import Statement
 from gradcompile.emit.straight_functions import StraightCode, straight_functions
@@ -46,7 +46,8 @@ def emit(
         limit: the most statements of one function; the function calls its parts if it has more.
     """
     code = _Emitter(program, signature, function).code(summary)
-    return module_text(straight_functions(code, limit))
+    own = opaque_names(x.op for x in program.instructions)
+    return module_text(straight_functions(code, limit), own=own)
 
 
 @dataclass
@@ -76,10 +77,7 @@ class _Emitter:
     conditions: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        results = [group for group in self.signature.results if group.shape is not None]
-        own = {group.name for group in (*self.signature.parameters, *results)}
-        self.namer = Names(emitted_names() | {KEPT}, _identifiers(self.program, self.signature))
-        self.namer.taken |= own
+        self.namer = _namer(self.program, self.signature)
         self.namer.fresh(self.function)
         self.reads = _count_reads(self.program)
         self.results = results_of(self.program, self.signature)
@@ -142,7 +140,9 @@ class _Emitter:
             ]
             if not inlined or (width <= MAX_WIDTH and depth <= MAX_DEPTH):
                 break
-            self._settle(max(inlined, key=lambda pair: pair[0])[1])
+            # The line it was to go into is full.
+            full = max(inlined, key=lambda pair: pair[0])[1]
+            self._assign(full, self.pending.pop(full))
         trees = dict(zip(op.operand_names, (part.tree for part in parts), strict=True))
         tree = instantiate(op.template, trees, self.plain, self.conditions)
         origins = (() if origin is None else (origin,)) + tuple(o for p in parts for o in p.origins)
@@ -159,11 +159,6 @@ class _Emitter:
             return self.pending[operand]
         name = self.names[operand]
         return _Expression(self.elements.get(operand, ast.Name(name)), len(name))
-
-    def _settle(self, var: Var) -> None:
-        """Give a pending value a statement of its own: the line it was to go into is full."""
-        expression = self.pending.pop(var)
-        self._assign(var, expression)
 
     def _may_inline(self, instruction: Instruction) -> bool:
         result = instruction.result
@@ -217,6 +212,15 @@ class _Emitter:
         earlier = (x for x in homes if x in self.assigned and self.sweep_of[x] < self.sweep_of[var])
         # An element of an array that is returned has no name.
         return tuple(name for name in map(self.names.__getitem__, earlier) if name.isidentifier())
+
+
+def _namer(program: Program, signature: Signature) -> Names:
+    """Make what gives out names that mean nothing else in the text."""
+    taken = emitted_names(x.op for x in program.instructions) | {KEPT}
+    namer = Names(taken, _identifiers(program, signature))
+    results = [group for group in signature.results if group.shape is not None]
+    namer.taken |= {group.name for group in (*signature.parameters, *results)}
+    return namer
 
 
 def _derivative_label(name: str, suffix: str, is_element: bool, taken: Container[str]) -> str:

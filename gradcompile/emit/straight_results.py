@@ -67,7 +67,8 @@ def results_of(program: Program, signature: Signature) -> ReturnedGroups:
         is_gradient = signature.gradient is not None and group in signature.gradient
         # A list is a vector: a matrix is filled, as what has no labels to be listed by is.
         is_listed = len(group.shape or ()) == 1 and not (is_gradient and not group.labels)
-        filled = group.shape is not None and (not is_listed or group.size > MAX_LISTED)
+        is_listed = is_listed and 0 < group.size <= MAX_LISTED  # numba takes no empty list
+        filled = group.shape is not None and not is_listed
         found.append(ReturnedGroup(group, operands, filled))
     computed = {instruction.result for instruction in program.instructions}
     entries: dict[Var, ast.Subscript] = {}

@@ -21,7 +21,6 @@ orderings.py        how two numbers may be ordered, as far as comparisons tell
 joins.py            two ways of a branch joined to one graph
 endings.py          at which line a function returns, and what it raises
 replay.py           a program applied to Values
-elimination.py      linear systems, determinants and Cholesky factors
 numbering.py        value numbers over several runs of a function
 users.py            which frames run a user's code; the error that names its line
 bytecode.py         where the bytecode stores the result of an instruction

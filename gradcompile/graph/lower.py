@@ -1,6 +1,5 @@
 """Value graph → instructions in order, at any depth: packed, and as a Program on demand."""
 
-import os
 from collections.abc import Mapping, Sequence
 from itertools import chain, count
 
@@ -8,9 +7,11 @@ import numpy as np
 
 from gradcompile.graph.bindings import bound_names
 from gradcompile.graph.own import OwnOp
+from gradcompile.graph.users import TraceError
 from gradcompile.graph.value import TracedValue, Value, topological
 from gradcompile.ir.packed import PackedInstructions, PackedProgram, pack_instructions
 from gradcompile.support.collector import collector_paused
+from gradcompile.support.memory import present_memory
 
 BYTES_A_NODE = 5_000
 """About as much memory takes a node of a graph while it is compiled, its derivatives included."""
@@ -36,6 +37,7 @@ def lower(
 
     Raises:
         ValueError: an operation is of the user's own, so that nothing is known of it.
+        TraceError: a leaf is a traced value of another function.
         MemoryError: this machine has not the memory to compile a graph of that size.
     """
     given = set(inputs)
@@ -50,13 +52,22 @@ def lower(
         [value.op for value in computed if value.op is not None],
         np.fromiter(map(index_of.__getitem__, operands), np.int64),
         np.array([index_of[root] for root in roots], np.int64),
-        [leaf.data for leaf in leaves],
+        _constants(leaves, name),
     )
     _require_known(instructions, name)
     labels = {k: str(value.label) for k, value in enumerate(computed) if value.label}
     made_at = {k: lines[id(value)] for k, value in enumerate(computed)} if lines else {}
     bound = bound_names(computed) if isinstance(roots[0], TracedValue) else {}
     return PackedProgram(name, tuple(names), instructions, labels, bound, made_at)
+
+
+def _constants(leaves: Sequence[Value], name: str) -> list[float]:
+    try:
+        return [leaf.data for leaf in leaves]
+    except TraceError:
+        raise TraceError(
+            f"{name} reads a traced value that is not among its arguments; give it as an argument"
+        ) from None
 
 
 def _require_known(instructions: PackedInstructions, name: str) -> None:
@@ -72,9 +83,7 @@ def _require_known(instructions: PackedInstructions, name: str) -> None:
 
 def _require_memory(nodes: int, name: str) -> None:
     """Raise an error before the work starts, not in the middle of it."""
-    if not hasattr(os, "sysconf"):
-        return
-    present = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    present = present_memory()
     if nodes * BYTES_A_NODE > present:
         raise MemoryError(
             f"{name}: the graph has {nodes:,} nodes; compiling it takes about "

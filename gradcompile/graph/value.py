@@ -190,10 +190,19 @@ class Constant(Value):
     __slots__ = ()
 
 
+def _refuse_machine_code(value: Value) -> NoReturn:
+    raise TraceError(
+        "a function that numba compiled cannot be traced; "
+        "give it a rule: gdc.custom(function, jvp=rule)"
+    )
+
+
 class TracedValue(Value):
     """A scalar of a function that is being traced: it has operands, but no number yet."""
 
     __slots__ = ("bound",)
+
+    _numba_type_ = property(_refuse_machine_code)  # numba asks for it
 
     def __init__(self, op: Op | None, operands: tuple[Value, ...], label: str = "") -> None:
         self.op = op
@@ -263,14 +272,6 @@ class TracedValue(Value):
         )
 
     __int__ = __index__
-
-    @property
-    def _numba_type_(self) -> NoReturn:
-        """None: numba asks for it to call machine code."""
-        raise TraceError(
-            "a function that numba compiled cannot be traced; "
-            "give it a rule: gdc.custom(function, jvp=rule)"
-        )
 
     def __copy__(self) -> "TracedValue":
         return self

@@ -23,7 +23,8 @@ from gradcompile.ir.program import (
     Var,
 )
 from gradcompile.ops.op import Op
-from gradcompile.ops.table import TABLE, UNWRITTEN
+from gradcompile.ops.table import TABLE
+from gradcompile.ops.unwritten import UNWRITTEN
 
 NUMBER = r"-?(?:(?:inf|nan)(?![.\[])|[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?)(?!\w)"
 NAME = rf'(?:%[0-9]+|"(?:[^"\\]|\\.)*"|{PLAIN_NAME})(?:{SUFFIX}|\.[0-9]+)*'

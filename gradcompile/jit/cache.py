@@ -19,7 +19,7 @@ from numba.core.serialize import dumps
 from gradcompile.support import files
 
 MEANINGS = (
-    "ieee.py", "vector.py", "blocks.py", "products.py", "jit/*.py",
+    "ieee.py", "vector.py", "blocks.py", "products.py", "opaque.py", "jit/*.py",
     "ir/signature.py", "ir/program.py", "ops/op.py", "support/names.py",
 )  # fmt: skip
 """The files that say what machine code is made of: what emitted text imports, and this folder.

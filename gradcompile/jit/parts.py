@@ -1,7 +1,7 @@
 """Functions that another one calls, the parts of a long text, as numba is given them."""
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache, partial
 from types import FunctionType
 from typing import Any
@@ -74,7 +74,14 @@ class Part(CPUDispatcher):
 
 def calls_opaque(function: Callable[..., Any]) -> bool:
     """Tell whether an emitted text calls functions of the user's own."""
-    return not opaque.names().isdisjoint(function.__globals__)
+    return any(True for _ in _opaque_functions(function))
+
+
+def _opaque_functions(function: Callable[..., Any]) -> Iterator[tuple[str, Any]]:
+    """List the functions of the user's own that a text imports, by their names."""
+    for name in opaque.names().intersection(function.__globals__):
+        if (own := function.__globals__[name]) is getattr(opaque, name):
+            yield name, own
 
 
 @cache
@@ -91,8 +98,8 @@ def with_parts(
     """
     parts: dict[str, Any] = {
         name: _of_opaque(own)
-        for name in opaque.names().intersection(function.__code__.co_names)
-        if isinstance(own := function.__globals__.get(name), FunctionType)
+        for name, own in _opaque_functions(function)
+        if name in function.__code__.co_names and isinstance(own, FunctionType)
     }
     parts |= {
         name: dispatcher(with_parts(part, dispatcher))

@@ -2,6 +2,7 @@
 
 op.py         `Op`, one row of the table: an operation, and all that follows from its row
 table.py      the op table: one row an operation, and nothing about an operation anywhere else
+unwritten.py  two rows that carry rules of one's own, and are never emitted
 opaque.py     operations that are functions of the user's own
 operators.py  Python's operators and numpy's functions on traced things
 functions.py  sums, norms, softmaxes, products of vectors: built from the table's operations

@@ -18,9 +18,12 @@ class OpaqueOp(Op):
 
     Attributes:
         function: computes it, and can be compiled by numba.
+        remade: how a pickle makes it again, where it cannot hold the function: what to call with
+            what.
     """
 
     function: Callable[..., float] = float
+    remade: tuple[Any, ...] | None = None
     is_opaque = True
 
     def evaluate(self, *operands: float) -> float:
@@ -28,7 +31,7 @@ class OpaqueOp(Op):
         return float(self.function(*operands))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return opaque_op, (self.function, self.name)
+        return self.remade or (opaque_op, (self.function, self.name))
 
     def __copy__(self) -> "OpaqueOp":
         return self
@@ -37,12 +40,15 @@ class OpaqueOp(Op):
         return self
 
 
-def opaque_op(function: Callable[..., float], wanted: str = "") -> OpaqueOp:
+def opaque_op(
+    function: Callable[..., float], wanted: str = "", remade: tuple[Any, ...] | None = None
+) -> OpaqueOp:
     """Make the operation of a function of numbers: one that numba has compiled, or that it can.
 
     Args:
         function: of floats, given by position.
         wanted: what emitted text is to call it, if that is free; its own name, if not given.
+        remade: what a pickle holds instead of the function.
     """
     written = getattr(function, "py_func", function)
     operands = list(inspect.signature(written).parameters)
@@ -50,4 +56,6 @@ def opaque_op(function: Callable[..., float], wanted: str = "") -> OpaqueOp:
     name = opaque.register(function, wanted, _RESERVED)
     call = f"float64({name}({', '.join(operands)}))"
     partials = (None,) * len(operands)
-    return OpaqueOp(name, " ".join(operands), call, partials, domain="False", function=function)
+    return OpaqueOp(
+        name, " ".join(operands), call, partials, domain="False", function=function, remade=remade
+    )

@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 from gradcompile.ops.op import Op
+from gradcompile.ops.unwritten import UNWRITTEN
 
 
 def _row(name: str) -> Op:
@@ -268,17 +269,6 @@ logical_not = Op("logical_not", "c", "float64(not c)", (None,), symbol="not", do
 
 TABLE: dict[str, Op] = {op.name: op for op in list(vars().values()) if isinstance(op, Op)}
 """Every operation by its name."""
-
-# --- rules of one's own ------------------------------------------------------------------------
-held = Op("held", "x", "x", (None,), domain="False")
-with_slope = Op("with_slope", "v x s", "v", (_one, lambda y, v, x, s: s, None), domain="False")
-
-UNWRITTEN: dict[str, Op] = {op.name: op for op in (held, with_slope)}
-"""What differentiation knows and emitted text does not: `passes/erase.py` takes it away.
-
-`held(x)` is `x`, which derivatives take for a constant. `with_slope(v, x, s)` is `v`, which by `x`
-has the slope `s`, beside those that it has already.
-"""
 
 # A copy of an operation is its row, found by its name.
 copyreg.pickle(Op, lambda op: (_row, (op.name,)))

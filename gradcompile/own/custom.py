@@ -13,8 +13,8 @@ from gradcompile.graph.arrays import value_array
 from gradcompile.graph.nested import Structure, flatten, unflatten
 from gradcompile.ops.op import CONTAINERS, array_of, elementwise
 from gradcompile.ops.opaque import OpaqueOp, opaque_op
-from gradcompile.ops.table import held
-from gradcompile.own.linear import Rule, Slopes, slopes_of
+from gradcompile.ops.unwritten import held
+from gradcompile.own.linear import Rule, RuleSlopes, slopes_of
 from gradcompile.own.slopes import MAX_ORDER, is_value, with_slopes
 
 _order: ContextVar[int] = ContextVar("_order", default=0)
@@ -34,7 +34,7 @@ class Custom:
         self.__doc__ = function.__doc__
         self.function = function
         self.jvp = jvp
-        self._slopes: dict[tuple[Structure, int], Slopes] = {}
+        self._slopes: dict[tuple[Structure, int], RuleSlopes] = {}
 
     def __call__(self, *args: Any) -> Any:
         """Call the function; of Values the result has the slopes of the rule."""

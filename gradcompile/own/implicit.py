@@ -1,8 +1,10 @@
 """Roots of a residual: functions that are given by an equation, F(y, x) = 0.
 
 Newton's steps find the root, and the implicit function theorem its slopes: dy/dx = -F_x / F_y. The
-last step is written so that its text has these very slopes, y = y0 - F(y0, x) / F_y(y0, x) with y0
-and F_y taken for constants: so they can be proved, whether or not the steps before have converged.
+last two steps are written so that their text has these very slopes, y = y0 - F(y0, x) / F_y(y0, x)
+with y0 and F_y taken for constants: so they can be verified, whether or not the steps before have
+converged. The first derivative is that at the root before the last step, the second derivative that
+of the first one, which needs the step before it.
 """
 
 import inspect
@@ -22,11 +24,16 @@ from gradcompile.graph.trace import trace_function
 from gradcompile.graph.value import Value
 from gradcompile.ir.program import Program
 from gradcompile.ops.op import array_of
-from gradcompile.ops.table import add, div, held, neg, stop_gradient
+from gradcompile.ops.opaque import opaque_op
+from gradcompile.ops.table import add, div, neg, stop_gradient
+from gradcompile.ops.unwritten import held
 from gradcompile.own.slopes import MAX_ORDER, is_value, with_slopes
 from gradcompile.passes import run_passes
 
 Number = Value | float
+
+LAST_STEPS = 2
+"""Steps with slopes: so many times the derivative of the text is that of the root."""
 
 
 class Implicit:
@@ -41,7 +48,8 @@ class Implicit:
     def __init__(self, residual: Callable[..., Any], start: Any, steps: int) -> None:
         self.__name__ = getattr(residual, "__name__", None) or repr(residual)
         self.residual = residual
-        self.start = start
+        # What numba has compiled cannot be traced.
+        self.start = opaque_op(start) if hasattr(start, "py_func") else start
         self.steps = steps
         self._equations: dict[tuple[Structure, Structure], _Equations] = {}
 
@@ -54,15 +62,13 @@ class Implicit:
             start = start(*unflatten(arguments, constant, _array))
         root, structure = flatten(start, is_leaf=is_value)
         equations = self._at(structure, arguments)
-        for _ in range(self.steps - 1):
+        is_known = not any(map(is_value, leaves))
+        last = 0 if is_known else min(self.steps, LAST_STEPS)
+        for _ in range(self.steps - last):
             root = equations.stepped(root, constant)
-        if not any(map(is_value, leaves)):
-            return unflatten(structure, equations.stepped(root, constant), _array)
-        root = [stop_gradient(y) for y in root]
-        last = equations.stepped(root, constant, is_last=True)
-        slopes = equations.slopes(root, leaves)
-        sloped = [with_slopes(y, leaves, by) for y, by in zip(last, slopes, strict=True)]
-        return unflatten(structure, sloped, _array)
+        if not is_known:
+            root = equations.with_last_steps(root, leaves, constant, last)
+        return unflatten(structure, root, _array)
 
     def _at(self, root: Structure, arguments: Structure) -> "_Equations":
         known = self._equations.get((root, arguments))
@@ -83,8 +89,9 @@ def implicit(residual: Any, *, start: Any, steps: int = 8) -> Implicit:
             at the root. It is traced.
         start: where Newton's method begins: a number, or a list, tuple, dict, record or array of
             numbers, as the root is; or a function of the arguments that makes one. That may be a
-            solver of your own, after which one step is enough.
-        steps: the number of Newton's steps, 1 or more.
+            solver of your own, also one that numba compiled, after which two steps are enough.
+        steps: the number of Newton's steps, 1 or more. First derivatives are those at the root
+            before the last step, second derivatives those at the root before that.
 
     Returns:
         A function of the arguments that gives the root. It may be called with numbers, with
@@ -125,27 +132,41 @@ class _Equations:
     by_root: tuple[Program, ...]
     by_arguments: tuple[Program, ...]
 
-    def stepped(
-        self, root: Sequence[Number], leaves: Sequence[Number], is_last: bool = False
-    ) -> list[Number]:
-        """Make a step of Newton's; for the last one the slopes are constants."""
+    def stepped(self, root: Sequence[Number], leaves: Sequence[Number]) -> list[Number]:
+        """Make a step of Newton's."""
         at = self._at(self.by_root, root, leaves)
-        rows = [[stop_gradient(s) for s in row] for row in at.slopes] if is_last else at.slopes
-        changes = _solved(rows, [[neg(value)] for value in at.values])
-        return [add(y, change) for y, (change,) in zip(root, changes, strict=True)]
+        return _improved(root, at.slopes, at.values)
 
-    def slopes(self, root: Sequence[Number], leaves: Sequence[Number]) -> list[list[Number]]:
-        """Give the slopes of the root by the arguments: for each part of it one by each.
+    def with_last_steps(
+        self, root: Sequence[Number], leaves: Sequence[Number], constant: list[Number], count: int
+    ) -> list[Number]:
+        """Make the last steps: each gives a root with the slopes at the root before.
 
-        They are computed of a root that has slopes itself, so that they can be differentiated.
+        Args:
+            root: before these steps.
+            leaves: the arguments.
+            constant: the arguments as derivatives take them for constants.
+            count: how many steps.
         """
+        fixed: list[Number] = [stop_gradient(y) for y in root]
         slopes: list[list[Number]] = [[math.nan] * len(leaves) for _ in root]
-        for _ in range(MAX_ORDER):
-            sloped = [with_slopes(y, leaves, by) for y, by in zip(root, slopes, strict=True)]
-            by_root = self._at(self.by_root, sloped, leaves).slopes
-            by_arguments = self._at(self.by_arguments, sloped, leaves).slopes
-            slopes = _solved(by_root, [[neg(s) for s in row] for row in by_arguments])
-        return slopes
+        for _ in range(MAX_ORDER - count):  # of one root: each gives derivatives of one order more
+            slopes = self._slopes(_all_sloped(fixed, leaves, slopes), leaves)
+        sloped = _all_sloped(fixed, leaves, slopes)
+        for _ in range(count):
+            slopes = self._slopes(sloped, leaves)
+            at = self._at(self.by_root, fixed, constant)
+            rows = [[stop_gradient(s) for s in row] for row in at.slopes]
+            root = _improved(fixed, rows, at.values)
+            sloped = _all_sloped(root, leaves, slopes)
+            fixed = [stop_gradient(y) for y in root]
+        return sloped
+
+    def _slopes(self, root: Sequence[Number], leaves: Sequence[Number]) -> list[list[Number]]:
+        """Give the slopes of the root by the arguments: for each part of it one by each."""
+        by_root = self._at(self.by_root, root, leaves).slopes
+        by_arguments = self._at(self.by_arguments, root, leaves).slopes
+        return _solved(by_root, [[neg(s) for s in row] for row in by_arguments])
 
     def _at(
         self, programs: Sequence[Program], root: Sequence[Number], leaves: Sequence[Number]
@@ -177,6 +198,19 @@ def _equations(
         return tuple(run_passes(reverse(program, places)) for program in each)
 
     return _Equations(by(range(root.size)), by(range(root.size, count)))
+
+
+def _improved(
+    root: Sequence[Number], slopes: list[list[Number]], values: Sequence[Number]
+) -> list[Number]:
+    changes = _solved(slopes, [[neg(value)] for value in values])
+    return [add(y, change) for y, (change,) in zip(root, changes, strict=True)]
+
+
+def _all_sloped(
+    root: Sequence[Number], leaves: Sequence[Number], slopes: Sequence[Sequence[Number]]
+) -> list[Number]:
+    return [with_slopes(y, leaves, by) for y, by in zip(root, slopes, strict=True)]
 
 
 def _solved(matrix: list[list[Number]], right: list[list[Number]]) -> list[list[Number]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcompile.ops.opaque import opaque_op
+from gradcompile.ops.opaque import OpaqueOp, opaque_op
 from gradcompile.own.custom import CustomNumbers
 from gradcompile.support.arrays import FloatArray
 
@@ -114,11 +114,15 @@ class _Pieces:
 
 def _function(pieces: _Pieces, order: int) -> CustomNumbers:
     """Make the function with the rule that its slope is the function of the derivative's pieces."""
-    op = opaque_op(pieces.lookup(), NAMES[order])
+    op = _operation(pieces, order)
     if len(pieces.coefficients) == 1:
         return CustomNumbers(op, lambda primals, tangents: 0.0 * tangents[0])
     slope = _function(pieces.derivative(), order + 1)
     return CustomNumbers(op, lambda primals, tangents: slope(*primals) * tangents[0])
+
+
+def _operation(pieces: _Pieces, order: int) -> OpaqueOp:
+    return opaque_op(pieces.lookup(), NAMES[order], (_operation, (pieces, order)))
 
 
 def _vector(x: Any, name: str) -> FloatArray:

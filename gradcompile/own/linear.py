@@ -20,7 +20,7 @@ Rule = Callable[[Any, Any], Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Slopes:
+class RuleSlopes:
     """The slopes of a function by its arguments.
 
     Attributes:
@@ -36,7 +36,7 @@ class Slopes:
         return [replay(program, leaves) for program in self.programs]
 
 
-def slopes_of(rule: Rule, name: str, arguments: Structure) -> Slopes:
+def slopes_of(rule: Rule, name: str, arguments: Structure) -> RuleSlopes:
     """Trace a rule and find what it multiplies the tangents with.
 
     Args:
@@ -65,7 +65,7 @@ def slopes_of(rule: Rule, name: str, arguments: Structure) -> Slopes:
             f"{name}: the rule is not linear in the tangents: it may only add them up, multiplied "
             "or divided by what does not depend on them"
         )
-    return Slopes(tuple(x for x in programs if x is not None), result)
+    return RuleSlopes(tuple(x for x in programs if x is not None), result)
 
 
 def _slopes(program: Program, tangent: Operand, count: int) -> Program | None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradcompile.graph.value import Constant, Value
-from gradcompile.ops.table import with_slope
+from gradcompile.ops.unwritten import with_slope
 
 MAX_ORDER = 4
 """The highest order of a derivative that goes through what has slopes of its own.

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from gradcompile.ir.program import Instruction, Operand, Output, Program, Var
-from gradcompile.ops.table import UNWRITTEN, held
+from gradcompile.ops.unwritten import UNWRITTEN, held
 from gradcompile.passes.dce import dce
 
 _ERASED = frozenset(UNWRITTEN.values())

@@ -2,6 +2,7 @@
 
 adjoints.py     every adjoint in the text, compared with what it should be: the verdicts
 entries.py      entries of Jacobians, Hessians and products, compared with what they should be
+kinds.py        what the numbers of each kind of kernel claim to be
 claims.py       what entries claim to be, and the text that they are derivatives of
 tangents.py     what sympy can prove of them
 differences.py  what they are by differences, at points

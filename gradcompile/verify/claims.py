@@ -71,9 +71,11 @@ class Claims:
         # Points have a number for each input that is read.
         mentioned = {f"{name} itself": ast.Name(name) for name in named}
         text.reverse = {**claims.statements, **asserted, **mentioned}
-        for name in named:
-            if name not in text.inputs:
-                raise ExpressionError(f"{name} is no parameter of the text, nor an element of one")
+        known = set(text.inputs)
+        if unknown := [name for name in named if name not in known]:
+            raise ExpressionError(
+                f"{unknown[0]} is no parameter of the text, nor an element of one"
+            )
         if missing := [k for x in entries for k in x.outputs if not 0 <= k < len(base.results)]:
             raise ExpressionError(f"the text that is differentiated has no result {missing[0]}")
         return cls(entries, Statements.of(text, {}), written)
@@ -120,7 +122,12 @@ class Claims:
     def lines(self, entry: Entry) -> tuple[str, ...]:
         """Write the statements that make the results that an entry is about."""
         primals = self.statements.primals
-        trees = [primals[result(number)] for number in entry.outputs]
+        numbers = list(entry.outputs)
+        if entry.inputs is not None and len(numbers) > 1:
+            numbers = [
+                number for number in self.results_of(entry.inputs) if number in entry.outputs
+            ]
+        trees = [primals[result(number)] for number in numbers]
         return tuple(
             self.statements.line(tree.id)
             if isinstance(tree, ast.Name) and tree.id in primals

@@ -1,5 +1,6 @@
 """Derivatives of a text along directions, by differences of numbers of many digits."""
 
+from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -20,8 +21,6 @@ STEP = digits.number(10) ** -100
 NOISE = digits.number(10) ** -60
 """Where rounding makes more than this of a slope, it tells nothing."""
 
-_ZERO = Adjoint(digits.number(0), digits.number(0))
-
 
 class Surroundings:
     """A point, and what forward statements are close to it; what `stop_gradient` gives is held."""
@@ -41,9 +40,11 @@ class Surroundings:
             slopes = {number: Adjoint(x, x) for number, x in values.items()}
         else:
             slopes = self._along(entry.inputs)
-        total = _ZERO
+        total = Adjoint(digits.number(0), digits.number(0))
         for number, weight in entry.outputs.items():
-            slope = slopes.get(number, _ZERO)
+            if number not in slopes:
+                continue  # it does not depend on these inputs
+            slope = slopes[number]
             if slope is None:
                 return None
             factor = digits.number(1) if weight is None else names[weight]
@@ -65,7 +66,7 @@ class Surroundings:
         for step in (STEP, -STEP):
             try:
                 sides.append(self._moved(inputs, step))
-            except (ArithmeticError, ValueError, TypeError):  # at the edge of the domain
+            except digits.NO_REAL_VALUE:  # at the edge of the domain
                 return dict.fromkeys(results.values())
         size = max(abs(side[name]) for side in sides for name in (*inputs, *downstream))
         slopes = {}
@@ -75,7 +76,8 @@ class Surroundings:
         return slopes
 
     def _moved(self, inputs: Weights, step: Any) -> Mapping[str, Any]:
-        names = dict(self.point.names)
+        # A direction may be one of thousands, and little depends on it.
+        names = ChainMap({}, self.point.names)
         for name, weight in inputs.items():
             names[name] += step if weight is None else step * self.point.names[weight]
         for name in self._claims.downstream(inputs):
@@ -106,15 +108,16 @@ def telling(points: Points, cost: int) -> Iterator[Point]:
         points: of the text.
         cost: how many statements are evaluated for the differences at a point.
     """
-    first: list[Point] = []
-    later: list[Point] = []
-    seen = set()
-    for k, point in enumerate(points.near):
-        sides = tuple(point.sides.items())
-        (first if k < POINTS or sides not in seen else later).append(point)
-        seen.add(sides)
+    first = of_all_sides(points.near)
     scales = points.at_scales
-    sure = [*first[:POINTS], *scales[:MIN_POINTS_AT_SCALES]]
+    yield from first[:POINTS]
+    yield from scales[:MIN_POINTS_AT_SCALES]
+    later = [point for point in points.near if point not in first]
     others = [*first[POINTS:], *scales[MIN_POINTS_AT_SCALES:], *later]
-    yield from sure
     yield from others[: MAX_EVALUATIONS // max(1, cost)]
+
+
+def of_all_sides(points: Sequence[Point]) -> list[Point]:
+    """Choose the first few of some points, and those where conditions are met otherwise."""
+    sides = [tuple(point.sides.items()) for point in points]
+    return [x for k, x in enumerate(points) if k < POINTS or sides[k] not in sides[:k]]

@@ -40,6 +40,10 @@ JUMP = number(10) ** -20
 MODERATE = number(10) ** 40
 """Results that are larger, or smaller than its inverse, leave too few digits to differences."""
 
+NO_REAL_VALUE = (ArithmeticError, ValueError, TypeError, AttributeError)
+"""What mpmath raises where a function has no real value; some of its functions ask a complex number
+for what only real ones have."""
+
 MAX_ORDER = 170
 """The highest order of a polygamma: for more, emitted text gives nan, and mpmath takes minutes."""
 

@@ -19,11 +19,11 @@ from gradcompile.verify.adjoints import Progress
 from gradcompile.verify.agreement import UNDEFINED, compare
 from gradcompile.verify.alone import ALONE
 from gradcompile.verify.claims import Claims, Entry, claim, part_of
-from gradcompile.verify.differences import Surroundings, telling
+from gradcompile.verify.differences import Surroundings, of_all_sides, telling
 from gradcompile.verify.points import Points
 from gradcompile.verify.report import VERDICTS, Check, Derivative, Report
 from gradcompile.verify.statements import MAX_STATEMENTS_FOR_SYMPY
-from gradcompile.verify.tangents import Tangents
+from gradcompile.verify.tangents import SymbolicTangents
 
 
 def verify_entries(
@@ -121,15 +121,20 @@ class _Checker:
     def __init__(self, base: StraightText, claimed: StraightText, entries: Sequence[Entry]) -> None:
         self.claims = Claims.of(base, claimed, entries)
         is_short = len(base.statements) <= MAX_STATEMENTS_FOR_SYMPY
-        self.tangents = Tangents(self.claims) if is_short else None
+        self.points = Points(self.claims.statements)
+        self.tangents = SymbolicTangents(self.claims) if is_short else None
 
     @cached_property
-    def surroundings(self) -> list[Surroundings]:
+    def some(self) -> list[Surroundings]:
+        """A few points, for what is proved already, but for ties."""
+        return [Surroundings(self.claims, x) for x in of_all_sides(self.points.random)]
+
+    @cached_property
+    def every(self) -> list[Surroundings]:
         """The points to compare at."""
         directions = {tuple(x.inputs): x.inputs for x in self.claims.entries if x.inputs}
         cost = sum(2 * len(self.claims.downstream(x)) for x in directions.values())
-        points = telling(Points(self.claims.statements), cost)
-        return [Surroundings(self.claims, point) for point in points]
+        return [Surroundings(self.claims, x) for x in telling(self.points, cost)]
 
     def check(self, number: int) -> Check:
         """Prove, confirm or refute an entry."""
@@ -137,16 +142,16 @@ class _Checker:
         expected = None if self.tangents is None else self.tangents.expected(entry)
         proved = self.tangents is not None and self.tangents.proves(number, expected)
         verdict, detail = "proved", ""
-        if not proved or self.claims.has_ties:
-            compared, why = self.compared(number)
-            if not proved or (compared == "refuted" and why != UNDEFINED):
+        if not proved:
+            verdict, detail = self.compared(number, self.every)
+        elif self.claims.has_ties:
+            compared, why = self.compared(number, self.some)
+            if compared == "refuted" and why != UNDEFINED:
                 verdict, detail = compared, why
         line = f"{entry.name} = {self.claims.written[number]}"
         return Check(entry.name, self.claims.lines(entry), line, expected, verdict, detail)
 
-    def compared(self, number: int) -> tuple[str, str]:
-        """Compare an entry with what it should be at all points."""
+    def compared(self, number: int, points: Sequence[Surroundings]) -> tuple[str, str]:
+        """Compare an entry with what it should be at some points."""
         entry = self.claims.entries[number]
-        return compare(
-            (x.point, x.point.names[claim(number)], x.expected(entry)) for x in self.surroundings
-        )
+        return compare((x.point, x.point.names[claim(number)], x.expected(entry)) for x in points)

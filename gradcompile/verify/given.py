@@ -7,6 +7,7 @@ the text says is compared with differences of what it differentiates, at some po
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -54,16 +55,18 @@ def verify_numbers(
     """
     base = with_data(base)
     slot_of = {source: slot for slot, source in enumerate(signature.sources())}
-    points = list(_points(base))
-    given = [_flat(function, signature, at)[start:] for at in points]
-    slopes = {o: [_slopes(base, o, at) for at in points] for x in entries for o in x.outputs}
+    outputs = {output for entry in entries for output in entry.outputs}
+    found = []
+    for at in _points(base):
+        with suppress(ArithmeticError, ValueError):  # a function of the user's may raise errors
+            given = _flat(function, signature, at)[start:]
+            found.append((at, {output: _slopes(base, output, at) for output in outputs}, given))
     derivatives = []
     for number, entry in enumerate(entries):
         known = [
-            (at, *_expected(entry, {o: slopes[o][k] for o in entry.outputs}, slot_of, at),
-             numbers[number])
-            for k, (at, numbers) in enumerate(zip(points, given, strict=True))
-        ]  # fmt: skip
+            (at, *_expected(entry, slopes, slot_of, at), given[number])
+            for at, slopes, given in found
+        ]
         derivatives.append(_derivative(entry.name, known))
     return Report(derivatives)
 

@@ -143,11 +143,15 @@ class Points:
     statements: Statements
 
     @cached_property
+    def random(self) -> list[Point]:
+        """Random points, more of them where there are conditions."""
+        return list(_random_points(self.statements))
+
+    @cached_property
     def near(self) -> list[Point]:
-        """Random points, more of them where there are conditions, and for a short text borders."""
-        points = list(_random_points(self.statements))
-        borders = _boundaries(self.statements, points) if self.statements.is_short else ()
-        return [*points, *borders]
+        """Random points, and for a short text borders."""
+        borders = _boundaries(self.statements, self.random) if self.statements.is_short else ()
+        return [*self.random, *borders]
 
     @cached_property
     def at_scales(self) -> list[Point]:
@@ -165,7 +169,7 @@ def point_at(statements: Statements, at: dict[str, Any], cautious: bool = False)
     """
     try:
         point = Point(statements, at, cautious)
-    except (ArithmeticError, ValueError, TypeError):
+    except digits.NO_REAL_VALUE:
         return None
     return point if all(digits.is_sound(point.names[name]) for name in statements.primals) else None
 

@@ -62,6 +62,8 @@ class Proofs:
 
     def proves_whole(self, name: str) -> bool:
         """Does the whole derivative by an input simplify to sympy's of the whole function?"""
+        if self._whole_size() > MAX_NAMES_IN_WHOLE:
+            return False
         text = self.statements.text
         if self._whole_size() > MAX_NAMES_IN_WHOLE:
             return False

@@ -18,13 +18,14 @@ TABLE_WIDTH = 120
 
 @dataclass(frozen=True)
 class Check:
-    """The check of one adjoint statement.
+    """The check of one adjoint statement, or of one entry of a Jacobian, a Hessian or a product.
 
     Attributes:
-        name: the value whose adjoint it is.
-        forward: the forward statements that read the value, as text.
-        adjoint: the adjoint statement, as text.
-        expected: what the adjoint must be, as a sympy expression; None for a long text.
+        name: the value whose adjoint it is, or that of the entry.
+        forward: the forward statements that read the value, or that make what the entry is a
+            derivative of, as text.
+        adjoint: the adjoint statement, or what the entry is, as text.
+        expected: what that must be, as a sympy expression; None for a long text.
         verdict: "proved", "confirmed" or "refuted".
         detail: the digits that agree, or the point and the two numbers that differ.
     """
@@ -73,6 +74,8 @@ class Derivative:
 @dataclass(frozen=True)
 class Report:
     """What `verify()` found: one `Derivative` an input, one `Check` an adjoint statement.
+
+    Of entries there is one of both for each.
 
     Printing it shows one line a derivative; `table()` shows the statements, as notebooks do.
     """

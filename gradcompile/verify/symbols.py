@@ -7,6 +7,7 @@ makes it an independent oracle.
 
 import ast
 from collections.abc import Callable, Mapping
+from math import comb, prod
 from typing import Any
 
 import sympy
@@ -151,12 +152,38 @@ def is_large(expression: Any) -> bool:
     return len(conditions) > MAX_CONDITIONS or expression.count_ops() > MAX_OPERATIONS_TO_SIMPLIFY
 
 
+MAX_OPERATIONS_TOGETHER = 80
+"""The largest expression, in operations, that is written on one line of a fraction."""
+
+MAX_TERMS = 1000
+"""The most terms that an expression is expanded to."""
+
+
+def _expanded(expression: Any) -> Any:
+    """Multiply out, unless there are too many terms."""
+    return expression if _terms(expression) > MAX_TERMS else sympy.expand(expression)
+
+
+def _terms(expression: Any) -> int:
+    """Estimate how many terms there are when all is multiplied out."""
+    if expression.is_Add:
+        return sum(map(_terms, expression.args))
+    if expression.is_Mul:
+        return prod(map(_terms, expression.args))
+    if expression.is_Pow and expression.exp.is_Integer:
+        count, power = _terms(expression.base), abs(int(expression.exp))
+        return comb(count + power - 1, power) if power <= MAX_TERMS else MAX_TERMS + 1
+    return 1
+
+
 def _numerator(expression: Any) -> Any:
     """Expand what is above the line, when all is written on one: no common factors are looked for.
 
     That takes sympy long where there are many functions in it.
     """
-    return sympy.expand(sympy.fraction(sympy.together(expression))[0])
+    if operations(expression) > MAX_OPERATIONS_TOGETHER:
+        return expression
+    return _expanded(sympy.fraction(sympy.together(expression))[0])
 
 
 Attempts = tuple[Callable[[Any], Any], ...]
@@ -220,7 +247,7 @@ def _simplifies_to_zero(difference: Any, attempts: Attempts) -> bool:
         return True
     if difference.count_ops() > MAX_OPERATIONS_TO_SIMPLIFY:
         return False
-    if sympy.expand(difference) == 0:
+    if _expanded(difference) == 0:
         return True
     named = _with_named_fractions(difference) if attempts else difference
     return any(attempt(named) == 0 for attempt in attempts)

@@ -16,7 +16,7 @@ MAX_SUBSTITUTIONS = 20
 """How often what forward statements compute is put in for their symbols."""
 
 
-class Tangents:
+class SymbolicTangents:
     """A short text over symbols: one for each input, and for each forward statement."""
 
     def __init__(self, claims: Claims) -> None:
@@ -33,7 +33,9 @@ class Tangents:
         total = symbols.ZERO
         for number, weight in entry.outputs.items():
             name = result(number)
-            term = self._definitions.of(name) if along is None else along.get(name, symbols.ZERO)
+            if along is not None and name not in along:
+                continue  # it does not depend on these inputs
+            term = self._definitions.of(name) if along is None else along[name]
             if term is None:
                 return None
             total += term if weight is None else self._symbols[weight] * term

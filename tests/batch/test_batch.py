@@ -1000,7 +1000,7 @@ def test_a_missing_axis_is_told():
     assert caught.value.__notes__ == [
         "two was traced for one row, in which 'p' is a number, 'x' is a number"
     ]
-    with pytest.raises(TypeError, match=r"neuron returns an array of shape \(1,\)$"):
+    with pytest.raises(TypeError, match=r"neuron returns an array of shape \(1,\); use jacobian"):
         gdc.compile(neuron, batched=("x", "y")).grad({"w": [1.0, 2.0], "b": 0.0}, X, Y[:, None])
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from gradcompile.compiler.calls import written_unpack
 from gradcompile.compiler.results import gradient_type
-from gradcompile.compiler.unpacking import Returned
+from gradcompile.compiler.unpacking import Returned, ReturnedPart
 from gradcompile.graph.nested import NUMBER, read
 from gradcompile.ir.signature import Bundle, Signature
 
@@ -22,9 +22,9 @@ def unpack(gradient, *structures, value=NUMBER):
     names = tuple(f"a{k}" for k in range(len(structures)))
     values = () if value is None else (Bundle("value", None, 0),)
     made = Signature((), values, tuple(gradient))
-    return written_unpack(
-        Returned(made, value, structures, structures, gradient_type(tuple(names)))
-    )
+    parts = [] if value is None else [ReturnedPart([value], [value])]
+    parts.append(ReturnedPart(structures, structures, gradient_type(names)))
+    return written_unpack(Returned(made, parts))
 
 
 def test_a_single_argument_takes_the_array_as_it_is():

@@ -56,9 +56,9 @@ def test_entries_of_a_jacobian_stand_under_the_statement_that_they_differentiate
         "value = tanh(n)",
         "# derivatives",
         "# value = tanh(n)",
-        "v1 = 1.0 - value * value",
-        "value_by_x = w * v1",
-        "value_by_w = x * v1",
+        "by_b = 1.0 - value * value",
+        "value_by_x = w * by_b",
+        "value_by_w = x * by_b",
     ]
 
 

@@ -13,6 +13,7 @@ from gradcompile.ir.builder import Builder, Ref
 from gradcompile.ir.program import Const, Operand, Program, Var
 from gradcompile.ir.signature import Bundle, Signature
 from gradcompile.passes import run_passes
+from gradcompile.verify import kinds
 from gradcompile.verify.claims import Entry
 from gradcompile.verify.entries import verify_entries
 from gradcompile.verify.report import Report
@@ -32,72 +33,67 @@ class Derived:
 
 def jacobian(program: Program) -> Derived:
     """All first derivatives of all results, as a matrix."""
-    rows = len(list(program.flat_outputs))
+    program = run_passes(program)
+    outputs, inputs = _outputs(program), _names(program)
+    shape = (len(outputs), len(inputs))
     return Derived(
-        _text(_differentiated(program), "jacobian", (rows, len(program.inputs))),
-        _text(program, "values", (rows,)),
-        tuple(
-            Entry(f"d values[{row}]/d{name}", {row: None}, {name: None})
-            for row in range(rows)
-            for name in _names(program)
-        ),
+        _text(_differentiated(program), "jacobian", shape),
+        _text(program, "values", shape[:1]),
+        tuple(kinds.of_jacobian(outputs, inputs)),
     )
 
 
 def hessian(program: Program) -> Derived:
     """All second derivatives of the first result."""
-    made = jacobian(_gradient(program))
-    names = _names(program)
-    pairs = [(a, b) for a in names for b in names]
-    entries = [
-        replace(entry, name=f"d²/d{a} d{b}")
-        for entry, (a, b) in zip(made.entries, pairs, strict=True)
-    ]
-    return replace(made, entries=tuple(entries))
+    return replace(jacobian(_gradient(program)), entries=tuple(kinds.of_hessian(_names(program))))
 
 
 def hessian_diagonal(program: Program) -> Derived:
     """The second derivatives of the first result by the same input twice."""
-    gradient = _gradient(program)
-    width = len(program.inputs)
-    places = [k * (width + 1) for k in range(width)]
-    every = hessian(program)
+    gradient, inputs = _gradient(program), _names(program)
     matrix = _differentiated(gradient)
-    outputs = tuple(matrix.flat_outputs)
-    chosen = replace(matrix, outputs=(tuple(outputs[k] for k in places),))
-    entries = tuple(every.entries[k] for k in places)
-    return Derived(_text(chosen, "diagonal", (width,)), every.base, entries)
+    diagonal = tuple(matrix.flat_outputs)[:: len(inputs) + 1]
+    return Derived(
+        _text(replace(matrix, outputs=(diagonal,)), "diagonal", (len(inputs),)),
+        _text(gradient, "gradient", (len(inputs),)),
+        tuple(kinds.of_hessian_diagonal(inputs)),
+    )
 
 
 def jvp(program: Program) -> Derived:
     """The derivatives of the results along tangents that are parameters."""
-    tangents = [f"{name}_dot" for name in _names(program)]
-    made = jacobian(program)
-    rows, width = len(list(program.flat_outputs)), len(program.inputs)
-    sums = [[(row * width + k, k) for k in range(width)] for row in range(rows)]
-    entries = tuple(
-        Entry(f"values[{row}]_dot", {row: None}, dict(zip(_names(program), tangents, strict=True)))
-        for row in range(rows)
+    program = run_passes(program)
+    outputs, inputs = _outputs(program), _names(program)
+    tangents = [f"{name}_dot" for name in inputs]
+    width = len(inputs)
+    sums = [[(row * width + k, k) for k in range(width)] for row in range(len(outputs))]
+    return Derived(
+        _text(_weighted(program, tangents, sums), "dot", (len(outputs),)),
+        _text(program, "values", (len(outputs),)),
+        tuple(kinds.of_jvp(outputs, inputs, tangents)),
     )
-    return Derived(_text(_weighted(program, tangents, sums), "dot", (rows,)), made.base, entries)
 
 
 def vjp(program: Program) -> Derived:
     """The sums of the derivatives by each input, with cotangents that are parameters."""
-    made = jacobian(program)
-    rows, width = len(list(program.flat_outputs)), len(program.inputs)
-    cotangents = [f"c{row}" for row in range(rows)]
-    sums = [[(row * width + k, row) for row in range(rows)] for k in range(width)]
-    outputs = dict(enumerate(cotangents))
-    entries = tuple(Entry(f"{name}_bar", outputs, {name: None}) for name in _names(program))
+    program = run_passes(program)
+    outputs, inputs = _outputs(program), _names(program)
+    cotangents = [f"c{row}" for row in range(len(outputs))]
+    width = len(inputs)
+    sums = [[(row * width + k, row) for row in range(len(outputs))] for k in range(width)]
     return Derived(
-        _text(_weighted(program, cotangents, sums), "bars", (width,)), made.base, entries
+        _text(_weighted(program, cotangents, sums), "bars", (width,)),
+        _text(program, "values", (len(outputs),)),
+        tuple(kinds.of_vjp(inputs, cotangents)),
     )
 
 
 def hvp(program: Program) -> Derived:
     """The product of the Hessian of the first result and a vector."""
-    return jvp(_gradient(program))
+    inputs = _names(program)
+    made = jvp(_gradient(program))
+    vector = [f"{name}_dot" for name in inputs]
+    return replace(made, entries=tuple(kinds.of_hvp(inputs, vector)))
 
 
 KINDS: dict[str, Callable[[Program], Derived]] = {
@@ -111,11 +107,16 @@ KINDS: dict[str, Callable[[Program], Derived]] = {
 """What makes the texts of each kind."""
 
 
+def _outputs(program: Program) -> list[str]:
+    return [f"values[{k}]" for k, _ in enumerate(program.flat_outputs)]
+
+
 def _names(program: Program) -> list[str]:
     return [x.name for x in program.inputs]
 
 
 def _gradient(program: Program) -> Program:
+    program = run_passes(program)
     first = next(program.flat_outputs)
     wrt = range(len(program.inputs))
     return run_passes(reverse(replace(program, outputs=(first,)), wrt, keep_value=False))

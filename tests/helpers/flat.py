@@ -85,12 +85,16 @@ def emit_kernel(kernel: Any, function: str = "f", summary: str = "", limit: int 
     return emit(kernel.program, signature_of(kernel), function, summary, limit)
 
 
-def by_text(kernel: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+def by_text(
+    kernel: Any, args: Sequence[Any], kwargs: Mapping[str, Any], direction: Any = None
+) -> Any:
     """Call a kernel by its emitted text under CPython, so that no machine code is made.
 
-    Arguments are read, and results put into their structure, as by a call.
+    Arguments are read, and results put into their structure, as by a call. A direction is given
+    as to the kernel itself.
     """
-    call = kernel._arguments.read(args, kwargs)
-    build = kernel._build(call.traced)
-    signature = kernel._arguments.signature
-    return plan(build.request, signature, call, "by text", kernel.python)(call.given)
+    named = {} if direction is None else kernel._named(direction, args, kwargs)
+    call = kernel._read(tuple(args), {**kwargs, **named})
+    request = kernel._build(call.traced).request
+    wrap = kernel._wrap(request)
+    return plan(request, kernel.__signature__, call, "by text", kernel.python, wrap)(call.given)

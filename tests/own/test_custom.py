@@ -109,6 +109,7 @@ def test_beyond_the_highest_order_a_rule_that_calls_its_function_is_nan():
     assert not math.isnan(derivatives(softplus, 0.6, MAX_ORDER + 1)[-1])
 
 
+@pytest.mark.peers
 def test_against_jax():
     jax = pytest.importorskip("jax")
     jax.config.update("jax_enable_x64", True)
@@ -174,6 +175,7 @@ def test_rows():
     assert f.grad(0.7, x).w == pytest.approx(g.grad(0.7, x).w, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_in_loops():
     def total(smooth):
         return lambda x, w: gdc.sum([smooth(xi * w) * xi for xi in x])

@@ -4,12 +4,17 @@ import math
 from dataclasses import dataclass
 
 import mpmath
+import numba
 import numpy as np
 import pytest
 
 import gradcompile as gdc
 from gradcompile import Value
+from gradcompile.autodiff.reverse import reverse
+from gradcompile.graph.replay import replay
 from gradcompile.own.slopes import MAX_ORDER
+from gradcompile.passes import run_passes
+from tests.helpers.lowering import program_of
 from tests.own.derivatives import derivatives
 
 cube_root = gdc.implicit(lambda y, x: y * y * y - x, start=lambda x: 1.0 + x / 3.0)
@@ -49,7 +54,7 @@ def test_against_differences_of_roots():
     assert [*f.grad(*at)] == pytest.approx(expected, rel=1e-13)
 
 
-@pytest.mark.slow
+@pytest.mark.peers
 def test_against_jax():
     jax = pytest.importorskip("jax")
     jax.config.update("jax_enable_x64", True)
@@ -116,6 +121,22 @@ def test_a_solver_of_ones_own():
     assert derivatives(own, 0.7, 2)[1] == pytest.approx(-2 / 9 * 0.7 ** (-5 / 3), rel=1e-12)
 
 
+def test_a_solver_that_numba_compiled():
+    @numba.njit
+    def solver(x):
+        y = 1.0
+        while abs(y * y * y - x) > 1e-12 * abs(x):
+            y -= (y * y * y - x) / (3.0 * y * y)
+        return y
+
+    own = gdc.implicit(lambda y, x: y * y * y - x, start=solver, steps=2)
+    f = gdc.compile(lambda x: own(x) * x)
+    value, (slope,) = f.value_and_grad(8.0)
+    assert (value, slope) == pytest.approx((16.0, 2.0 + 8.0 / 12.0), rel=1e-14)
+    assert own(8.0) == pytest.approx(2.0, rel=1e-15)
+    assert f.verify().ok
+
+
 @pytest.mark.parametrize("steps", [2, 4])
 def test_its_slopes_are_proved_wherever_the_steps_end(steps):
     own = gdc.implicit(lambda y, x: y * y * y - x, start=1.0, steps=steps)
@@ -125,6 +146,7 @@ def test_its_slopes_are_proved_wherever_the_steps_end(steps):
     assert f.verify().ok
 
 
+@pytest.mark.slow
 def test_rows():
     f = gdc.compile(lambda e, mean: kepler(mean, e), batched="mean", reduce="sum")
     mean = np.linspace(0.1, 3.0, 23)
@@ -138,6 +160,28 @@ def test_a_singular_slope_is_not_finite():
     value, (slope,) = gdc.compile(lambda x: own(x)).value_and_grad(4.0)
     assert not math.isfinite(value)
     assert not math.isfinite(slope)
+
+
+@pytest.mark.slow
+def test_in_loops():
+    f = gdc.compile(lambda e, mean: gdc.sum([kepler(mean[k], e) for k in range(60)]))
+    mean = np.linspace(0.1, 3.0, 60)
+    roots = np.array([kepler(float(x), 0.3) for x in mean])
+    slopes = 1.0 / (1.0 - 0.3 * np.cos(roots))
+    gradient = f.grad(0.3, mean)
+    assert gradient.e == pytest.approx((np.sin(roots) * slopes).sum(), rel=1e-12)
+    assert gradient.mean == pytest.approx(slopes, rel=1e-12)
+    assert len(f.source.splitlines()) < 60
+    assert "stop_gradient(stop_gradient(" not in f.source
+
+
+@pytest.mark.slow
+def test_second_derivatives_are_those_of_the_text_of_the_first():
+    slope = reverse(run_passes(program_of(cube_root, "x")), [0], keep_value=False)
+    f = gdc.compile(lambda x: replay(slope, [x])[0])
+    value, (second,) = f.value_and_grad(2.0)
+    assert (value, second) == pytest.approx((2 ** (-2 / 3) / 3, -2 / 9 * 2 ** (-5 / 3)))
+    assert f.verify().ok
 
 
 # --- what is wrong is said -----------------------------------------------------------------------
@@ -162,3 +206,17 @@ def test_a_residual_of_the_arguments_alone():
     own = gdc.implicit(lambda y, x: 1.0, start=1.0)
     with pytest.raises(gdc.TraceError, match="not built from its inputs"):
         own(1.0)
+
+
+def test_what_a_residual_or_a_rule_reads_is_an_argument():
+    def outer(x, a):
+        return gdc.implicit(lambda y, x: y * y - a * x, start=1.0)(x)
+
+    with pytest.raises(gdc.TraceError, match="a traced value that is not among its arguments"):
+        gdc.compile(outer)(1.0, 2.0)
+
+    def scaled(x, a):
+        return gdc.custom(gdc.exp, jvp=lambda p, t: a * t[0])(x)
+
+    with pytest.raises(gdc.TraceError, match="a traced value that is not among its arguments"):
+        gdc.compile(scaled)(1.0, 2.0)

@@ -1,6 +1,7 @@
 """Tables as functions, against numpy's and scipy's."""
 
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -78,6 +79,12 @@ def test_rows_and_arrays():
     assert f(2.0, x) == pytest.approx(inside.sum(), rel=1e-12)
     g = gdc.compile(lambda x: own(x).sum())
     assert g.grad(np.array([0.5, 2.0, 9.0])).x.tolist() == [10.0, 1.0, 0.0]
+
+
+def test_it_pickles():
+    own = gdc.interpolate(X, Y, kind="cubic")
+    f = gdc.compile(lambda x: own(x) * x)
+    assert pickle.loads(pickle.dumps((f, f.grad(2.2))))[0].grad(2.2) == f.grad(2.2)
 
 
 def test_values():

@@ -73,6 +73,7 @@ def test_derivatives_of_higher_order(special):
     assert derivatives(j0, 0.8, 4) == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_rows(special):
     f = gdc.compile(lambda w, x: j0(w * x), batched="x", reduce="sum")
     x = np.linspace(0.1, 2.0, 37)
@@ -80,6 +81,7 @@ def test_rows(special):
     assert f.verify().ok
 
 
+@pytest.mark.slow
 def test_in_loops(special):
     f = gdc.compile(lambda x, w: gdc.sum([j0(x[k] * w) for k in range(len(x))]), roll=True)
     x = np.linspace(0.1, 2.0, 50)
@@ -93,6 +95,20 @@ def test_behind_a_gate_it_does_not_count():
     far = gdc.custom(numba.njit(lambda x: np.nan), jvp=lambda p, t: np.nan * t[0])
     f = gdc.compile(lambda x: gdc.where(x > 0.0, x * x, far(x)))
     assert f.value_and_grad(3.0) == (9.0, (6.0,))
+
+
+def test_it_is_called_with_no_numbers_but_those_that_it_gets():
+    @numba.njit
+    def picky(x):
+        if abs(x) > 100.0:
+            raise ValueError
+        return x * x
+
+    own = gdc.custom(picky, jvp=lambda p, t: 2.0 * p[0] * t[0])
+    f = gdc.compile(lambda x: gdc.where(x > 0.0, own(x), x))
+    assert f.value_and_grad(3.0) == (9.0, (6.0,))
+    far = gdc.compile(lambda x: own(8.0 * x))
+    assert far.verify().ok
 
 
 def test_a_rule_is_compared_with_differences():

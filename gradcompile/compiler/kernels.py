@@ -1,0 +1,66 @@
+"""The kernels of a compiled function beside its value and its gradient, made when asked for."""
+
+from functools import cached_property
+
+from gradcompile.compiler import options as kinds
+from gradcompile.compiler.arguments import Arguments
+from gradcompile.compiler.directions import DirectedKernel, WeightedKernel
+from gradcompile.compiler.kernel import Kernel
+from gradcompile.compiler.sparse import HessianKernel, MatrixKernel
+
+
+class Derivatives:
+    """Tangents, Jacobians and second derivatives of a function."""
+
+    arguments: Arguments
+
+    @cached_property
+    def jvp(self) -> DirectedKernel:
+        """Give the value and its tangent: `jvp(args, tangents)`, tangents as the arguments are."""
+        return DirectedKernel(self.arguments, kinds.JVP)
+
+    @cached_property
+    def vjp(self) -> DirectedKernel:
+        """Give the value, and the gradient of its sum with cotangents: `vjp(args, cotangents)`."""
+        return DirectedKernel(self.arguments, kinds.VJP)
+
+    @cached_property
+    def jacobian(self) -> MatrixKernel:
+        """Give the Jacobian: in the structure of the value, of whose leaves each is a gradient.
+
+        The derivative of an output of shape s by an argument of shape t has shape s + t.
+        """
+        return MatrixKernel(self.arguments, kinds.JACOBIAN)
+
+    @cached_property
+    def value_and_jacobian(self) -> Kernel:
+        """Give the value and the Jacobian, which share their work."""
+        return Kernel(self.arguments, kinds.VALUE_AND_JACOBIAN)
+
+    @cached_property
+    def hessian(self) -> HessianKernel:
+        """Give the Hessian: arguments over arguments, `hessian(x, y).x.y`.
+
+        Of several outputs it is that of their sum with `weights=`, in the structure of the value.
+        """
+        return HessianKernel(self.arguments, kinds.HESSIAN)
+
+    @cached_property
+    def value_grad_and_hessian(self) -> WeightedKernel:
+        """Give the value, the gradient and the Hessian, which share their work."""
+        return WeightedKernel(self.arguments, kinds.VALUE_GRAD_AND_HESSIAN)
+
+    @cached_property
+    def hvp(self) -> DirectedKernel:
+        """Give the Hessian times a vector, without the Hessian: `hvp(args, vector)`."""
+        return DirectedKernel(self.arguments, kinds.HVP)
+
+    @cached_property
+    def grad_and_hvp(self) -> DirectedKernel:
+        """Give the gradient, and the Hessian times a vector: `grad_and_hvp(args, vector)`."""
+        return DirectedKernel(self.arguments, kinds.GRAD_AND_HVP)
+
+    @cached_property
+    def hessian_diagonal(self) -> Kernel:
+        """Give the second derivative by each number, in the structure of the gradient."""
+        return Kernel(self.arguments, kinds.HESSIAN_DIAGONAL)
