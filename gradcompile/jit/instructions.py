@@ -23,6 +23,9 @@ ARITHMETIC: dict[type[ast.operator], str] = {
 COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.Gt: "ogt", ast.GtE: "oge", ast.Lt: "olt", ast.LtE: "ole", ast.Eq: "oeq", ast.NotEq: "une",
 }  # fmt: skip
+EXTREMES: dict[Any, str] = {max: "ogt", min: "olt"}
+"""Python's own functions: of equal numbers, and beside a nan, they give the first."""
+
 LOGIC: dict[type[ast.boolop], str] = {ast.And: "and", ast.Or: "or"}
 
 POWER = "**"
@@ -138,6 +141,8 @@ class Instructions:
                 return Typed(NUMBER, self.as_number(self.value(argument)))
             case ast.Call(ast.Name(name), [argument], []) if self.means(name, bool):
                 return Typed(CONDITION, self.truth(argument))
+            case ast.Call(ast.Name(name), [first, second], []) if self._is_extreme(name):
+                return self._extreme(EXTREMES[self.known[name]], first, second)
             case ast.Call(ast.Name(name), arguments, []):
                 return self._call(Call(name, len(arguments)), arguments)
         raise RefusedError(ast.dump(tree)[:200])
@@ -210,6 +215,14 @@ class Instructions:
             self.lines.append(f"  br label %{end}")
         self._begin(end)
         return self.add(NUMBER, f"phi double {', '.join(arms)}")
+
+    def _is_extreme(self, name: str) -> bool:
+        return any(self.means(name, function) for function in EXTREMES)
+
+    def _extreme(self, comparison: str, first: ast.expr, second: ast.expr) -> Typed:
+        a, b = self.number(first), self.number(second)
+        condition = self.add(CONDITION, f"fcmp {comparison} double {b}, {a}").text
+        return self.add(NUMBER, f"select i1 {condition}, double {b}, double {a}")
 
     def _begin(self, label: str) -> None:
         self.label = label

@@ -61,7 +61,9 @@ class Straight:
             return None
         names = ", ".join(bundle.name for bundle in self.parameters)
         text = f"def {name}({names}):\n    return run_(code_, {names})\n"
-        own = {"__name__": scope.get("__name__", ""), "run_": run, "code_": code}
+        own: dict[str, Any] = {"run_": run, "code_": code}
+        if "__name__" in scope:  # numba looks for the module when it loads what it has kept
+            own["__name__"] = scope["__name__"]
         exec(compile(text, self.function.__code__.co_filename, "exec"), own)  # our own text
         function: Callable[..., Any] = own[name]
         return function
@@ -102,7 +104,7 @@ def _called(call: Call, known: Mapping[str, Any]) -> Any:
     if call.name == POWER:
         return operator.pow
     function = known.get(call.name)
-    found = function if function in (abs, max, min) else primitive(function)
+    found = abs if function is abs else primitive(function)
     if found is None:
         raise RefusedError(f"a call of {call.name}")
     return found
