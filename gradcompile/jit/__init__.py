@@ -9,6 +9,7 @@ numba compiles the emitted function itself.
     rare_calls.py    LLVM text for a rare call inside vector code
     instructions.py  expressions of straight-line text as LLVM instructions
     translate.py     straight-line text as LLVM text, by its syntax tree
+    called.py        what translated text calls
     linked.py        translated text as a numba function
     pipelines.py     numba's passes, with our wrapper and for the widest vectors
     wrapper.py       what Python calls: it looks at its arguments, and borrows arrays

@@ -10,7 +10,6 @@ import operator
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf, nan
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -176,7 +175,7 @@ class Instructions:
 
     def at(self, array: str, offset: int) -> str:
         """Find where the number is that so many others are before."""
-        return self.add("ptr", f'getelementptr double, ptr {quoted(array)}, i64 {offset}').text
+        return self.add("ptr", f"getelementptr double, ptr {quoted(array)}, i64 {offset}").text
 
     def store(self, value: Typed, place: str) -> None:
         """Write a value to its place; a condition is 1.0 or 0.0 there."""
@@ -190,7 +189,7 @@ class Instructions:
 
     def _constant(self, name: str) -> Typed:
         number = self.known.get(name)
-        if number is inf or number is nan:
+        if isinstance(number, float):  # inf and nan have no literal
             return literal(number)
         raise RefusedError(f"{name} is no number")
 

@@ -1,15 +1,13 @@
 """Translated text as a numba function: one that calls LLVM functions of ours.
 
 numba compiles `def f(x, y): return run(code, x, y)`, with our wrapper, its cache and its linker.
-What `run` means is written here: the translated functions go into numba's module as text, and what
-they call is what numba would call, lowered by numba itself, once a module.
+What `run` means is written here: the translated functions go into numba's module as text.
 """
 
 import builtins
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import FunctionType
 from typing import Any
 
 from llvmlite import ir
@@ -22,6 +20,7 @@ from numba.extending import lower_builtin, register_model, typeof_impl
 from numba.np.arrayobj import _empty_nd_impl
 
 from gradcompile.ir.signature import Bundle
+from gradcompile.jit.called import add_called
 from gradcompile.jit.instructions import POWER, Call, RefusedError
 from gradcompile.jit.meanings import primitive
 from gradcompile.jit.scratch import CACHE_LINE_BYTES, MAX_BYTES_ON_STACK
@@ -92,19 +91,15 @@ class Code:
     functions: Mapping[Call, Any]
 
 
-def _code(
-    name: str, source: str, parameters: Sequence[Bundle], known: Mapping[str, Any]
-) -> Code:
+def _code(name: str, source: str, parameters: Sequence[Bundle], known: Mapping[str, Any]) -> Code:
     shapes = {bundle.name: bundle.shape for bundle in parameters}
     translation = translate(source, name, shapes, known)
     return Code(translation, {call: _called(call, known) for call in translation.calls})
 
 
 def _called(call: Call, known: Mapping[str, Any]) -> Any:
-    if call.name == POWER:
-        return operator.pow
-    function = known.get(call.name)
-    found = abs if function is abs else primitive(function)
+    function = operator.pow if call.name == POWER else known.get(call.name)
+    found = function if function in (abs, operator.pow) else primitive(function)
     if found is None:
         raise RefusedError(f"a call of {call.name}")
     return found
@@ -154,7 +149,8 @@ def _lower_run(context: Any, builder: Any, sig: Any, args: Sequence[Any]) -> Any
     """Write the call: make the arrays, call our function, and put together what it returns."""
     code = sig.args[0].code
     translation = code.translation
-    _add_functions(context, builder.module, code)
+    for call, function in code.functions.items():
+        add_called(context, builder.module, call, function)
     given = [
         context.make_array(kind)(context, builder, argument).data
         if isinstance(kind, types.Array)
@@ -168,7 +164,7 @@ def _lower_run(context: Any, builder: Any, sig: Any, args: Sequence[Any]) -> Any
     return results.returned(sig.return_type, translation.returned)
 
 
-class _Text(ir.Function):
+class _Text(ir.Function):  # type: ignore[misc]
     """Functions that are text already, as llvmlite's module prints them."""
 
     def __init__(self, module: Any, kind: Any, translation: Translation) -> None:
@@ -246,40 +242,3 @@ def _leaves(returned: Returned) -> Iterator[int | str]:
         return
     for part in returned:
         yield from _leaves(part)
-
-
-# --- what translated code calls ------------------------------------------------------------------
-
-
-def _add_functions(context: Any, module: Any, code: Code) -> None:
-    """Add each function that translated code calls: by a name of ours, what numba calls."""
-    for call, function in code.functions.items():
-        kinds = [types.float64] * call.arity
-        if isinstance(function, FunctionType):
-            # numba may leave it before its end, as its own functions are left: none of ours is.
-            inner = _inlined(module, context.call_conv.get_function_type(types.float64, kinds), f"{call.symbol}.")
-            builder = ir.IRBuilder(inner.append_basic_block("entry"))
-            operands = context.call_conv.get_arguments(inner)
-            context.call_conv.return_value(builder, _lowered(context, builder, function, operands))
-        plain = _inlined(module, ir.FunctionType(DOUBLE, [DOUBLE] * call.arity), call.symbol)
-        builder = ir.IRBuilder(plain.append_basic_block("entry"))
-        if isinstance(function, FunctionType):
-            _, result = context.call_conv.call_function(builder, inner, types.float64, kinds, plain.args)
-        else:
-            result = _lowered(context, builder, function, plain.args)
-        builder.ret(result)
-
-
-def _inlined(module: Any, kind: Any, name: str) -> Any:
-    function = ir.Function(module, kind, name)
-    function.linkage = "internal"
-    function.attributes.add("alwaysinline")
-    return function
-
-
-def _lowered(context: Any, builder: Any, function: Any, operands: Sequence[Any]) -> Any:
-    """Write a call as numba does."""
-    typing = context.typing_context
-    known = typing.resolve_value_type(function)
-    sig = typing.resolve_function_type(known, [types.float64] * len(operands), {})
-    return context.get_function(known, sig)(builder, operands)

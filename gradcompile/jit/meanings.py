@@ -8,7 +8,7 @@ built in `tiles.py`, and the scratch memory of `blocks.py` in `scratch.py`.
 import math
 from collections.abc import Callable, Sequence
 from types import FunctionType, ModuleType
-from typing import Any, cast
+from typing import Any
 
 import numba
 import numpy as np
@@ -60,17 +60,17 @@ def register() -> None:
         infer_global(function, types.Dispatcher(_compiled[function]))
 
 
-def primitive(function: Any) -> Callable[..., Any] | None:
+def primitive(function: Any) -> Any:
     """Find what numba is best asked for, to call a function of `ieee.py`; None for any other.
 
-    It lowers those of `math` and numpy at once; the others it compiles from their text.
+    It lowers those of `math` at once, and compiles the others from their text.
     """
     name = getattr(function, "__name__", "")
-    if getattr(ieee, name, None) is not function or name not in ieee.FUNCTIONS:
+    if name not in ieee.FUNCTIONS or getattr(ieee, name) is not function:
         return None
-    if name in ieee.MATH and name not in _UNKNOWN:
-        return cast(Callable[..., Any], getattr(math, name))
-    return cast(Callable[..., Any], getattr(np, name) if name in ieee.NUMPY else function)
+    if name in ieee.MATH:
+        return _UNKNOWN.get(name) or getattr(math, name)
+    return getattr(np, name) if name in ieee.NUMPY else function
 
 
 def _register(

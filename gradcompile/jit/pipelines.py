@@ -78,9 +78,7 @@ class WidestVectors(Checked):
     expected = Expected((), "")  # functions that are called by machine code alone
 
 
-def pipeline(
-    loops: bool, expected: Expected, straight: Straight | None = None
-) -> type[Checked]:
+def pipeline(loops: bool, expected: Expected, straight: Straight | None = None) -> type[Checked]:
     """Make the pipeline of a function.
 
     Args:

@@ -1,11 +1,11 @@
-"""Straight-line text → LLVM text, by its syntax tree.
+r"""Straight-line text → LLVM text, by its syntax tree.
 
 The text of a kernel without loops is small in grammar, and says everything: what is a number, what
 is a condition, how large an array is. So nothing has to be inferred. Calls become calls of
 functions that are left to whoever links the text. docs/decisions/0032-straight-text-to-llvm.md has
 the grammar.
 
-    >>> text = "def f(x):\\n    v = x * x\\n    return v + 1.0\\n"
+    >>> text = "def f(x):\n    v = x * x\n    return v + 1.0\n"
     >>> print(translate(text, "f", {"x": None}, {}).functions["f"])
     define internal void @"f"(double %"x", ptr noalias %"numbers.") {
     entry:
@@ -126,9 +126,7 @@ class _Function:
         """Write it out, once all is translated."""
         pairs = [*self.parameters.items(), *((array, ()) for array in last)]
         kinds = ["double" if shape is None else "ptr noalias" for _, shape in pairs]
-        taken = ", ".join(
-            f"{kind} {quoted(x)}" for kind, (x, _) in zip(kinds, pairs, strict=True)
-        )
+        taken = ", ".join(f"{kind} {quoted(x)}" for kind, (x, _) in zip(kinds, pairs, strict=True))
         head = f'define internal void @"{name}"({taken}) {attributes}{{'
         return "\n".join([head, "entry:", *self.instructions.lines, "  ret void", "}"])
 
@@ -150,14 +148,14 @@ class _Function:
                 pass
             case ast.Expr(ast.Call(ast.Name(part), arguments, [])) if part in self.definitions:
                 self._call(part, arguments)
-            case ast.Assign([ast.Name(name)], ast.Call(ast.Name(makes), [size], [])) if (
-                self._means(makes, np.empty) or self._means(makes, np.zeros)
-            ):
+            case ast.Assign([ast.Name(name)], ast.Call(ast.Name(makes), [size], [])) if self._means(
+                makes, np.empty
+            ) or self._means(makes, np.zeros):
                 self._make(name, size, self._means(makes, np.zeros))
             case ast.Assign([ast.Tuple(names)], ast.Tuple(values)) if len(names) == len(values):
-                found = [self.instructions.value(value) for value in values]
-                for name, value in zip(names, found, strict=True):
-                    self._assign(name, value)
+                found = [self.instructions.value(tree) for tree in values]
+                for target, value in zip(names, found, strict=True):
+                    self._assign(target, value)
             case ast.Assign(targets, tree):
                 value = self.instructions.value(tree)
                 for target in targets:
