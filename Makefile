@@ -13,7 +13,7 @@ SHELL    := bash
 BIN      := $(VENV)/bin
 PIP      := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo fast test test-all pythons lint docs peers bench-calls bench-rolling bench-peers clean
+.PHONY: help demo fast test test-all pythons lint docs peers bench-calls bench-rolling bench-derivatives bench-peers clean
 .NOTPARALLEL:
 
 # Many tests start a process, and each would compile all sources again.
@@ -72,6 +72,9 @@ bench-calls: $(VENV)/.with-test $(VENV)/.with-peers ## print what a call costs, 
 
 bench-rolling: $(VENV)/.with-test $(VENV)/.with-peers ## print what rolling achieves, its bars and its peers; OUT=FILE.md to keep it
 	$(BIN)/python -m tests.benchmarks.rolling $(if $(OUT),--out $(OUT))
+
+bench-derivatives: $(VENV)/.with-test $(VENV)/.with-peers ## time Jacobians and Hessians by peers, and print the bars; OUT=FILE.md to keep it
+	$(BIN)/python -m tests.benchmarks.derivatives $(if $(OUT),--out $(OUT))
 
 bench-peers: $(VENV)/.with-test $(VENV)/.with-peers ## time the same works by peers; OUT=docs/benchmarks.md to keep page and plot
 	$(BIN)/python -m tests.benchmarks.peers $(if $(OUT),--out $(OUT))

@@ -1,7 +1,7 @@
-"""Linear algebra of small matrices: of numbers, of `Value`s, and in traced functions.
+"""Linear algebra of small matrices: of numbers, of Values, and in traced functions.
 
 The functions are those of `numpy.linalg`, with its parameters, and also take lists of lists. Of
-numbers numpy computes them; of `Value`s and traced values they are built from operations of the op
+numbers numpy computes them; of Values and traced values they are built from operations of the op
 table, so that every derivative follows. Inside of a traced function `np.linalg.solve` and the
 others may be written as well.
 

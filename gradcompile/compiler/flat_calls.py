@@ -229,7 +229,7 @@ def written_flat(
         ]
     )
     names = {
-        **tests.globals, "__machine": run, "__general": general,
+        **tests.globals, "__machine": run, "__general": general, "__concatenate": np.concatenate,
         "__flat": lambda returned: flatten_result(request, returned, None),
     }  # fmt: skip
     exec(compile(text, "<flat call>", "exec"), names)  # our own text
@@ -270,6 +270,12 @@ def _parts(structure: Structure, vector: str, start: int, size: int) -> Iterator
         start = stop
 
 
+def _are_rows(request: Request, groups: Sequence[Bundle]) -> bool:
+    """Are these several vectors, which make the matrix one behind the other?"""
+    are_vectors = all(len(group.shape or ()) == 1 and not group.is_row for group in groups)
+    return are_vectors and len(groups) > 1 and request.matrix_order is None
+
+
 def _flat_text(request: Request) -> str:
     """What is returned of the result: as it is, where that is flat already."""
     parts = request.signature.parts()
@@ -280,7 +286,9 @@ def _flat_text(request: Request) -> str:
         is_value = request.kind.keeps_value and number == 1
         alone = len(groups) == 1 and not groups[0].is_row
         is_last = number == len(parts)
-        if matrix and is_last:
+        if matrix and is_last and _are_rows(request, groups):
+            texts.append(f"__concatenate({part}).reshape({request.matrix_shape})")
+        elif matrix and is_last:
             if not (alone and is_single and groups[0].shape) or request.matrix_order is not None:
                 return "__flat(__result)"
             is_matrix = groups[0].shape == request.matrix_shape

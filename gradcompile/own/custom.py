@@ -108,7 +108,7 @@ def custom(function: Callable[..., Any], *, jvp: Rule) -> Custom:
             is linear in the tangents. It may call the function itself.
 
     Returns:
-        A function of the same arguments. It may be called with numbers, with `Value`s, and in
+        A function of the same arguments. It may be called with numbers, with Values, and in
         functions that are traced.
 
     Raises:

@@ -95,7 +95,7 @@ def implicit(residual: Any, *, start: Any, steps: int = 8) -> Implicit:
 
     Returns:
         A function of the arguments that gives the root. It may be called with numbers, with
-        `Value`s, and in functions that are traced; its derivatives, of any order up to 4, are those
+        Values, and in functions that are traced; its derivatives, of any order up to 4, are those
         of the root.
 
     Raises:

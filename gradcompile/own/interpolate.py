@@ -35,7 +35,7 @@ def interpolate(xs: Any, ys: Any, kind: str = "linear") -> CustomNumbers:
             piece go on beyond the knots.
 
     Returns:
-        A function of numbers, `Value`s and arrays of either, with derivatives in every mode.
+        A function of numbers, Values and arrays of either, with derivatives in every mode.
 
     Raises:
         ValueError: the knots do not increase, there are fewer than two, something is not finite, or

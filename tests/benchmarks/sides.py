@@ -46,7 +46,7 @@ def numbers(found: Any) -> list[np.ndarray]:
 # --- jax -----------------------------------------------------------------------------------------
 
 
-def _jax() -> Any:
+def load_jax() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of its import, which is not ours to judge
         import jax
@@ -54,14 +54,14 @@ def _jax() -> Any:
     return jax
 
 
-def _jitted(function: Any, *args: Any) -> Step:
-    jax = _jax()
+def jitted(function: Any, *args: Any) -> Step:
+    jax = load_jax()
     jitted = jax.jit(function)
     given = jax.tree.map(jax.numpy.asarray, args)
     return lambda: jax.block_until_ready(jitted(*given))
 
 
-def _network_of(library: Any, network: Network, layers: Any, X: Any, y: Any) -> Any:
+def network_of(library: Any, network: Network, layers: Any, X: Any, y: Any) -> Any:
     """The loss by jax.numpy."""
     hidden = X
     for number, (W, b) in enumerate(layers):
@@ -78,24 +78,24 @@ def _network_of(library: Any, network: Network, layers: Any, X: Any, y: Any) -> 
 
 
 def network_by_jax(work: Work, flat: bool = False) -> Step:
-    jax, network = _jax(), work.details
+    jax, network = load_jax(), work.details
 
     def loss(params: Any, X: Any, y: Any) -> Any:
         layers = network.layers(params) if flat else params
-        return _network_of(jax.numpy, network, layers, X, y)
+        return network_of(jax.numpy, network, layers, X, y)
 
     params = work.arrays["params"]
     layers = params if flat else network.layers(params)
-    return _jitted(jax.value_and_grad(loss), layers, work.arrays["x"], work.arrays["y"])
+    return jitted(jax.value_and_grad(loss), layers, work.arrays["x"], work.arrays["y"])
 
 
 def logistic_by_jax(work: Work) -> Step:
-    jax = _jax()
+    jax = load_jax()
 
     def loss(params: Any, X: Any, y: Any) -> Any:
         return jax.numpy.mean(jax.nn.softplus(-y * (X @ params[:-1] + params[-1])))
 
-    return _jitted(jax.value_and_grad(loss), *work.arrays.values())
+    return jitted(jax.value_and_grad(loss), *work.arrays.values())
 
 
 def _price(library: Any, erf: Any, *row: Any) -> Any:
@@ -108,22 +108,22 @@ def _price(library: Any, erf: Any, *row: Any) -> Any:
 
 
 def black_scholes_by_jax(work: Work) -> Step:
-    jax = _jax()
+    jax = load_jax()
     price = partial(_price, jax.numpy, jax.scipy.special.erf)
-    return _jitted(jax.vmap(jax.value_and_grad(price, (0, 2, 3, 4))), *work.arrays.values())
+    return jitted(jax.vmap(jax.value_and_grad(price, (0, 2, 3, 4))), *work.arrays.values())
 
 
 def neuron_by_jax(work: Work) -> Step:
-    jax = _jax()
+    jax = load_jax()
 
     def neuron(x1: Any, x2: Any, w1: Any, w2: Any, b: Any) -> Any:
         return jax.numpy.tanh(x1 * w1 + x2 * w2 + b)
 
-    return _jitted(jax.value_and_grad(neuron, range(5)), *work.arrays["inputs"])
+    return jitted(jax.value_and_grad(neuron, range(5)), *work.arrays["inputs"])
 
 
 def robot_arm_by_jax(work: Work) -> Step:
-    jax = _jax()
+    jax = load_jax()
 
     def hand(angles: Any) -> Any:
         found = jax.numpy.stack(position(list(angles), jax.numpy.cos, jax.numpy.sin))
@@ -133,7 +133,7 @@ def robot_arm_by_jax(work: Work) -> Step:
         jacobian, found = jax.jacobian(hand, has_aux=True)(angles)
         return found, jacobian
 
-    return _jitted(both, work.arrays["angles"])
+    return jitted(both, work.arrays["angles"])
 
 
 # --- torch ---------------------------------------------------------------------------------------
@@ -271,7 +271,7 @@ class _Buffered:
         return value, slopes
 
 
-def _by_casadi(function: Any, *inputs: Any, compiled: bool = False) -> Step:
+def by_casadi(function: Any, *inputs: Any, compiled: bool = False) -> Step:
     """By CasADi's virtual machine, or by the C code that it generates."""
     if not compiled:
         return _Buffered(function, inputs)
@@ -312,7 +312,7 @@ def network_by_casadi(work: Work, compiled: bool = False) -> Step:
         losses = ca.log(ca.sum1(ca.exp(hidden))) - ca.sum1(y * hidden)
         loss = ca.sum2(losses) / rows
     function = ca.Function("work", [params, x, y], [loss, ca.gradient(loss, params)])
-    return _by_casadi(function, *_casadi_arrays(work), compiled=compiled)
+    return by_casadi(function, *_casadi_arrays(work), compiled=compiled)
 
 
 def _casadi_arrays(work: Work) -> list[np.ndarray]:
@@ -346,7 +346,7 @@ def moons_by_casadi_rows(work: Work, compiled: bool = False) -> Step:
     value = total[0] / rows + 1e-4 * ca.sumsqr(p)
     gradient = total[1:338] / rows + 2e-4 * p
     function = ca.Function("work", [p, X, Y], [value, gradient])
-    return _by_casadi(function, *work.arrays.values(), compiled=compiled)
+    return by_casadi(function, *work.arrays.values(), compiled=compiled)
 
 
 def logistic_by_casadi(work: Work, compiled: bool = False) -> Step:
@@ -358,7 +358,7 @@ def logistic_by_casadi(work: Work, compiled: bool = False) -> Step:
     scores = -Y * (ca.mtimes(w[:-1].T, X) + w[-1])
     loss = ca.sum2(ca.fmax(scores, 0.0) + ca.log1p(ca.exp(-ca.fabs(scores)))) / work.rows
     function = ca.Function("work", [w, X, Y], [loss, ca.gradient(loss, w)])
-    return _by_casadi(function, params, x, y, compiled=compiled)
+    return by_casadi(function, params, x, y, compiled=compiled)
 
 
 def black_scholes_by_casadi(work: Work, compiled: bool = False) -> Step:
@@ -368,7 +368,7 @@ def black_scholes_by_casadi(work: Work, compiled: bool = False) -> Step:
     found = _price(ca, ca.erf, *row.values())
     slopes = [ca.gradient(found, row[name]) for name in GREEKS]
     function = ca.Function("row", list(row.values()), [found, *slopes]).map(work.rows)
-    return _by_casadi(function, *work.arrays.values(), compiled=compiled)
+    return by_casadi(function, *work.arrays.values(), compiled=compiled)
 
 
 def neuron_by_casadi(work: Work, compiled: bool = False) -> Step:
@@ -377,7 +377,7 @@ def neuron_by_casadi(work: Work, compiled: bool = False) -> Step:
     x = ca.SX.sym("x", 5)
     found = ca.tanh(x[0] * x[2] + x[1] * x[3] + x[4])
     function = ca.Function("work", [x], [found, ca.gradient(found, x)])
-    return _by_casadi(function, work.arrays["inputs"], compiled=compiled)
+    return by_casadi(function, work.arrays["inputs"], compiled=compiled)
 
 
 def robot_arm_by_casadi(work: Work, compiled: bool = False) -> Step:
@@ -387,7 +387,7 @@ def robot_arm_by_casadi(work: Work, compiled: bool = False) -> Step:
     hand = ca.vertcat(*position(ca.vertsplit(angles), ca.cos, ca.sin))
     # Transposed: CasADi keeps columns, numpy rows.
     function = ca.Function("work", [angles], [hand, ca.densify(ca.jacobian(hand, angles)).T])
-    return _by_casadi(function, work.arrays["angles"], compiled=compiled)
+    return by_casadi(function, work.arrays["angles"], compiled=compiled)
 
 
 # --- numpy, and numba by hand --------------------------------------------------------------------

@@ -93,6 +93,18 @@ def test_roots(method):
     np.testing.assert_allclose(found.x, np.sqrt(2.0), rtol=1e-9)
 
 
+def test_a_matrix_of_several_rows():
+    f = gdc.compile(lambda x: [x[0] * x[1], x[1] * x[2], 3.0 * x[0]])
+    expected = [[2.0, 1.0, 0.0], [0.0, 3.0, 2.0], [3.0, 0.0, 0.0]]
+    at, out = np.array([1.0, 2.0, 3.0]), np.empty((3, 3))
+    for _ in range(2):  # the first call is not written yet
+        assert f.jacobian.flat(at).tolist() == expected
+        value, jacobian = f.value_and_jacobian.flat(at)
+        assert (value.tolist(), jacobian.tolist()) == ([2.0, 6.0, 3.0], expected)
+    assert f.jacobian.flat(at, out=out) is out
+    assert out.tolist() == expected
+
+
 def test_value_and_jacobian_in_one():
     f = gdc.compile(circle_and_line)
     found = root(f.value_and_jacobian.flat, [1.0, 2.0], jac=True)
