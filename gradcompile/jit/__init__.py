@@ -32,7 +32,7 @@ from gradcompile.ir.signature import Bundle, Signature
 from gradcompile.jit.cache import KernelCache, keeping
 from gradcompile.jit.entries import on_flat_arrays, without_constants
 from gradcompile.jit.flags import REASSOCIATION, SETTINGS
-from gradcompile.jit.linked import Straight, register_linked
+from gradcompile.jit.linked import StraightSource, register_linked
 from gradcompile.jit.meanings import INTERNAL, register
 from gradcompile.jit.parts import (
     VECTOR,
@@ -96,7 +96,7 @@ def jit(
     whole = with_parts(function, lambda f: part(f, targetoptions={**INTERNAL, **settings}))
     known = expected(function.__name__, signature.parameters, constants)
     is_straight = not (loops or has_rows or constants)
-    straight = Straight(function, source, signature.parameters) if is_straight else None
+    straight = StraightSource(function, source, signature.parameters) if is_straight else None
     dispatcher = numba.njit(whole, pipeline_class=pipeline(loops, known, straight), **settings)
     path = Path(function.__code__.co_filename)
     # The key of the cache is the text, which says of opaque functions nothing but their names.

@@ -11,12 +11,12 @@ from llvmlite import ir
 from numba import types
 from numba.core.cgutils import get_or_insert_function
 
-from gradcompile.jit.instructions import Call
+from gradcompile.jit.instructions import Callee
 
 DOUBLE = ir.DoubleType()
 
 
-def add_called(context: Any, module: Any, call: Call, function: Any) -> None:
+def add_called(context: Any, module: Any, call: Callee, function: Any) -> None:
     """Add the function that translated text knows by the symbol of a call.
 
     Args:

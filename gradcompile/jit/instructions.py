@@ -37,7 +37,7 @@ class RefusedError(Exception):
     """A text has something in it that is not translated."""
 
 
-class Call(NamedTuple):
+class Callee(NamedTuple):
     """A function of numbers that is called.
 
     Attributes:
@@ -59,6 +59,10 @@ class Typed(NamedTuple):
 
     type: str
     text: str
+
+
+def _is_extreme(function: Any) -> bool:
+    return any(function is extreme for extreme in EXTREMES)
 
 
 def quoted(name: str) -> str:
@@ -95,7 +99,7 @@ class Instructions:
     values: dict[str, Typed]
     shapes: dict[str, Shape]
     lines: list[str] = field(default_factory=list)
-    calls: dict[Call, None] = field(default_factory=dict)
+    calls: dict[Callee, None] = field(default_factory=dict)
     label: str = "entry"
     count: int = 0
 
@@ -117,7 +121,7 @@ class Instructions:
             case ast.Constant(float() as number):
                 return literal(number)
             case ast.BinOp(left, ast.Pow(), right):
-                return self._call(Call(POWER, 2), [left, right])
+                return self._call(Callee(POWER, 2), [left, right])
             case ast.BinOp(left, sign, right) if type(sign) in ARITHMETIC:
                 operands = f"{self.number(left)}, {self.number(right)}"
                 return self.add(NUMBER, f"{ARITHMETIC[type(sign)]} double {operands}")
@@ -140,10 +144,10 @@ class Instructions:
                 return Typed(NUMBER, self.as_number(self.value(argument)))
             case ast.Call(ast.Name(name), [argument], []) if self.means(name, bool):
                 return Typed(CONDITION, self.truth(argument))
-            case ast.Call(ast.Name(name), [first, second], []) if self._is_extreme(name):
+            case ast.Call(ast.Name(name), [first, second], []) if _is_extreme(self.known.get(name)):
                 return self._extreme(EXTREMES[self.known[name]], first, second)
             case ast.Call(ast.Name(name), arguments, []):
-                return self._call(Call(name, len(arguments)), arguments)
+                return self._call(Callee(name, len(arguments)), arguments)
         raise RefusedError(ast.dump(tree)[:200])
 
     def number(self, tree: ast.expr) -> str:
@@ -215,9 +219,6 @@ class Instructions:
         self._begin(end)
         return self.add(NUMBER, f"phi double {', '.join(arms)}")
 
-    def _is_extreme(self, name: str) -> bool:
-        return any(self.means(name, function) for function in EXTREMES)
-
     def _extreme(self, comparison: str, first: ast.expr, second: ast.expr) -> Typed:
         a, b = self.number(first), self.number(second)
         condition = self.add(CONDITION, f"fcmp {comparison} double {b}, {a}").text
@@ -227,7 +228,7 @@ class Instructions:
         self.label = label
         self.lines.append(f"{label}:")
 
-    def _call(self, function: Call, operands: Sequence[ast.expr]) -> Typed:
+    def _call(self, function: Callee, operands: Sequence[ast.expr]) -> Typed:
         given = ", ".join([f"double {self.number(x)}" for x in operands])
         self.calls[function] = None
         return self.add(NUMBER, f"call double @{quoted(function.symbol)[1:]}({given})")

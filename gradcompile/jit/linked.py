@@ -7,8 +7,10 @@ What `run` means is written here: the translated functions go into numba's modul
 import builtins
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
+from weakref import ref
 
 from llvmlite import ir
 from numba import types
@@ -21,10 +23,10 @@ from numba.np.arrayobj import _empty_nd_impl
 
 from gradcompile.ir.signature import Bundle
 from gradcompile.jit.called import add_called
-from gradcompile.jit.instructions import POWER, Call, RefusedError
+from gradcompile.jit.instructions import POWER, Callee, RefusedError
 from gradcompile.jit.meanings import primitive
 from gradcompile.jit.scratch import CACHE_LINE_BYTES, MAX_BYTES_ON_STACK
-from gradcompile.jit.translate import Made, Returned, Translation, size_of, translate
+from gradcompile.jit.translate import MadeArray, Returned, Translation, size_of, translate
 
 DOUBLE, WORD = ir.DoubleType(), ir.IntType(64)
 
@@ -33,7 +35,7 @@ BUILTINS = {name: getattr(builtins, name) for name in ("abs", "bool", "max", "mi
 
 
 @dataclass(frozen=True, eq=False)
-class Straight:
+class StraightSource:
     """A function of straight-line text, and all that its translation needs.
 
     Attributes:
@@ -85,10 +87,12 @@ class Code:
     Attributes:
         translation: of its text.
         functions: what numba is asked for, for each call.
+        number: tells it from all others.
     """
 
     translation: Translation
-    functions: Mapping[Call, Any]
+    functions: Mapping[Callee, Any]
+    number: int = field(default_factory=count().__next__)
 
 
 def _code(name: str, source: str, parameters: Sequence[Bundle], known: Mapping[str, Any]) -> Code:
@@ -97,7 +101,7 @@ def _code(name: str, source: str, parameters: Sequence[Bundle], known: Mapping[s
     return Code(translation, {call: _called(call, known) for call in translation.calls})
 
 
-def _called(call: Call, known: Mapping[str, Any]) -> Any:
+def _called(call: Callee, known: Mapping[str, Any]) -> Any:
     function = operator.pow if call.name == POWER else known.get(call.name)
     found = function if function in (abs, operator.pow) else primitive(function)
     if found is None:
@@ -114,11 +118,21 @@ def run(code: Code, *operands: Any) -> Any:
 
 
 class CodeType(types.Type):
-    """The numba type of translated code: there is one for each."""
+    """The numba type of translated code: there is one for each.
+
+    numba keeps types as long as the process lives, and so they must not keep the code.
+    """
 
     def __init__(self, code: Code) -> None:
-        super().__init__(f"code of {code.translation.name} at {id(code)}")
-        self.code = code
+        super().__init__(f"code {code.number} of {code.translation.name}")
+        self._kept = ref(code)
+
+    @property
+    def code(self) -> Code:
+        """The code, which the function that is compiled has among its names."""
+        code = self._kept()
+        assert code is not None
+        return code
 
 
 def register_linked() -> None:
@@ -192,7 +206,7 @@ class _Results:
         self.places = [self._place(*pair) for pair in translation.arrays.items()]
         self.numbers = self._on_stack(len(leaves) - len(self.names))
 
-    def _place(self, name: str, made: Made) -> Any:
+    def _place(self, name: str, made: MadeArray) -> Any:
         """Make an array: what is not returned lies on the stack, where it is small."""
         size = size_of(made)
         if name in self.names or 8 * size > MAX_BYTES_ON_STACK:
@@ -232,7 +246,7 @@ class _Results:
         return self.heap[tree][1]._getvalue()
 
 
-def _array(made: Made) -> Any:
+def _array(made: MadeArray) -> Any:
     return types.Array(types.float64, len(made.shape), "C")
 
 

@@ -15,7 +15,7 @@ from numba.core.errors import TypingError
 from numba.core.lowering import Lower
 from numba.core.typed_passes import NativeLowering
 
-from gradcompile.jit.linked import Straight
+from gradcompile.jit.linked import StraightSource
 from gradcompile.jit.tiles import LANES
 from gradcompile.jit.wrapper import Expected, LowerChecking
 
@@ -50,7 +50,7 @@ class Checked(CompilerBase):
 
     lowering: type[NativeLowering] = _Checking
     expected: Expected
-    straight: Straight | None = None
+    straight: StraightSource | None = None
 
     def compile_extra(self, func: Any) -> Any:
         """Compile a function: straight-line text by its translation, where that is possible."""
@@ -78,7 +78,9 @@ class WidestVectors(Checked):
     expected = Expected((), "")  # functions that are called by machine code alone
 
 
-def pipeline(loops: bool, expected: Expected, straight: Straight | None = None) -> type[Checked]:
+def pipeline(
+    loops: bool, expected: Expected, straight: StraightSource | None = None
+) -> type[Checked]:
     """Make the pipeline of a function.
 
     Args:

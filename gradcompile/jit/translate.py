@@ -27,7 +27,7 @@ import numpy as np
 
 from gradcompile.jit.instructions import (
     NUMBER,
-    Call,
+    Callee,
     Instructions,
     RefusedError,
     Shape,
@@ -44,7 +44,7 @@ Returned = int | str | tuple["Returned", ...]
 
 
 @dataclass(frozen=True)
-class Made:
+class MadeArray:
     """An array that a text makes: its shape, and whether it is zero at first."""
 
     shape: Shape
@@ -68,8 +68,8 @@ class Translation:
 
     name: str
     functions: Mapping[str, str]
-    calls: tuple[Call, ...]
-    arrays: Mapping[str, Made]
+    calls: tuple[Callee, ...]
+    arrays: Mapping[str, MadeArray]
     returned: Returned
 
 
@@ -113,7 +113,7 @@ class _Function:
     parameters: Mapping[str, Shape | None]
     known: Mapping[str, Any]
     parts: dict[str, str] = field(default_factory=dict)
-    arrays: dict[str, Made] = field(default_factory=dict)
+    arrays: dict[str, MadeArray] = field(default_factory=dict)
     numbers: int = 0
 
     def __post_init__(self) -> None:
@@ -191,7 +191,7 @@ class _Function:
         if name in self.instructions.shapes:
             raise RefusedError(f"{name} is made twice")
         self.instructions.shapes[name] = shape
-        self.arrays[name] = Made(shape, is_zero)
+        self.arrays[name] = MadeArray(shape, is_zero)
 
     def _assign(self, target: ast.expr, value: Typed) -> None:
         match target:
@@ -229,12 +229,12 @@ class _Function:
     def _listed(self, items: Sequence[ast.expr]) -> str:
         """Make an array of the numbers that are listed."""
         name = f"array.{len(self.arrays)}"
-        self.arrays[name] = Made((len(items),))
+        self.arrays[name] = MadeArray((len(items),))
         for k, item in enumerate(items):
             self.instructions.store(self.instructions.value(item), self.instructions.at(name, k))
         return name
 
 
-def size_of(made: Made) -> int:
+def size_of(made: MadeArray) -> int:
     """Count the numbers of an array."""
     return prod(made.shape)

@@ -1,5 +1,6 @@
 """Straight-line text as LLVM text: the same bits as numba's own way, for all that text may say."""
 
+import gc
 import random
 from textwrap import dedent
 
@@ -14,8 +15,8 @@ from gradcompile.emit.straight import emit
 from gradcompile.ir.signature import Bundle, Signature, flat_signature
 from gradcompile.jit import jit, type_of
 from gradcompile.jit.instructions import RefusedError
-from gradcompile.jit.linked import BUILTINS, Straight
-from gradcompile.jit.translate import translate
+from gradcompile.jit.linked import BUILTINS, StraightSource
+from gradcompile.jit.translate import Translation, translate
 from gradcompile.ops.table import TABLE
 from tests.helpers.engines import Subject, executed, machine, same
 from tests.helpers.flat import flat
@@ -27,7 +28,7 @@ FEW = ("pow", "tanh", "maximum", "relu", "logical_and")
 
 def is_translated(source, signature):
     kinds = [type_of(bundle) for bundle in signature.parameters]
-    return Straight(executed(source), source, signature.parameters).linked(kinds) is not None
+    return StraightSource(executed(source), source, signature.parameters).linked(kinds) is not None
 
 
 def subject_of(name):
@@ -218,6 +219,18 @@ def test_other_kinds_of_arrays_are_compiled_by_numba():
     inner = numba.njit(lambda f, x: f(x[::2]))
     kernel(np.array([3.0, 5.0]))
     assert inner(kernel.njit, np.array([3.0, 4.0, 5.0])) == 15.0
+
+
+def test_what_is_dropped_is_freed():
+    def count():
+        gc.collect()
+        return sum(type(x) is Translation for x in gc.get_objects())
+
+    before = count()
+    kernel = gdc.compile(lambda x, y: (x * y).sin(), cache=False).value
+    kernel(1.0, 2.0)
+    del kernel
+    assert count() <= before
 
 
 def test_its_code_can_be_looked_at():
