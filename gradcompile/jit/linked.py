@@ -26,7 +26,7 @@ from gradcompile.jit.called import add_called
 from gradcompile.jit.instructions import POWER, Callee, RefusedError
 from gradcompile.jit.meanings import primitive
 from gradcompile.jit.scratch import CACHE_LINE_BYTES, MAX_BYTES_ON_STACK
-from gradcompile.jit.translate import MadeArray, Returned, Translation, size_of, translate
+from gradcompile.jit.translate import MadeArray, Returned, Translation, size_of, symbol, translate
 
 DOUBLE, WORD = ir.DoubleType(), ir.IntType(64)
 
@@ -60,9 +60,11 @@ class StraightSource:
             code = _code(name, self.source, self.parameters, {**BUILTINS, **scope})
         except RefusedError:
             return None
-        names = ", ".join(bundle.name for bundle in self.parameters)
-        text = f"def {name}({names}):\n    return run_(code_, {names})\n"
-        own: dict[str, Any] = {"run_": run, "code_": code}
+        names = [bundle.name for bundle in self.parameters]
+        more = "_" * max([1, *map(len, names)])  # no parameter has a name so long
+        given = ", ".join(names)
+        text = f"def {name}({given}):\n    return run{more}(code{more}, {given})\n"
+        own: dict[str, Any] = {f"run{more}": run, f"code{more}": code}
         if "__name__" in scope:  # numba looks for the module when it loads what it has kept
             own["__name__"] = scope["__name__"]
         exec(compile(text, self.function.__code__.co_filename, "exec"), own)  # our own text
@@ -182,7 +184,7 @@ class _Text(ir.Function):  # type: ignore[misc]
     """Functions that are text already, as llvmlite's module prints them."""
 
     def __init__(self, module: Any, kind: Any, translation: Translation) -> None:
-        super().__init__(module, kind, translation.name)
+        super().__init__(module, kind, symbol(translation.name))
         self.translation = translation
 
     def __str__(self) -> str:

@@ -7,7 +7,7 @@ the grammar.
 
     >>> text = "def f(x):\n    v = x * x\n    return v + 1.0\n"
     >>> print(translate(text, "f", {"x": None}, {}).functions["f"])
-    define internal void @"f"(double %"x", ptr noalias %"numbers.") {
+    define internal void @"gradcompile.text.f"(double %"x", ptr noalias %"numbers.") {
     entry:
       %.1 = fmul double %"x", %"x"
       %.2 = fadd double %.1, 0x3FF0000000000000
@@ -127,7 +127,7 @@ class _Function:
         pairs = [*self.parameters.items(), *((array, ()) for array in last)]
         kinds = ["double" if shape is None else "ptr noalias" for _, shape in pairs]
         taken = ", ".join(f"{kind} {quoted(x)}" for kind, (x, _) in zip(kinds, pairs, strict=True))
-        head = f'define internal void @"{name}"({taken}) {attributes}{{'
+        head = f'define internal void @"{symbol(name)}"({taken}) {attributes}{{'
         return "\n".join([head, "entry:", *self.instructions.lines, "  ret void", "}"])
 
     def translate(self, definition: ast.FunctionDef) -> Returned:
@@ -183,7 +183,7 @@ class _Function:
             f"ptr {quoted(x)}" if x in mine.shapes else f"double {mine.number(ast.Name(x))}"
             for x in given
         ]
-        mine.lines.append(f'  call void @"{name}"({", ".join(operands)})')
+        mine.lines.append(f'  call void @"{symbol(name)}"({", ".join(operands)})')
 
     def _make(self, name: str, size: ast.expr, is_zero: bool) -> None:
         extents = size.elts if isinstance(size, ast.Tuple) else [size]
@@ -233,6 +233,11 @@ class _Function:
         for k, item in enumerate(items):
             self.instructions.store(self.instructions.value(item), self.instructions.at(name, k))
         return name
+
+
+def symbol(name: str) -> str:
+    """Write what LLVM knows a function of the text by: not the name, which may be one of C's."""
+    return f"gradcompile.text.{name}"
 
 
 def size_of(made: MadeArray) -> int:

@@ -198,6 +198,26 @@ def test_a_text_is_translated_line_by_line():
 # --- as a part of numba ----------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("name", ["tanh", "run", "code_", "größe", "numbers"])
+def test_parameters_may_have_any_name(name):
+    source = f"def f({name}, b):\n    return {name} * b - 1.0\n"
+    signature = Signature((Bundle(name, None, 0), Bundle("b", None, 1)), (X,), None)
+    assert is_translated(source, signature)
+    assert jit(executed(source), signature, source=source, use_cache=False)(0.5, 3.0) == 0.5
+
+
+@pytest.mark.parametrize("name", ["tanh", "exp", "sin"])
+def test_a_function_may_be_called_like_one_of_c(name):
+    source = (
+        f"from gradcompile.ieee import {name} as called\ndef {name}(x):\n    return called(x)\n"
+    )
+    names = {}
+    exec(compile(source, "<emitted>", "exec"), names)
+    signature = Signature((X,), (Bundle("v", None, 0),), None)
+    found = jit(names[name], signature, source=source, use_cache=False)(0.5)
+    assert found == getattr(gdc.ieee, name)(0.5)
+
+
 def test_it_is_called_from_machine_code():
     kernel = gdc.compile(lambda x, y: (x * y).tanh() + y, cache=False).value_and_grad
     inner = kernel.njit
