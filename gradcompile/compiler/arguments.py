@@ -220,14 +220,22 @@ def told_by(
 ) -> tuple[Traced | None, Mapping[str, Any]]:
     """The latest program for the static ones among some arguments; and the others of them.
 
+    A default that is not among them is left out.
+
     Raises:
         TypeError: none was traced for them.
     """
     statics = arguments.parameters.statics(named)
-    if not statics:
-        return arguments.newest, named
-    for (_, of), traced in reversed(arguments.traces.items()):
-        if statics.items() <= dict(of).items():
-            return traced, {name: x for name, x in named.items() if name not in statics}
-    given = ", ".join(f"{name} = {x}" for name, x in statics.items())
-    raise TypeError(f"{arguments.name} has not been called with {given} yet; call it so once first")
+    data = {name: x for name, x in named.items() if name not in statics}
+    defaults = arguments.parameters.defaults.difference(named)
+    for (structures, of), traced in reversed(arguments.traces.items()):
+        given = {*dict(structures), *dict(of)}
+        if statics.items() <= dict(of).items() and defaults.isdisjoint(given - {*arguments.wrt}):
+            return traced, data
+    if not statics and arguments.newest is None or arguments.graph is not None:
+        return arguments.newest, data
+    given = [f"{name} = {x}" for name, x in statics.items()]
+    given += [f"the default of {name}" for name in sorted(defaults)]
+    raise TypeError(
+        f"{arguments.name} has not been called with {', '.join(given)} yet; call it so once first"
+    )

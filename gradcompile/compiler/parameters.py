@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,12 @@ class Parameters:
     data: tuple[str, ...]
     wrt: tuple[str, ...]
     takes_statics: bool
+
+    @cached_property
+    def defaults(self) -> frozenset[str]:
+        """The names of those that have a default."""
+        parameters = self.signature.parameters.values()
+        return frozenset(p.name for p in parameters if p.default is not p.empty)
 
     def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> inspect.BoundArguments:
         """The arguments of a call by name; of defaults only those that are data.

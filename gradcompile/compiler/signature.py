@@ -19,6 +19,10 @@ from gradcompile.ir.signature import MAX_NUMBERS, Bundle, Signature, adjoint_nam
 from gradcompile.support.names import Names
 
 
+MAX_GRADIENTS = 4
+"""So many gradients of numbers are returned side by side, each with its own arrays."""
+
+
 def signature_of(
     arguments: Mapping[str, Structure],
     order: Sequence[str],
@@ -121,11 +125,13 @@ def _matrix(
 ) -> Iterator[Bundle]:
     """List the bundles of a Jacobian or a Hessian.
 
-    Where no arrays are in it, and it is no gradient of one number, it is one matrix.
+    Where no arrays are in it, and it is no gradient of one number, it is one matrix; and where it
+    would be the gradients of many numbers.
     """
     inner = gradient_structure(by)
     structure = over(outer, inner)
-    if not (batched or structure.holds_arrays or outer == NUMBER):
+    many = not outer.holds_arrays and outer.size > MAX_GRADIENTS
+    if not (batched or outer == NUMBER) and (many or not structure.holds_arrays):
         shape = (outer.size, inner.size) if structure.size > 1 else None
         yield Bundle(kind.derivative, shape, 0)
         return

@@ -68,6 +68,9 @@ def _part(
     """The pattern that binds the bundles of a part to names; and its form, made of these."""
     names = [f"{name}{k}" for k in range(len(groups))]
     supply = _numbers(names, groups)
+    if is_single and part.kind is None and len(list(travelling(part.computed[0]))) > 1:
+        whole = refer(partial(restored, part.structures[0], False))
+        return names[0], f"{whole}({names[0]})"  # a matrix of many gradients
     pairs = zip(part.structures, part.computed, strict=True)
     forms = [_converted(structure, computed, supply, refer) for structure, computed in pairs]
     pattern = names[0] if is_single else _tuple(names)

@@ -1,6 +1,7 @@
 """The slopes of a rule: what it multiplies its tangents with, as a program of the arguments."""
 
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
@@ -12,8 +13,12 @@ from gradcompile.graph.replay import replay
 from gradcompile.graph.trace import trace_function
 from gradcompile.graph.users import TraceError
 from gradcompile.graph.value import Value
+from gradcompile.ir.interpret import interpret
 from gradcompile.ir.program import Operand, Program
 from gradcompile.passes import run_passes
+
+POINTS = (0.3, 1.7, -0.8)
+"""At some of them a rule is defined."""
 
 Rule = Callable[[Any, Any], Any]
 """Makes the tangent of a function's value from the arguments and their tangents."""
@@ -59,11 +64,13 @@ def slopes_of(rule: Rule, name: str, arguments: Structure) -> RuleSlopes:
     # Adjoints of what has a name would be copies with a name.
     unnamed = replace(traced.lowered, names=("",) * len(traced.lowered.names), labels={})
     found = islice(unnamed.program.flat_outputs, result.size)
-    programs = [_slopes(unnamed.program, tangent, arguments.size) for tangent in found]
-    if None in programs:
+    tangents = list(found)
+    programs = [_slopes(unnamed.program, tangent, arguments.size) for tangent in tangents]
+    offset = any(_has_offset(unnamed.program, tangent, arguments.size) for tangent in tangents)
+    if offset or None in programs:
         raise TraceError(
             f"{name}: the rule is not linear in the tangents: it may only add them up, multiplied "
-            "or divided by what does not depend on them"
+            "or divided by what does not depend on them, and add nothing else"
         )
     return RuleSlopes(tuple(x for x in programs if x is not None), result)
 
@@ -77,3 +84,14 @@ def _slopes(program: Program, tangent: Operand, count: int) -> Program | None:
     if not tangents.isdisjoint(chain(reads, slopes.flat_outputs)):
         return None
     return replace(slopes, inputs=slopes.inputs[:count])
+
+
+def _has_offset(program: Program, tangent: Operand, count: int) -> bool:
+    """Is a tangent another number than 0 where those of the arguments are?"""
+    alone = run_passes(replace(program, outputs=(tangent,)))
+    for at in POINTS:
+        primals = [at + 0.1 * k for k in range(count)]
+        (found,) = interpret(alone, [*primals, *[0.0] * count])
+        if math.isfinite(found) and found != 0.0:
+            return True
+    return False

@@ -89,7 +89,8 @@ def test_kernels_of_several_outputs_are_those_of_the_rows(kernel, reduce):
     np.testing.assert_allclose(found(given, reduce), expected, 1e-12, 1e-13)
 
 
-@pytest.mark.parametrize("reduce", slow_but(("sum",), ("sum", "mean")))
+@pytest.mark.slow
+@pytest.mark.parametrize("reduce", ["sum", "mean"])
 def test_cotangents_and_weights_of_sums_are_numbers(reduce):
     f, args = batched(pair, reduce), (P, X, Y)
     _, gradient = f.vjp(args, WEIGHTS)
@@ -102,20 +103,27 @@ def test_cotangents_and_weights_of_sums_are_numbers(reduce):
     np.testing.assert_allclose(f.hessian.flat(P, WEIGHTS, x=X, y=Y), hessian, 1e-14)
 
 
-def test_cotangents_and_weights_of_rows_are_rows():
-    f, args = batched(pair, None), (P, X, Y)
-    across = [RNG.normal(size=ROWS), RNG.normal(size=ROWS)]
-    _, gradient = f.vjp(args, across)
+ACROSS = [RNG.normal(size=ROWS), RNG.normal(size=ROWS)]
+
+
+def test_cotangents_of_rows_are_rows():
+    _, gradient = batched(pair, None).vjp((P, X, Y), ACROSS)
     jacobians = of_rows(pair, "jacobian").reshape(ROWS, 2, 2)
-    expected = np.einsum("or,roi->ri", np.array(across), jacobians)
+    expected = np.einsum("or,roi->ri", np.array(ACROSS), jacobians)
     np.testing.assert_allclose(gradient.p, expected, 1e-12, 1e-13)
-    hessian = f.hessian(*args, weights=across).p.p
+
+
+@pytest.mark.slow
+def test_weights_of_rows_are_rows():
+    f, args = batched(pair, None), (P, X, Y)
+    hessian = f.hessian(*args, weights=ACROSS).p.p
     basis = [f.hessian(*args, weights=[k * np.ones(ROWS) for k in unit]).p.p for unit in np.eye(2)]
-    expected = sum(np.reshape(w, (-1, 1, 1)) * h for w, h in zip(across, basis, strict=True))
+    expected = sum(np.reshape(w, (-1, 1, 1)) * h for w, h in zip(ACROSS, basis, strict=True))
     np.testing.assert_allclose(hessian, expected, 1e-12, 1e-13)
 
 
-@pytest.mark.parametrize("reduce", slow_but(("mean",), REDUCE))
+@pytest.mark.slow
+@pytest.mark.parametrize("reduce", REDUCE)
 def test_derivatives_by_rows_have_rows(reduce):
     f = batched(pair, reduce, wrt=["p", "x"])
     jacobian = f.jacobian(P, X, Y)
@@ -144,6 +152,7 @@ def test_nonzeros_of_each_row_have_one_structure():
     assert f.jacobian.flat(P, x=X, y=Y).shape == (ROWS, 2, 2)
 
 
+@pytest.mark.slow
 def test_a_sum_over_rows_has_one_sparse_matrix():
     f = batched(loss, "sum")
     matrix = f.hessian.sparse(P, X, Y)

@@ -19,6 +19,10 @@ OF_SEVERAL = (
     "value_grad_and_hessian.weighted",
 )  # fmt: skip
 
+NOT_COMPARED = {"erfcx", "polygamma"}
+"""Not drawn: erfcx(-24) is 1e249, and 300 digits tell no difference of a wave of such an angle; and
+`polygamma` has no derivative by its order."""
+
 FAST = [TABLE[name] for name in ("mul", "tanh", "maximum")]
 
 
@@ -44,7 +48,10 @@ def test_every_kind_of_every_operation(op):
     assert refuted(gdc.compile(function, cache=False, wrt=wrt), OF_ONE) == []
 
 
-@pytest.mark.parametrize("seed", slow_but((0, 1), range(500)))
+@pytest.mark.parametrize("seed", slow_but((0,), range(40)))
 def test_every_kind_of_random_functions(seed):
-    drawn = Several.draw(random.Random(f"verdicts {seed}"), steps=4)
+    rng = random.Random(f"verdicts {seed}")
+    drawn = Several.draw(rng, steps=4)
+    while drawn.uses(NOT_COMPARED):
+        drawn = Several.draw(rng, steps=4)
     assert refuted(gdc.compile(drawn.function(), cache=False), OF_SEVERAL) == [], drawn

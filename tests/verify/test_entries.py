@@ -85,7 +85,7 @@ def test_first_and_second_derivatives_of_every_operation_are_right(op):
 
 
 @pytest.mark.parametrize(
-    ("first", "count"), slow_but([(0, 2)], [(0, 2), *((first, 50) for first in range(2, 502, 50))])
+    ("first", "count"), slow_but([(0, 2)], [(0, 2), *((first, 50) for first in range(2, 152, 50))])
 )
 def test_random_programs_are_not_refuted(first, count):
     refuted = []

@@ -17,7 +17,7 @@ from tests.whole.test_fuzz_jax import NOT_TWICE, functions, jax_function  # noqa
 
 pytestmark = pytest.mark.peers
 
-PROGRAMS = 2_000
+PROGRAMS = 300
 PART = 50
 CLOSE = 1e-10
 

@@ -16,7 +16,7 @@ def structure_of(kernel):
     return set(zip(*(x.tolist() for x in kernel.structure), strict=True))
 
 
-@pytest.mark.parametrize("seed", slow_but(range(12), range(300)))
+@pytest.mark.parametrize("seed", slow_but(range(12), range(100)))
 def test_kernels_of_random_functions_agree(seed):
     drawn = Several.draw(random.Random(f"kernels {seed}"))
     f = gdc.compile(drawn.function(), cache=False)
@@ -37,7 +37,7 @@ def f_value(f, at):
     return by_text(f.value, at, {})
 
 
-@pytest.mark.parametrize("seed", slow_but(range(8), range(200)))
+@pytest.mark.parametrize("seed", slow_but(range(8), range(60)))
 def test_structures_are_never_smaller_than_dense_results(seed):
     rng = random.Random(f"structures {seed}")
     drawn = Several.draw(rng)
