@@ -8,10 +8,6 @@ from numpy import empty
 
 from gradcompile.support.arrays import FloatArray
 
-TILE = 64
-"""So many rows are turned at once: they are still in the fastest cache for their last column."""
-
-
 ROWS_PER_CACHE_LINE = 8
 """Numbers in a line of the cache, 64 bytes: the widest vectors are read fastest if they are one."""
 
@@ -52,13 +48,15 @@ def columns_of_vectors(rows: FloatArray, start: int, count: int, memory: FloatAr
     """Do what `columns` does for a matrix."""
     width = -(-count // ROWS_PER_CACHE_LINE) * ROWS_PER_CACHE_LINE if count > 1 else 1
     turned = memory[: rows.shape[1] * width].reshape((rows.shape[1], width))
-    for first in range(0, count, TILE):
+    some = rows[start : start + count]
+    # As many rows at a time as are known when this is compiled, so that it becomes vector code.
+    for first in range(0, count - ROWS_PER_CACHE_LINE + 1, ROWS_PER_CACHE_LINE):
         for column in range(rows.shape[1]):
-            for i in range(first, min(first + TILE, count)):
-                turned[column, i] = rows[start + i, column]
+            for i in range(ROWS_PER_CACHE_LINE):
+                turned[column, first + i] = some[first + i, column]
     for column in range(rows.shape[1]):
-        for i in range(count, turned.shape[1]):
-            turned[column, i] = rows[start + count - 1, column]
+        for i in range(count // ROWS_PER_CACHE_LINE * ROWS_PER_CACHE_LINE, turned.shape[1]):
+            turned[column, i] = some[min(i, count - 1), column]
     return turned
 
 

@@ -229,13 +229,13 @@ def told_by(
     data = {name: x for name, x in named.items() if name not in statics}
     defaults = arguments.parameters.defaults.difference(named)
     for (structures, of), traced in reversed(arguments.traces.items()):
-        given = {*dict(structures), *dict(of)}
-        if statics.items() <= dict(of).items() and defaults.isdisjoint(given - {*arguments.wrt}):
+        others = {*dict(structures), *dict(of)}.difference(arguments.wrt)
+        if statics.items() <= dict(of).items() and defaults.isdisjoint(others):
             return traced, data
-    if not statics and arguments.newest is None or arguments.graph is not None:
+    if arguments.graph is not None or (arguments.newest is None and not statics):
         return arguments.newest, data
-    given = [f"{name} = {x}" for name, x in statics.items()]
-    given += [f"the default of {name}" for name in sorted(defaults)]
+    left_out = [f"the default of {name}" for name in sorted(defaults)]
+    given = [f"{name} = {x}" for name, x in statics.items()] or left_out
     raise TypeError(
         f"{arguments.name} has not been called with {', '.join(given)} yet; call it so once first"
     )

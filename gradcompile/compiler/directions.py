@@ -49,7 +49,9 @@ class DirectedKernel(Kernel):
         self._signature = _extended(arguments.signature, tuple(self._names.values()))
         super().__init__(arguments, kind, path)
 
-    def __call__(self, args: Any = None, direction: Any = ABSENT, *others: Any) -> Any:
+    def __call__(
+        self, args: Any = None, direction: Any = ABSENT, *others: Any, **named: Any
+    ) -> Any:
         """Compute it at some arguments, in a direction.
 
         Args:
@@ -57,11 +59,17 @@ class DirectedKernel(Kernel):
             direction: a number for each number of the arguments that are differentiated by (a
                 tuple of their structures, or a dict by name), or of the value, in its structure.
             others: nothing; they are refused.
+            named: nothing either: the arguments of the function are in `args`.
 
         Raises:
             TypeError: an argument is missing, or something is no number.
             ValueError: a part of the direction has another shape than what it belongs to.
         """
+        if named:
+            raise TypeError(
+                f"{self._says}: expected the arguments as a tuple, or a dict by name, and the "
+                f"{self._kind.direction}, got {sorted(named)} by name"
+            )
         if direction is ABSENT or others:
             given = len(others) + 2 if others else int(args is not None)
             raise TypeError(

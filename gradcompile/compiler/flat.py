@@ -57,8 +57,8 @@ class Flat(Derived):
             others = placed(self._arguments, given, others)
         named: Mapping[str, Any] = others
         traced = self._arguments.newest
-        may_vary = traced is None or self._arguments.parameters.defaults
-        if may_vary or (others and not others.keys() <= traced.arguments.keys()):
+        has_defaults = bool(self._arguments.parameters.defaults)
+        if traced is None or has_defaults or not others.keys() <= traced.arguments.keys():
             traced, named = told(self._arguments, x, others)
         known = self._flats.get(traced)
         if known is None:

@@ -18,7 +18,6 @@ from gradcompile.ir.program import BY, TANGENT
 from gradcompile.ir.signature import MAX_NUMBERS, Bundle, Signature, adjoint_name
 from gradcompile.support.names import Names
 
-
 MAX_GRADIENTS = 4
 """So many gradients of numbers are returned side by side, each with its own arrays."""
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from gradcompile.compiler.conversion import restored, travel_alike
 from gradcompile.graph.nested import Structure, travelling
-from gradcompile.graph.records import is_record, record
+from gradcompile.graph.records import has_attributes, is_record, record
 from gradcompile.ir.signature import Bundle, Signature
 
 Refer = Callable[[Any], str]
@@ -142,6 +142,8 @@ def _made(structure: Structure, parts: Sequence[str], refer: Refer) -> str:
     if structure.kind is tuple:
         return _tuple(parts)
     if is_record(structure.kind):
+        if not has_attributes(structure.kind):  # a namedtuple, whose fields are all there
+            return f"__make({refer(structure.kind)}, {_tuple(parts)})"
         made = refer(partial(record, structure.kind, structure.keys))
         return f"{made}({_tuple(parts)})"
     return f"{refer(structure.kind)}([{', '.join(parts)}])"

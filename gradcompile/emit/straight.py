@@ -110,7 +110,7 @@ class _Emitter:
             self.statements,
             list(fills(self.results, trees)),
             {result.group.name: result.group.shape or () for result in self.results.filled},
-            {result.group.name for result in self.results.filled if result.is_zero},
+            {result.group.name for result in self.results.filled if result.starts_with_zeros},
             returned_tree(self.signature, self.results, trees),
             self.namer.fresh,
             _seed(self.program, self.signature, self.names),

@@ -38,7 +38,7 @@ class StraightCode:
         sources: the elements of parameters that have a name, by that name.
         statements: those of both sweeps, in the order of the program.
         fills: what fills the entries of long arrays that no statement of a sweep fills.
-        shapes: of the arrays that are filled; those made of zeros alone are in `zeros`.
+        shapes: of the arrays that are filled; those that start with zeros are in `zeros`.
         zeros: see there.
         results: the expressions that are returned.
         fresh: gives a name that nothing else has.

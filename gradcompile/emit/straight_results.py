@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 
 from gradcompile.emit.statements import Statement
@@ -28,10 +29,16 @@ class ReturnedGroup:
     operands: tuple[Operand, ...]
     is_filled: bool
 
-    @property
-    def is_zero(self) -> bool:
-        """Is it an array of zeros alone?"""
-        return all(x == Const(0.0) for x in self.operands)
+    @cached_property
+    def starts_with_zeros(self) -> bool:
+        """Is it made of zeros, and filled where it has others? An array of zeros alone is so.
+
+        So is a matrix that has zeros for the most part, as a Jacobian may be.
+        """
+        zeros = sum(x == Const(0.0) for x in self.operands)
+        return zeros == len(self.operands) or (
+            len(self.group.shape or ()) > 1 and 2 * zeros > len(self.operands)
+        )
 
     def element(self, number: int) -> ast.Subscript:
         """Write one of its elements."""
@@ -89,10 +96,11 @@ def fills(results: ReturnedGroups, trees: Mapping[Operand, ast.expr]) -> Iterato
         trees: what each of them is in the text.
     """
     for result in results.filled:
-        if not result.is_zero:
-            pairs = enumerate(result.operands)
-            rest = [(k, x) for k, x in pairs if (result.group.name, k) not in results.made]
-            yield from _filled(result, rest, trees)
+        pairs = enumerate(result.operands)
+        rest = [(k, x) for k, x in pairs if (result.group.name, k) not in results.made]
+        if result.starts_with_zeros:
+            rest = [(k, x) for k, x in rest if x != Const(0.0)]
+        yield from _filled(result, rest, trees)
 
 
 def _filled(

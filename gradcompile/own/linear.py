@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any
 
+import numpy as np
+
 from gradcompile.autodiff.reverse import reverse
 from gradcompile.graph.nested import Structure
 from gradcompile.graph.replay import replay
@@ -30,26 +32,26 @@ class RuleSlopes:
 
     Attributes:
         programs: one a result of the function, from the arguments to the slopes by them.
-        result: the structure of what the function returns.
     """
 
     programs: tuple[Program, ...]
-    result: Structure
 
     def at(self, leaves: Sequence[Value | float]) -> list[list[Value | float]]:
         """Apply the programs to the arguments: for each result a slope by each of them."""
         return [replay(program, leaves) for program in self.programs]
 
 
-def slopes_of(rule: Rule, name: str, arguments: Structure) -> RuleSlopes:
+def slopes_of(rule: Rule, name: str, arguments: Structure, value: Structure) -> RuleSlopes:
     """Trace a rule and find what it multiplies the tangents with.
 
     Args:
         rule: the user's.
         name: of the function that it is for.
         arguments: their structure, that of a tuple.
+        value: the structure of what the function returns.
 
     Raises:
+        TypeError: the rule returns something of another structure.
         TraceError: the rule cannot be traced, or is not linear in the tangents.
     """
 
@@ -61,6 +63,10 @@ def slopes_of(rule: Rule, name: str, arguments: Structure) -> RuleSlopes:
     structures = {"primals": arguments, "tangents": arguments}
     traced = trace_function(both, f"the rule of {name}", bound, structures)
     result = traced.result.parts[0]
+    if result != value:
+        raise TypeError(
+            f"{name}: the rule must return the tangent of the value, {value}, and returned {result}"
+        )
     # Adjoints of what has a name would be copies with a name.
     unnamed = replace(traced.lowered, names=("",) * len(traced.lowered.names), labels={})
     found = islice(unnamed.program.flat_outputs, result.size)
@@ -72,7 +78,7 @@ def slopes_of(rule: Rule, name: str, arguments: Structure) -> RuleSlopes:
             f"{name}: the rule is not linear in the tangents: it may only add them up, multiplied "
             "or divided by what does not depend on them, and add nothing else"
         )
-    return RuleSlopes(tuple(x for x in programs if x is not None), result)
+    return RuleSlopes(tuple(x for x in programs if x is not None))
 
 
 def _slopes(program: Program, tangent: Operand, count: int) -> Program | None:
@@ -91,7 +97,7 @@ def _has_offset(program: Program, tangent: Operand, count: int) -> bool:
     alone = run_passes(replace(program, outputs=(tangent,)))
     for at in POINTS:
         primals = [at + 0.1 * k for k in range(count)]
-        (found,) = interpret(alone, [*primals, *[0.0] * count])
+        found = float(np.ravel(interpret(alone, [*primals, *[0.0] * count]))[0])
         if math.isfinite(found) and found != 0.0:
             return True
     return False

@@ -48,6 +48,8 @@ LIST = "a list of length 3, each a number"
          "several.jvp: tangents: part 'x': expected a number, got a list of length 1"),
         (lambda: several.jvp(1.0, 2.0, 3.0), TypeError,
          "several.jvp: expected the arguments as a tuple and then the tangents, got 3 arguments"),
+        (lambda: several.jvp(AT, (1.0, 1.0), weights=1.0), TypeError,
+         "expected the arguments as a tuple, or a dict by name, and the tangents, got ['weights']"),
         (lambda: several.jvp(AT), TypeError, "and then the tangents, got 1 arguments"),
         (lambda: several.jvp(X, AT), TypeError,
          "several.jvp: expected the arguments as a tuple, or a dict by name, got ndarray"),

@@ -252,3 +252,20 @@ def test_flat_calls_give_the_same_vectors_and_matrices(name):
         assert kernel.flat(x, **(weights if kernel is f.hessian else {}), **others).shape == (
             wanted.shape
         )
+
+
+def test_the_jacobian_of_many_numbers_is_one_matrix():
+    def residuals(x, y):
+        return {"a": [x[i] * gdc.sin(x[i + 1]) for i in range(len(x) - 1)], "b": y * x[0]}
+
+    lines = {}
+    for count in (20, 60):
+        f = gdc.compile(residuals)
+        x = np.linspace(0.1, 1.0, count)
+        by_list, matrix = f.jacobian(x, 2.0), f.jacobian.flat([*x, 2.0])
+        rows = [*by_list["a"], by_list["b"]]
+        np.testing.assert_array_equal([[*row.x, row.y] for row in rows], matrix)
+        assert matrix[0, 1] == x[0] * np.cos(x[1])
+        lines[count] = len(f.jacobian.source.splitlines())
+    assert lines[20] < 60
+    assert lines[60] < 140  # with a line for each nonzero, and none for the zeros

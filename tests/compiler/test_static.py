@@ -121,13 +121,23 @@ def test_a_flat_call_may_tell_which_static_arguments_are_meant():
     f(1.0, 1.0, 2)
     f(1.0, 1.0, 3, mode="b")
     for _ in range(2):
-        np.testing.assert_array_equal(f.grad.flat([2.0], k=5.0), [120.0])
+        np.testing.assert_array_equal(f.grad.flat([2.0], k=5.0), [20.0])  # mode is "a" by default
         np.testing.assert_array_equal(f.grad.flat([2.0], k=5.0, n=2), [20.0])
         np.testing.assert_array_equal(f.grad.flat([2.0], k=5.0, mode="b"), [120.0])
     with pytest.raises(TypeError, match="has not been called with n = 4 yet; call it so once"):
         f.grad.flat([2.0], k=5.0, n=4)
     with pytest.raises(TypeError, match=r"flat: expected the arguments \['k'\], got \['q'\]"):
         f.grad.flat([2.0], q=5.0)
+
+
+def test_a_flat_call_leaves_defaults_out():
+    f = gdc.compile(lambda x, k=2.0, n=2: k * x[0] ** n + x[1], wrt="x", static="n")
+    f([3.0, 1.0], 5.0, n=3)
+    with pytest.raises(TypeError, match="not been called with the default of k, the default of n"):
+        f.value.flat([3.0, 1.0])
+    assert f([3.0, 1.0]) == 19.0
+    assert f.value.flat([3.0, 1.0]) == 19.0
+    assert f.value.flat([3.0, 1.0], k=5.0, n=3) == 136.0
 
 
 # --- static by themselves ------------------------------------------------------------------------

@@ -217,6 +217,12 @@ def test_a_rule_returns_the_tangent_alone():
         call(lambda p, t: (gdc.exp(p[0]), t[0]))
 
 
+@pytest.mark.parametrize("rule", [lambda p, t: gdc.cos(p[0]), lambda p, t: t[0] + 1.0])
+def test_a_rule_adds_nothing_to_the_tangents(rule):
+    with pytest.raises(gdc.TraceError, match="the rule is not linear in the tangents"):
+        gdc.compile(gdc.custom(gdc.sin, jvp=rule)).grad(1.0)
+
+
 def test_what_is_no_function():
     with pytest.raises(TypeError, match=r"custom: jvp: expected a function, got float 1.0"):
         gdc.custom(gdc.exp, jvp=1.0)

@@ -168,7 +168,7 @@ def test_a_few_faults_of_each_kind_are_refuted(kind):
 def test_hundreds_of_faults_are_refuted(function):
     total: Counter = Counter()
     for kind in KINDS:
-        found, failures = try_faults(function, kind, 14, seed=2)
+        found, failures = try_faults(function, kind, 16, seed=2)
         assert failures == [], "\n".join(failures)
         total += found
     print(f"refuted {total.total() - total['harmless']}: {dict(total)}")
