@@ -120,6 +120,7 @@ class Build:
         module = files.load(self.source, name, options.cache)
         return Target(
             function=getattr(module, name),
+            source=self.source,
             signature=self.request.signature,
             constants=constants,
             loops=strategy.loops,

@@ -32,6 +32,7 @@ class Target:
 
     Attributes:
         function: as CPython runs it: of its parameters and the constants.
+        source: the module that it is in.
         signature: what it takes and returns.
         constants: what it takes last: captured data, and tables.
         loops: is it made of loops?
@@ -40,6 +41,7 @@ class Target:
     """
 
     function: Callable[..., Any]
+    source: str
     signature: Signature
     constants: tuple[FloatArray, ...]
     loops: bool
@@ -70,6 +72,7 @@ def compiled_anew(target: Target, use_cache: bool = False) -> Any:
         target.function,
         target.signature,
         target.constants,
+        source=target.source,
         loops=target.loops,
         strict=target.strict,
         use_cache=use_cache,

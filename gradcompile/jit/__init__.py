@@ -7,6 +7,10 @@ numba compiles the emitted function itself.
     tiles.py         machine code for products of matrices, tile by tile
     scratch.py       scratch memory on the stack
     rare_calls.py    LLVM text for a rare call inside vector code
+    instructions.py  expressions of straight-line text as LLVM instructions
+    translate.py     straight-line text as LLVM text, by its syntax tree
+    called.py        what translated text calls
+    linked.py        translated text as a numba function
     pipelines.py     numba's passes, with our wrapper and for the widest vectors
     wrapper.py       what Python calls: it looks at its arguments, and borrows arrays
     boxing.py        results as Python's objects; small arrays are copied
@@ -28,6 +32,7 @@ from gradcompile.ir.signature import Bundle, Signature
 from gradcompile.jit.cache import KernelCache, keeping
 from gradcompile.jit.entries import on_flat_arrays, without_constants
 from gradcompile.jit.flags import REASSOCIATION, SETTINGS
+from gradcompile.jit.linked import StraightSource, register_linked
 from gradcompile.jit.meanings import INTERNAL, register
 from gradcompile.jit.parts import (
     VECTOR,
@@ -55,6 +60,7 @@ def register_numba() -> None:
             _registered.append(True)
             register()
             register_entries()
+            register_linked()
 
 
 def jit(
@@ -62,6 +68,7 @@ def jit(
     signature: Signature,
     constants: Sequence[AnyArray] = (),
     *,
+    source: str = "",
     loops: bool = False,
     strict: bool = False,
     use_cache: bool = True,
@@ -72,6 +79,7 @@ def jit(
         function: from executing an emitted module.
         signature: what it takes and returns.
         constants: what it takes after its parameters; only their types matter.
+        source: the module; without loops it is translated, where it is known.
         loops: is it made of loops? Then sums may be added in any order, as vector code needs it.
         strict: keep the order of sums nevertheless.
         use_cache: keep the machine code beside the function's source file.
@@ -87,7 +95,9 @@ def jit(
     part = loop_part if loops else Part
     whole = with_parts(function, lambda f: part(f, targetoptions={**INTERNAL, **settings}))
     known = expected(function.__name__, signature.parameters, constants)
-    dispatcher = numba.njit(whole, pipeline_class=pipeline(loops, known), **settings)
+    is_straight = not (loops or has_rows or constants)
+    straight = StraightSource(function, source, signature.parameters) if is_straight else None
+    dispatcher = numba.njit(whole, pipeline_class=pipeline(loops, known, straight), **settings)
     path = Path(function.__code__.co_filename)
     # The key of the cache is the text, which says of opaque functions nothing but their names.
     keeps = use_cache and path.is_file() and not calls_opaque(function)

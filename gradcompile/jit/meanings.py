@@ -60,6 +60,19 @@ def register() -> None:
         infer_global(function, types.Dispatcher(_compiled[function]))
 
 
+def primitive(function: Any) -> Any:
+    """Find what numba is best asked for, to call a function of `ieee.py`; None for any other.
+
+    It lowers those of `math` at once, and compiles the others from their text.
+    """
+    name = getattr(function, "__name__", "")
+    if name not in ieee.FUNCTIONS or getattr(ieee, name) is not function:
+        return None
+    if name in ieee.MATH:
+        return _UNKNOWN.get(name) or getattr(math, name)
+    return getattr(np, name) if name in ieee.NUMPY else function
+
+
 def _register(
     function: Callable[..., Any], meaning: Callable[..., Any], in_order: bool = False
 ) -> None:

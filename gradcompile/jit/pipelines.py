@@ -15,6 +15,7 @@ from numba.core.errors import TypingError
 from numba.core.lowering import Lower
 from numba.core.typed_passes import NativeLowering
 
+from gradcompile.jit.linked import StraightSource
 from gradcompile.jit.tiles import LANES
 from gradcompile.jit.wrapper import Expected, LowerChecking
 
@@ -49,6 +50,12 @@ class Checked(CompilerBase):
 
     lowering: type[NativeLowering] = _Checking
     expected: Expected
+    straight: StraightSource | None = None
+
+    def compile_extra(self, func: Any) -> Any:
+        """Compile a function: straight-line text by its translation, where that is possible."""
+        linked = self.straight and self.straight.linked(self.state.args)
+        return super().compile_extra(linked or func)
 
     def define_pipelines(self) -> list[Any]:
         """List the passes, as numba asks for them."""
@@ -71,12 +78,15 @@ class WidestVectors(Checked):
     expected = Expected((), "")  # functions that are called by machine code alone
 
 
-def pipeline(loops: bool, expected: Expected) -> type[Checked]:
+def pipeline(
+    loops: bool, expected: Expected, straight: StraightSource | None = None
+) -> type[Checked]:
     """Make the pipeline of a function.
 
     Args:
         loops: is it made of loops?
         expected: what Python has to give it.
+        straight: the function, if its text is to be translated.
     """
     base = WidestVectors if loops else Checked
-    return type(base.__name__, (base,), {"expected": expected})
+    return type(base.__name__, (base,), {"expected": expected, "straight": straight})

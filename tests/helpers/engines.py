@@ -100,19 +100,31 @@ def python(
 
 def emitted(program: Program, signature: Signature | None = None) -> Callable[..., Any]:
     """The function that the emitted text defines: of flat arrays, if no signature is given."""
+    return executed(emit(program, signature or flat_signature(program), "f"))
+
+
+def executed(source: str) -> Callable[..., Any]:
+    """The function `f` of a text."""
     names: dict[str, Any] = {}
-    source = emit(program, signature or flat_signature(program), "f")
     exec(compile(source, "<emitted>", "exec"), names)
     function: Callable[..., Any] = names["f"]
     return function
 
 
-def machine(programs: Sequence[Program]) -> Callable[[Sequence[Point]], list[list[float]]]:
-    """The machine code of many programs, compiled as one kernel; gives each one's results."""
+def machine(
+    programs: Sequence[Program], translated: bool = True
+) -> Callable[[Sequence[Point]], list[list[float]]]:
+    """The machine code of many programs, compiled as one kernel; gives each one's results.
+
+    The text reaches numba as LLVM text, or else as Python.
+    """
     from gradcompile.jit import jit
 
     program = merged(programs)
-    dispatcher = jit(emitted(program), flat_signature(program), use_cache=False)
+    signature = flat_signature(program)
+    source = emit(program, signature, "f")
+    known = source if translated else ""
+    dispatcher = jit(executed(source), signature, source=known, use_cache=False)
     sizes = [len(list(program.flat_outputs)) for program in programs]
 
     def run(points: Sequence[Point]) -> list[list[float]]:

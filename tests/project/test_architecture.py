@@ -44,6 +44,8 @@ ONLY = {
         "jit",
         "jit.boxing",
         "jit.cache",
+        "jit.called",
+        "jit.linked",
         "jit.meanings",
         "jit.parts",
         "jit.pipelines",
@@ -53,6 +55,8 @@ ONLY = {
     },
     "llvmlite": {
         "jit.boxing",
+        "jit.called",
+        "jit.linked",
         "jit.meanings",
         "jit.numpy_abi",
         "jit.scratch",
