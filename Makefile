@@ -60,7 +60,7 @@ docs: $(VENV)/.with-docs ## execute and build the documentation
 peers: $(VENV)/.with-test $(VENV)/.with-peers $(IPOPT:%=$(VENV)/.with-%) ## run the slow tests and those that need torch, jax, micrograd, ...
 	$(BIN)/python -c "import jax, micrograd, torch"
 	@# Numba frees little of what it compiles: each part has a process, which stays below 2 GB.
-	@for part in tests/batch tests/roll "tests/compiler tests/emit tests/jit" \
+	@for part in tests/batch tests/roll tests/compiler "tests/emit tests/jit" \
 	    "tests/ops tests/passes" tests/verify "tests/whole --ignore=$(CORPUS)" $(CORPUS) \
 	    tests/benchmarks "$(REST)"; do \
 	  $(BIN)/python -m pytest -n 0 --benchmark-enable -m "peers or slow" \
