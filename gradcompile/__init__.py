@@ -29,13 +29,13 @@ from gradcompile.ops.functions import (
     sum,
 )
 from gradcompile.ops.table import TABLE as _TABLE
-from gradcompile.own.custom import custom
-from gradcompile.own.implicit import implicit
-from gradcompile.own.interpolate import interpolate
-from gradcompile.problems.nlp import nlp
 
 if TYPE_CHECKING:
     from gradcompile import linalg, nn, optim
+    from gradcompile.own.custom import custom
+    from gradcompile.own.implicit import implicit
+    from gradcompile.own.interpolate import interpolate
+    from gradcompile.problems.nlp import nlp
 
 __version__ = "0.1.0"
 
@@ -71,10 +71,21 @@ __all__ += list(_TABLE)
 globals().update(_TABLE)
 
 
+# Functions that load on first use, with their modules: they need the passes.
+_LATER = {
+    "custom": "gradcompile.own.custom",
+    "implicit": "gradcompile.own.implicit",
+    "interpolate": "gradcompile.own.interpolate",
+    "nlp": "gradcompile.problems.nlp",
+}
+
+
 def __getattr__(name: str) -> Any:
-    """The modules that load on first use."""
+    """The modules and functions that load on first use."""
     if name in ("linalg", "nn", "optim"):
         return importlib.import_module(f"gradcompile.{name}")
+    if name in _LATER:
+        return getattr(importlib.import_module(_LATER[name]), name)
     raise AttributeError(f"module 'gradcompile' has no attribute {name!r}")
 
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gradcompile import compiler
-from gradcompile.batch.threads import cores
 from gradcompile.compiler.arguments import Arguments
 from gradcompile.compiler.function import CompiledFunction
 from gradcompile.compiler.methods import of_class
@@ -145,7 +144,11 @@ def _threads(parallel: Any, batched: Sequence[str]) -> int:
         raise ValueError(f"parallel: expected a bool or how many threads, got {parallel!r:.60}")
     if parallel and not batched:
         raise ValueError("parallel: rows are spread over threads, so it needs batched=")
-    return cores() if parallel is True else max(1, int(parallel))
+    if parallel is not True:
+        return max(1, int(parallel))
+    from gradcompile.batch.threads import cores  # loads on first use
+
+    return cores()
 
 
 def _require_batchable(options: Options) -> None:
