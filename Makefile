@@ -6,6 +6,7 @@ FAST     := tests/ir tests/autodiff tests/ops/test_functions.py tests/test_optim
             tests/project/test_architecture.py tests/project/test_classes.py \
             tests/project/test_glossary.py tests/project/test_paths.py
 CORPUS   := tests/whole/test_corpus.py
+JAX      := tests/whole/test_kernels_jax.py tests/whole/test_fuzz_jax.py
 REST     := tests gradcompile $(addprefix --ignore=tests/, batch benchmarks roll compiler emit jit ops passes verify whole)
 # cyipopt is built from source, where IPOPT is.
 IPOPT    := $(if $(shell pkg-config --exists ipopt blas lapack 2>/dev/null && echo yes),ipopt)
@@ -61,7 +62,7 @@ peers: $(VENV)/.with-test $(VENV)/.with-peers $(IPOPT:%=$(VENV)/.with-%) ## run 
 	$(BIN)/python -c "import jax, micrograd, torch"
 	@# Numba frees little of what it compiles: each part has a process, which stays below 2 GB.
 	@for part in tests/batch tests/roll tests/compiler "tests/emit tests/jit" \
-	    "tests/ops tests/passes" tests/verify "tests/whole --ignore=$(CORPUS)" $(CORPUS) \
+	    "tests/ops tests/passes" tests/verify "tests/whole $(addprefix --ignore=,$(CORPUS) $(JAX))" $(CORPUS) "$(JAX)" \
 	    tests/benchmarks "$(REST)"; do \
 	  $(BIN)/python -m pytest -n 0 --benchmark-enable -m "peers or slow" \
 	    --allowed-skips tests/allowed-skips.txt --most-memory 2 $$part || exit 1; \
