@@ -42,9 +42,10 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
     Args:
         target: a Python function of numbers (in lists, tuples, dicts, arrays, namedtuples,
             dataclasses, attrs classes or `SimpleNamespace`s, nested in any way), which is traced on
-            its first call for each structure of arguments; or a `Value`. A default that is left out
-            keeps its value, and is no input. Without a target, `compile` is a decorator with
-            options, of methods as well.
+            its first call for each structure of arguments; or a `Value`, or several in lists,
+            tuples, dicts, arrays or records, which the compiled function returns in that form. A
+            default that is left out keeps its value, and is no input. Without a target, `compile`
+            is a decorator with options, of methods as well.
         inputs: for a `Value`: the arguments of the compiled function. A sequence of Values, or a
             mapping of names to Values or to nested lists or arrays of them; without it, the
             labelled leaves. Every other leaf is a constant.
@@ -79,7 +80,7 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
         A `CompiledFunction`.
 
     Raises:
-        TypeError: the target is neither a function nor a Value; `wrt`, `static` or `batched` are no
+        TypeError: the target is neither a function nor made of Values; `wrt`, `static` or `batched` are no
             names.
         ValueError: `inputs` names a Value that the graph does not contain, or one twice; `wrt`,
             `static` or `batched` names no argument; `reduce`, `roll` or `mode` is none of its
@@ -116,12 +117,9 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
     )  # fmt: skip
     if names:
         _require_batchable(options)
-    if isinstance(target, Value):
-        label = identifier(name or target.label) or "f"
+    if isinstance(target, Value) or not (callable(target) or isinstance(target, Traced)):
+        label = identifier(name or getattr(target, "label", "")) or "f"
         return _compiled(None, trace_graph(target, inputs, label), label, options)
-    if not (callable(target) or isinstance(target, Traced)):
-        given = type(target).__name__
-        raise TypeError(f"compile: expected a function or a Value, got {given} {target!r:.60}")
     if inputs is not None:
         raise TypeError("compile: inputs= is for a Value; a function has its own arguments")
     if isinstance(target, Traced):

@@ -159,6 +159,14 @@ def test_compiled_functions_are_taken_too():
     assert problem.hessian(AT, [0.0, 1.0], 0.0).tolist().count(2.0) == 4
 
 
+def test_an_objective_that_is_constant():
+    problem = gdc.nlp(lambda x: 0.0, lambda x: x[0] * x[1] - 1.0, n=2)
+    at = [2.0, 0.5]
+    assert (problem.objective(at), problem.gradient(at).tolist()) == (0.0, [0.0, 0.0])
+    assert problem.jacobian(at).tolist() == [0.5, 2.0]
+    assert problem.hessian(at, [3.0], 1.0).tolist() == [3.0]
+
+
 def test_problems_are_pickled():
     problem = pickle.loads(pickle.dumps(gdc.nlp(cost, limits, n=4)))
     assert problem.objective(AT) == 16.0

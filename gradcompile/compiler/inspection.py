@@ -77,6 +77,9 @@ class Inspection:
         Returns:
             A report with `.ok` and, for each derivative, `.name` and `.verdict`: "proved",
             "confirmed" or "refuted".
+
+        Raises:
+            ValueError: the kernel returns the value alone.
         """
         from gradcompile.compiler.verification import verified  # loads on first use
 

@@ -39,8 +39,16 @@ def verified(build: Build) -> Report:
 
     Raises:
         ExpressionError: a text is not of the form that emission writes.
+        ValueError: the kernel returns the value alone.
     """
     kind = build.request.kind
+    if kind == VALUE:
+        # A report without entries would look as if all were proved.
+        name = build.request.name
+        raise ValueError(
+            f"{name}.value.verify(): the value is no derivative; "
+            f"verify {name}.value_and_grad, {name}.jacobian or another derivative"
+        )
     is_gradient = kind == VALUE_AND_GRAD
     report = _of_gradient(build) if is_gradient else _of_entries(build)
     if not build.strategy.loops:

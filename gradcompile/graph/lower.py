@@ -57,7 +57,8 @@ def lower(
     _require_known(instructions, name)
     labels = {k: str(value.label) for k, value in enumerate(computed) if value.label}
     made_at = {k: lines[id(value)] for k, value in enumerate(computed)} if lines else {}
-    bound = bound_names(computed) if isinstance(roots[0], TracedValue) else {}
+    is_traced = any(isinstance(root, TracedValue) for root in roots)
+    bound = bound_names(computed) if is_traced else {}
     return PackedProgram(name, tuple(names), instructions, labels, bound, made_at)
 
 

@@ -20,6 +20,7 @@ from gradcompile.graph.users import TraceError, user_line
 from gradcompile.graph.value import MADE, Constant, TracedValue, Value, topological
 from gradcompile.ir.packed import PackedProgram
 from gradcompile.ir.program import Program
+from gradcompile.support.arrays import BoolArray
 from gradcompile.support.collector import collector_paused
 from gradcompile.support.names import Names
 from gradcompile.support.timing import Stages
@@ -56,6 +57,14 @@ class Traced:
         bounds = zip([0, *ends], ends, strict=False)
         return {name: range(*pair) for name, pair in zip(self.arguments, bounds, strict=True)}
 
+    @property
+    def is_read(self) -> BoolArray:
+        """For each flat input: is it an operand of some instruction, or returned?"""
+        packed = self.lowered.instructions
+        is_read = np.zeros(packed.operand_count + 1, np.bool_)
+        is_read[packed.operands] = is_read[packed.outputs] = True
+        return is_read[: len(self.lowered.names)]
+
 
 @collector_paused()
 def trace_function(
@@ -78,8 +87,8 @@ def trace_function(
         record_lines: remember the user's line of every operation.
 
     Raises:
-        TraceError: the function branches too often, or returns something that is not built from
-            its inputs.
+        TraceError: the function branches too often, or returns what holds no numbers, or Values
+            that are not built from its inputs.
     """
     names = [path for argument, s in structures.items() for path in paths(s, argument)]
     inputs = [TracedValue(None, (), label) for label in names]
@@ -104,8 +113,6 @@ def trace_function(
             outputs, result = traced_ways(call, branches, lines)
     finally:
         MADE.reset(token)  # to what the trace asks for that this one is part of, if it is
-    if not any(isinstance(output, TracedValue) for output in outputs):
-        raise _not_built(outputs[0].data, name)
     with stages("lower"):
         lowered = lower(outputs, inputs, names, name, lines)
     return Traced(lowered, structures, result, stages.seconds)
@@ -142,20 +149,22 @@ Inputs = Iterable[Any] | Mapping[str, Any] | Value | None
 
 
 @collector_paused()
-def trace_graph(root: Value, inputs: Inputs, name: str) -> Traced:
+def trace_graph(target: Any, inputs: Inputs, name: str) -> Traced:
     """Lower a finished graph.
 
     Args:
-        root: the Value to return.
+        target: the Value to return, or nested lists, tuples, dicts, records or arrays of Values and
+            numbers.
         inputs: the arguments of the function: a sequence or a mapping of names to Values, or to
             nested lists, tuples, dicts or arrays of them; None for every labelled leaf.
         name: of the program.
 
     Raises:
         ValueError: an input is not part of the graph, or is given twice.
-        TypeError: an input is no Value.
+        TypeError: an input is no Value, or there is none to return.
     """
-    arguments = _named_inputs(root, inputs)
+    roots, result = _roots(target)
+    arguments = _named_inputs(roots, inputs)
     leaves: list[Value] = []
     labels: list[str] = []
     structures: dict[str, Structure] = {}
@@ -169,29 +178,42 @@ def trace_graph(root: Value, inputs: Inputs, name: str) -> Traced:
     _require_distinct(leaves, labels)
     stages = Stages()
     with stages("lower"):
-        lowered = lower([root], leaves, labels, name)
-    traced = Traced(lowered, structures, Structure("leaf"), stages.seconds)
+        lowered = lower(roots, leaves, labels, name)
+    traced = Traced(lowered, structures, result, stages.seconds)
     _require_read(traced)
     return traced
 
 
+def _roots(target: Any) -> tuple[list[Value], Structure]:
+    """List the Values to return; numbers among them become constants."""
+    expected = "compile: expected a function, a Value, or a structure of Values"
+    try:
+        leaves, result = flatten(target, is_leaf=lambda x: isinstance(x, Value))
+    except TypeError:
+        raise TypeError(f"{expected}, got {type(target).__name__} {target!r:.60}") from None
+    for found in [*(static.value for static in result.statics), *leaves]:
+        if not isinstance(found, Value | float):
+            raise TypeError(f"{expected}, got {type(found).__name__} {found!r:.60} in it")
+    if not any(isinstance(leaf, Value) for leaf in leaves):
+        raise TypeError(f"{expected}, got {type(target).__name__} {target!r:.60}")
+    return [Constant(leaf) if isinstance(leaf, float) else leaf for leaf in leaves], result
+
+
 def _require_read(traced: Traced) -> None:
     """Require that each argument is read; elements of it, like a rare word's, need not be."""
-    name, names, packed = traced.lowered.name, traced.lowered.names, traced.lowered.instructions
-    is_read = np.zeros(packed.operand_count + 1, np.bool_)
-    is_read[packed.operands] = is_read[packed.outputs] = True
+    name, names = traced.lowered.name, traced.lowered.names
     for places in traced.places.values():
-        if places and not is_read[places].any():
+        if places and not traced.is_read[places].any():
             raise ValueError(f"inputs: {names[places[0]]!r} is not part of the graph of {name}")
 
 
-def _named_inputs(root: Value, inputs: Inputs) -> dict[str, Any]:
+def _named_inputs(roots: Sequence[Value], inputs: Inputs) -> dict[str, Any]:
     """Name the arguments: labels made identifiers, each distinct."""
     names = Names(frozenset(keyword.kwlist))
     if isinstance(inputs, Mapping):
         return {names.fresh(str(name), "x"): tree for name, tree in inputs.items()}
     if isinstance(inputs, Value) or inputs is None:
-        inputs = [inputs] if isinstance(inputs, Value) else _labelled_leaves(root)
+        inputs = [inputs] if isinstance(inputs, Value) else _labelled_leaves(roots)
     if not hasattr(inputs, "__iter__"):
         kind = type(inputs).__name__
         raise TypeError(f"inputs: expected Values, or names to Values, got {kind} {inputs!r:.60}")
@@ -200,8 +222,8 @@ def _named_inputs(root: Value, inputs: Inputs) -> dict[str, Any]:
     return {names.fresh(label, "x"): tree for label, tree in zip(labels, inputs, strict=True)}
 
 
-def _labelled_leaves(root: Value) -> list[Value]:
-    leaves = [v for v in topological(root) if v.op is None and not isinstance(v, Constant)]
+def _labelled_leaves(roots: Sequence[Value]) -> list[Value]:
+    leaves = [v for v in topological(*roots) if v.op is None and not isinstance(v, Constant)]
     if not any(value.label for value in leaves):
         raise ValueError("compile: no leaf of the graph has a label; name the inputs with inputs=")
     return [value for value in leaves if value.label]

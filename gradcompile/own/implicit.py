@@ -188,6 +188,8 @@ def _equations(
             f"implicit: {name}: expected {root.size} numbers, as many as the root has, "
             f"got {traced.result.size}"
         )
+    if not traced.is_read[: root.size].any():
+        raise ValueError(f"implicit: {name}: the residual does not depend on the root")
     # Adjoints of what has a name would be copies with a name.
     unnamed = replace(traced.lowered, names=("",) * len(traced.lowered.names), labels={})
     whole = unnamed.program

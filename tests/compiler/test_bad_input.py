@@ -210,12 +210,10 @@ OUTER = Value(3.0, label="outer")
     ("function", "says"),
     [
         (lambda x: None, "nothing"),
-        (lambda x: 3.0, "float 3.0"),
         (lambda x: "text", "str 'text'"),
         (lambda x: [], "[]"),
         (lambda x: {}, "{}"),
         (lambda x: OUTER * 2.0, "Value"),
-        (lambda x: np.ones(2), "1.0"),
         (lambda x: print, "print"),
         (lambda x: (x for _ in range(2)), "generator"),
     ],
@@ -286,7 +284,7 @@ def test_wrt_that_names_no_argument(graph, wrt):
         gdc.compile(graph[-1], wrt=wrt)
 
 
-@pytest.mark.parametrize("target", [3, "x * y", [Value(1.0)], 2.5])
+@pytest.mark.parametrize("target", [3, "x * y", [1.0], 2.5])
 def test_a_target_that_is_neither_function_nor_graph(target):
     with pytest.raises(TypeError, match=type(target).__name__):
         gdc.compile(target)

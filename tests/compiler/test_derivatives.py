@@ -138,6 +138,9 @@ CASES = {
         lambda x, y: x * gdc.log(y), (0.5, 2.0), (1.0, 3.0), options={"mode": "forward"},
     ),
     "linear": Case(lambda x, y: x + 2.0 * y, (0.5, 1.0), (2.0, 1.0)),
+    "constant": Case(lambda x, y: 3.0, (0.5, X), (2.0, X)),
+    "constants": Case(lambda x: {"a": [1.0, 2.0], "b": np.eye(2)}, (X,), (X,),
+        {"a": [1.0, -1.0], "b": np.ones((2, 2))}),
 }  # fmt: skip
 
 FAST = ("everything", "a number by arrays", "some arguments", "a static argument", "loops")

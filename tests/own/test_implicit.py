@@ -204,8 +204,9 @@ def test_steps():
 
 def test_a_residual_of_the_arguments_alone():
     own = gdc.implicit(lambda y, x: 1.0, start=1.0)
-    with pytest.raises(gdc.TraceError, match="not built from its inputs"):
+    with pytest.raises(ValueError, match="the residual does not depend on the root"):
         own(1.0)
+    assert gdc.implicit(lambda y, x: y, start=1.0)(3.0) == 0.0
 
 
 def test_what_a_residual_or_a_rule_reads_is_an_argument():
