@@ -173,6 +173,15 @@ def test_problems_are_pickled():
     assert problem.hessian(AT, [0.0, 0.0], 1.0).shape == problem.hessianstructure()[0].shape
 
 
+def test_problems_of_functions_in_no_module_are_pickled():
+    problem = gdc.nlp(lambda x, a: a * (x**2).sum(), lambda x: x[0] * x[1], n=2, fixed={"a": 2.0})
+    for _ in range(2):
+        problem = pickle.loads(pickle.dumps(problem))
+        assert problem.objective([1.0, 2.0]) == 10.0
+        assert problem.jacobian([1.0, 2.0]).tolist() == [2.0, 1.0]
+        assert problem.hessian([1.0, 2.0], [3.0], 1.0).tolist() == [4.0, 3.0, 4.0]
+
+
 def test_the_repr_says_what_it_is(hock_schittkowski):
     assert repr(hock_schittkowski) == "<Problem of 4 variables: cost, 2 constraints limits>"
 

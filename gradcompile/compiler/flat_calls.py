@@ -26,6 +26,7 @@ from gradcompile.compiler.plain_arguments import NotPlainError, PlainTests, Test
 from gradcompile.compiler.plans import arrange
 from gradcompile.compiler.request import Request
 from gradcompile.graph.nested import NUMBER, Structure, divide, read, travelling
+from gradcompile.graph.value import Value
 from gradcompile.ir.signature import Bundle
 from gradcompile.support.arrays import FloatArray
 
@@ -96,7 +97,10 @@ def _vector(x: Any, size: int) -> FloatArray:
     try:
         items, structure = read(x if isinstance(x, list | tuple) else np.asanyarray(x))
     except TypeError as error:
-        raise TypeError(f"flat: {error}") from None
+        advice = ""
+        if any(isinstance(item, Value) for item in np.ravel(np.asarray(x, dtype=object)).tolist()):
+            advice = "; of Values, call the kernel with its arguments, which builds a graph"
+        raise TypeError(f"flat: {error}{advice}") from None
     except RecursionError:
         raise ValueError("flat: the vector is nested too deeply") from None
     if structure.statics:

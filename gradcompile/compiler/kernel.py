@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gradcompile.compiler.arguments import Arguments, Call
 from gradcompile.compiler.flat import Flat
 from gradcompile.compiler.options import VALUE, Kind
+from gradcompile.compiler.pickles import Untraceable
 from gradcompile.graph.nested import Structure
 from gradcompile.graph.trace import Traced
 
@@ -110,8 +111,9 @@ class Kernel(Flat):
         """Give what builds a graph: so compiled functions and their derivatives compose."""
         from gradcompile.compiler.composition import compose
 
-        if self._kind == VALUE and self._arguments.function is not None:
-            return self._arguments.function(*args, **kwargs)
+        function = self._arguments.function
+        if self._kind == VALUE and function is not None and not isinstance(function, Untraceable):
+            return function(*args, **kwargs)
         return compose(*self._read_values(args, kwargs))
 
     def _read_values(

@@ -92,6 +92,13 @@ class SparseKernel(Kernel):
         except (TraceError, TypeError, ValueError):
             return None  # it has not been called yet, or cannot be
 
+    def _call_on_values(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        name = f"{self._arguments.name}.{self._path}"
+        raise TypeError(
+            f"{name}: matrices of scipy hold numbers, not Values; "
+            f"use {name}.values, which builds a graph of the nonzeros, and {name}.structure"
+        )
+
     def _wrap(self, request: "Request") -> Callable[[Any], Any]:
         """What makes the matrix of its nonzeros."""
         csr_array = _csr_array()

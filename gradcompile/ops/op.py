@@ -230,7 +230,7 @@ def array_of(items: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """
     kinds = set(map(type, items.ravel().tolist()))
     if kinds <= {float}:
-        return items.astype(np.float64)
+        return items.view(np.ndarray).astype(np.float64)
     return items.view(
         next((kind._arrays for kind in kinds if hasattr(kind, "_arrays")), np.ndarray)
     )

@@ -233,3 +233,21 @@ def test_derivatives_that_are_constants():
     line = gdc.compile(lambda x: 3.0 * x)
     slope = gdc.compile(lambda x: line.grad(x).x * 2)
     assert slope.value_and_grad(1.0) == (6.0, (0.0,))
+
+
+def test_arrays_of_derivatives_that_are_constants():
+    line = gdc.compile(lambda x: (3.0 * x).sum())
+    f = gdc.compile(lambda x: gdc.sum(line.grad(x).x * x))
+    value, gradient = f.value_and_grad(np.array([1.0, 2.0]))
+    assert (value, gradient.x.tolist()) == (9.0, [3.0, 3.0])
+
+
+def test_nonzeros_in_a_trace():
+    cubes = gdc.compile(lambda x: (x**3).sum(), name="cubes")
+    f = gdc.compile(lambda x: gdc.sum(cubes.hessian.sparse.values(x)))
+    value, gradient = f.value_and_grad(np.array([1.0, 2.0]))
+    assert (value, gradient.x.tolist()) == (18.0, [6.0, 6.0])
+    with pytest.raises(TypeError, match=r"cubes.hessian.sparse: .* use cubes.hessian.sparse.values"):
+        gdc.compile(lambda x: cubes.hessian.sparse(x))(np.array([1.0, 2.0]))
+    with pytest.raises(TypeError, match="flat: .* of Values, call the kernel with its arguments"):
+        gdc.compile(lambda x: cubes.grad.flat(x))(np.array([1.0, 2.0]))
