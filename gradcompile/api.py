@@ -80,8 +80,8 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
         A `CompiledFunction`.
 
     Raises:
-        TypeError: the target is neither a function nor made of Values; `wrt`, `static` or `batched` are no
-            names.
+        TypeError: the target is neither a function nor made of Values; `wrt`, `static` or `batched`
+            are no names.
         ValueError: `inputs` names a Value that the graph does not contain, or one twice; `wrt`,
             `static` or `batched` names no argument; `reduce`, `roll` or `mode` is none of its
             values.
@@ -118,7 +118,7 @@ def compile(  # as numba's jit and jax's jit, it is meant to be used qualified
     if names:
         _require_batchable(options)
     if isinstance(target, Value) or not (callable(target) or isinstance(target, Traced)):
-        label = identifier(name or getattr(target, "label", "")) or "f"
+        label = identifier(name or getattr(target, "label", None) or "") or "f"
         return _compiled(None, trace_graph(target, inputs, label), label, options)
     if inputs is not None:
         raise TypeError("compile: inputs= is for a Value; a function has its own arguments")

@@ -44,7 +44,7 @@ def verified(build: Build) -> Report:
     kind = build.request.kind
     if kind == VALUE:
         # A report without entries would look as if all were proved.
-        name = build.request.name
+        name = build.request.traced.lowered.name
         raise ValueError(
             f"{name}.value.verify(): the value is no derivative; "
             f"verify {name}.value_and_grad, {name}.jacobian or another derivative"

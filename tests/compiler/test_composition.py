@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import gradcompile as gdc
-from gradcompile import TraceError, Value
+from gradcompile import Value
 
 
 @pytest.fixture
@@ -247,7 +247,7 @@ def test_nonzeros_in_a_trace():
     f = gdc.compile(lambda x: gdc.sum(cubes.hessian.sparse.values(x)))
     value, gradient = f.value_and_grad(np.array([1.0, 2.0]))
     assert (value, gradient.x.tolist()) == (18.0, [6.0, 6.0])
-    with pytest.raises(TypeError, match=r"cubes.hessian.sparse: .* use cubes.hessian.sparse.values"):
+    with pytest.raises(TypeError, match=r"use cubes\.hessian\.sparse\.values"):
         gdc.compile(lambda x: cubes.hessian.sparse(x))(np.array([1.0, 2.0]))
-    with pytest.raises(TypeError, match="flat: .* of Values, call the kernel with its arguments"):
+    with pytest.raises(TypeError, match=r"flat: .* of Values, call the kernel"):
         gdc.compile(lambda x: cubes.grad.flat(x))(np.array([1.0, 2.0]))

@@ -77,3 +77,9 @@ def test_every_kind_of_random_functions(seed):
     while drawn.uses(NOT_COMPARED):
         drawn = Several.draw(rng, steps=4)
     assert refuted(gdc.compile(drawn.function(), cache=False), OF_SEVERAL) == [], drawn
+
+
+def test_the_value_alone_has_nothing_to_verify():
+    f = gdc.compile(lambda x: x * x, name="square")
+    with pytest.raises(ValueError, match=r"square\.value\.verify\(\): the value is no derivative"):
+        f.value.verify()
