@@ -133,6 +133,8 @@ class Build:
     def machine(self) -> Any:
         """The machine code: a numba dispatcher of the inputs and the constants."""
         target = self.target
+        with self.stages("import"):
+            machine_code.load()
         with self.stages("numba"):
             return machine_code.compiled(target)
 
@@ -159,6 +161,6 @@ class Build:
 
     def report(self) -> BuildReport:
         """Tell where the time went, compiling first what is not compiled yet."""
-        self.machine  # noqa: B018
-        lines = len(self.source.splitlines())
-        return BuildReport(dict(self.stages.seconds), self.code.rolled, lines, self.code.rules)
+        origin = machine_code.origin(self.machine)
+        lines, code = len(self.source.splitlines()), self.code
+        return BuildReport(dict(self.stages.seconds), code.rolled, lines, origin, code.rules)

@@ -12,12 +12,14 @@ class BuildReport:
         rolled: how many instructions, groups, members, nests and gathers; None for straight-line
             text.
         lines: of the emitted text.
+        origin: how its machine code came to be: what translated it, or that it was in the cache.
         rules: what the passes did, one line a rule.
     """
 
     seconds: dict[str, float]
     rolled: dict[str, int] | None
     lines: int
+    origin: str
     rules: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -32,4 +34,5 @@ class BuildReport:
                 f"{r['instructions']} instructions: {r['members']} stored values in "
                 f"{r['groups']} groups; {r['gathers']} tables of addresses",
             ]
-        return "\n".join([*times, "", *text, *self.rules])
+        machine = f"machine code: {self.origin}"
+        return "\n".join([*times, "", *text, machine, *self.rules])

@@ -53,6 +53,21 @@ _kept: Recent[tuple[Callable[..., Any], Signature, bool], Any] = Recent(MAX_KEPT
 """Machine code of functions made of loops: graphs of one structure share it, one after another."""
 
 
+def load() -> None:
+    """Import numba, with all that it loads before it compiles; nothing the second time."""
+    from gradcompile.jit import register_numba, target_context  # numba loads on first use
+
+    register_numba()
+    target_context().refresh()
+
+
+def origin(dispatcher: Any) -> str:
+    """Say how the machine code of a function came to be."""
+    from gradcompile.jit import origin
+
+    return origin(dispatcher)
+
+
 def compiled(target: Target) -> Any:
     """The numba dispatcher of a function, compiled or found."""
     if not target.loops:

@@ -27,6 +27,7 @@ from typing import Any
 
 import numba
 from numba import types
+from numba.core.registry import cpu_target
 
 from gradcompile.ir.signature import Bundle, Signature
 from gradcompile.jit.cache import KernelCache, keeping
@@ -126,6 +127,19 @@ def entry(dispatcher: Any) -> Any:
     they are rows. Anything else is a TypeError.
     """
     return next(iter(dispatcher.overloads.values())).entry_point
+
+
+def target_context() -> Any:
+    """What numba compiles for: it loads numba's own functions when it is refreshed."""
+    return cpu_target.target_context
+
+
+def origin(dispatcher: Any) -> str:
+    """Say how the machine code that `jit` made came to be."""
+    made = next(iter(dispatcher.overloads.values()))  # njit code may have asked for others since
+    if made.metadata is None:  # what is kept on disk has none
+        return "read from the cache"
+    return "translated to LLVM" if made.metadata["is_translated"] else "compiled by numba alone"
 
 
 def bind(dispatcher: Any, name: str, signature: Signature, constants: Sequence[AnyArray]) -> Any:

@@ -54,7 +54,8 @@ class Checked(CompilerBase):
 
     def compile_extra(self, func: Any) -> Any:
         """Compile a function: straight-line text by its translation, where that is possible."""
-        linked = self.straight and self.straight.linked(self.state.args)
+        linked = self.straight.linked(self.state.args) if self.straight else None
+        self.state.metadata["is_translated"] = linked is not None
         return super().compile_extra(linked or func)
 
     def define_pipelines(self) -> list[Any]:
