@@ -85,8 +85,12 @@ class Flat(Derived):
         if wrap is None:
             self._flats.setdefault(traced, (written, general))
             return result
+
+        def wrapped(parts: Any) -> Any:
+            return (*parts[:-1], wrap(parts[-1])) if isinstance(parts, tuple) else wrap(parts)
+
         self._flats.setdefault(
             traced,
-            (lambda *given: wrap(written(*given)), lambda *given: wrap(general(*given))),
+            (lambda *given: wrapped(written(*given)), lambda *given: wrapped(general(*given))),
         )
-        return wrap(result)
+        return wrapped(result)

@@ -4,7 +4,7 @@ from functools import cached_property
 
 from gradcompile.compiler import options as kinds
 from gradcompile.compiler.arguments import Arguments
-from gradcompile.compiler.directions import DirectedKernel, WeightedKernel
+from gradcompile.compiler.directions import DirectedKernel
 from gradcompile.compiler.kernel import Kernel
 from gradcompile.compiler.sparse import HessianKernel, MatrixKernel
 
@@ -56,9 +56,17 @@ class Derivatives:
         return MatrixKernel(self.arguments, kinds.JACOBIAN)
 
     @cached_property
-    def value_and_jacobian(self) -> Kernel:
-        """Give the value and the Jacobian, which share their work."""
-        return Kernel(self.arguments, kinds.VALUE_AND_JACOBIAN)
+    def value_and_jacobian(self) -> MatrixKernel:
+        """Give the value and the Jacobian, which share their work.
+
+        Example:
+            >>> import gradcompile as gdc
+            >>> f = gdc.compile(lambda x: [x[0] ** 2, x[1]])
+            >>> value, jacobian = f.value_and_jacobian.sparse([3.0, 2.0])
+            >>> value, jacobian.toarray().tolist()
+            ([9.0, 2.0], [[6.0, 0.0], [0.0, 1.0]])
+        """
+        return MatrixKernel(self.arguments, kinds.VALUE_AND_JACOBIAN)
 
     @cached_property
     def hessian(self) -> HessianKernel:
@@ -77,7 +85,7 @@ class Derivatives:
         return HessianKernel(self.arguments, kinds.HESSIAN)
 
     @cached_property
-    def value_grad_and_hessian(self) -> WeightedKernel:
+    def value_grad_and_hessian(self) -> HessianKernel:
         """Give the value, the gradient and the Hessian, which share their work.
 
         Example:
@@ -86,7 +94,7 @@ class Derivatives:
             >>> f.value_grad_and_hessian.flat([3.0])
             (4.0, array([4.]), array([[2.]]))
         """
-        return WeightedKernel(self.arguments, kinds.VALUE_GRAD_AND_HESSIAN)
+        return HessianKernel(self.arguments, kinds.VALUE_GRAD_AND_HESSIAN)
 
     @cached_property
     def hvp(self) -> DirectedKernel:

@@ -84,7 +84,8 @@ def nonzeros(kind: Kind, triangle: str = "full") -> Kind:
     """Make the kind that gives the nonzeros of a Jacobian or a Hessian alone."""
     part = "" if triangle == "full" else f"{triangle}_"
     where = "" if triangle == "full" else f" in the {triangle} triangle"
-    says = f"the nonzeros of {kind.says}{where}"
+    matrix = f"the {kind.derivative.capitalize()}"
+    says = kind.says.replace(matrix, f"the nonzeros of {matrix}{where}")
     return replace(kind, name=f"{kind.name}_{part}values", says=says, entries=triangle)
 
 

@@ -67,7 +67,7 @@ def interpreted(program: Program, signature: Signature, arguments: Sequence[Any]
     Raises:
         FloatingPointError: an operation made nan or inf from finite operands.
     """
-    outputs = interpret(program, signature.inputs(arguments).tolist(), require_finite)
+    outputs = interpret(program, signature.inputs(arguments).tolist(), require_finite(program))
     pairs = zip(signature.results, outputs, strict=True)
     shaped = [x if group.shape is None else np.reshape(x, group.shape) for group, x in pairs]
     return signature.nest(shaped)

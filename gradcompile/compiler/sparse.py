@@ -11,7 +11,7 @@ import numpy as np
 
 from gradcompile.compiler.directions import DirectedKernel, WeightedKernel
 from gradcompile.compiler.kernel import Kernel
-from gradcompile.compiler.options import HESSIAN, nonzeros
+from gradcompile.compiler.options import HESSIAN, VALUE_GRAD_AND_HESSIAN, nonzeros
 from gradcompile.graph.nested import NUMBER
 from gradcompile.graph.users import TraceError
 from gradcompile.show.structures import StructurePicture
@@ -160,7 +160,8 @@ class SparseHessian(SparseKernel, WeightedKernel):
             raise ValueError(f'triangle: expected "full", "lower" or "upper", got {triangle!r:.60}')
         if triangle == self._kind.entries:
             return self
-        kernel: SparseHessian = self._relative(triangle, SparseHessian, nonzeros(HESSIAN, triangle))
+        whole = VALUE_GRAD_AND_HESSIAN if self._kind.keeps_value else HESSIAN
+        kernel: SparseHessian = self._relative(triangle, SparseHessian, nonzeros(whole, triangle))
         return kernel
 
     def _general(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -177,7 +178,7 @@ class MatrixKernel(Kernel):
 
     @property
     def sparse(self) -> SparseKernel:
-        """The same as a `scipy.sparse.csr_array`."""
+        """The same with a `scipy.sparse.csr_array` as the matrix."""
         kernel: SparseKernel = self._relative("sparse", SparseKernel, nonzeros(self._kind))
         return kernel
 
@@ -189,6 +190,6 @@ class HessianKernel(WeightedKernel):
 
     @property
     def sparse(self) -> SparseHessian:
-        """The same as a `scipy.sparse.csr_array`."""
+        """The same with a `scipy.sparse.csr_array` as the matrix."""
         kernel: SparseHessian = self._relative("sparse", SparseHessian, nonzeros(self._kind))
         return kernel

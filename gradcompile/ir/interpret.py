@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from itertools import zip_longest
 
 from gradcompile.ir.program import Const, Instruction, Operand, Program, Var
+from gradcompile.ir.sweeps import sweeps_of
 
 Result = float | list[float]
 
@@ -63,19 +64,24 @@ def _taken(program: Program, read: Callable[[Operand], float]) -> list[Instructi
     return taken[::-1]
 
 
-def require_finite(instruction: Instruction, operands: list[float], result: float) -> None:
-    """Stop at the first nan or inf that is made from finite operands; an observer.
+def require_finite(program: Program) -> Observer:
+    """Make an observer that stops at the first nan or inf that is made from finite operands.
 
-    Raises:
-        FloatingPointError: names the operation, its operands, the label and the user's line.
+    Its FloatingPointError names the operation, its operands, the label, the sweep and the user's
+    line.
     """
-    if math.isfinite(result) or not all(map(math.isfinite, operands)):
-        return
-    var, op = instruction.result, instruction.op
-    numbers = zip(op.operand_names, operands, strict=True)
-    at = ", ".join(f"{name} = {number!r}" for name, number in numbers)
-    label = f" in {var.full_name!r}" if var.full_name else ""
-    statement = var if var.line else instruction.origin
-    line = f"; {statement.line}" if statement is not None and statement.line else ""
-    sweep = " (in the reverse sweep)" if instruction.origin is not None else ""
-    raise FloatingPointError(f"`{op.expression}` is {result} at {at}{label}{sweep}{line}")
+
+    def observe(instruction: Instruction, operands: list[float], result: float) -> None:
+        if math.isfinite(result) or not all(map(math.isfinite, operands)):
+            return
+        var, op = instruction.result, instruction.op
+        numbers = zip(op.operand_names, operands, strict=True)
+        at = ", ".join(f"{name} = {number!r}" for name, number in numbers)
+        label = f" in {var.full_name!r}" if var.full_name else ""
+        statement = var if var.line else instruction.origin
+        line = f"; {statement.line}" if statement is not None and statement.line else ""
+        sweep = sweeps_of((x.result, x.origin) for x in program.instructions)[var].title
+        where = f" (in the {sweep})" if sweep else ""
+        raise FloatingPointError(f"`{op.expression}` is {result} at {at}{label}{where}{line}")
+
+    return observe

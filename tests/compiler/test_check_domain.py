@@ -116,6 +116,15 @@ def test_in_the_reverse_sweep(function):
     assert all(map(math.isfinite, f.value_and_grad(1.0, 2.0)[1]))
 
 
+def test_in_tangents_and_derivatives():
+    f = gdc.compile(lambda x: gdc.sqrt(x), check_domain=True)
+    with pytest.raises(FloatingPointError, match=r"\(in the tangents\)"):
+        f.jvp((0.0,), (1.0,))
+    g = gdc.compile(lambda x: [gdc.sqrt(x)], check_domain=True, mode="forward")
+    with pytest.raises(FloatingPointError, match=r"\(in the derivatives\)"):
+        g.jacobian(0.0)
+
+
 def test_the_adjoint_has_the_name_of_its_value():
     f = gdc.compile(lambda x: gdc.sqrt(x), check_domain=True)
     with pytest.raises(FloatingPointError, match="'x_bar'"):

@@ -242,6 +242,11 @@ def test_flat_calls_give_the_same_vectors_and_matrices(name):
         "three": (f.value_grad_and_hessian.flat(x, **weights, **others)[2], hessian),
         "sparse": (f.hessian.sparse.flat(x, **weights, **others).toarray(), hessian),
         "jacobian.sparse": (f.jacobian.sparse.flat(x, **others).toarray(), jacobian),
+        "sparse of two": (f.value_and_jacobian.sparse.flat(x, **others)[1].toarray(), jacobian),
+        "sparse of three": (
+            f.value_grad_and_hessian.sparse.flat(x, **weights, **others)[2].toarray(),
+            hessian,
+        ),
     }
     if case.across is None:
         found["grad"] = f.grad.flat(x, **others), c @ jacobian

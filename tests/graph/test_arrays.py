@@ -548,7 +548,6 @@ def test_results_have_the_names_of_variables():
 # --- scipy ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.peers
 @pytest.mark.parametrize(
     "name",
     ["ndtr", "log_ndtr", "ndtri", "erf", "erfc", "erfcx", "erfinv", "entr", "logit", "expit",
@@ -564,7 +563,6 @@ def test_scipys_functions(name):
         np.testing.assert_allclose(found, function(at), rtol=1e-14)
 
 
-@pytest.mark.peers
 @pytest.mark.parametrize(
     "name",
     ["xlogy", "xlog1py", "betaln", *(name for name, (count, *_) in OF_SCIPY.items() if count == 2)],
@@ -590,7 +588,6 @@ AT_THE_EDGE = {
 """Where scipy's functions begin, end or are undefined."""
 
 
-@pytest.mark.peers
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("name", AT_THE_EDGE)
 def test_scipys_functions_at_the_edge(name):
@@ -604,7 +601,6 @@ def test_scipys_functions_at_the_edge(name):
     np.testing.assert_array_equal(one, found)
 
 
-@pytest.mark.peers
 def test_entropy_of_a_common_zero_has_a_gradient():
     import scipy.special
 
@@ -614,7 +610,6 @@ def test_entropy_of_a_common_zero_has_a_gradient():
     assert np.array([*gradient.p, *gradient.q]).tolist() == [0.0, 1.0 + math.log(2.0), 0.0, -2.0]
 
 
-@pytest.mark.peers
 def test_scipys_function_without_a_row_is_refused():
     import scipy.special
 

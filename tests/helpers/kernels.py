@@ -147,10 +147,18 @@ def derivatives(
     check("value of value_and_jacobian", vector(first), vector(value))
     check("value_and_jacobian", matrix(second, value, by), jacobian)
     check("jacobian.sparse", run(function.jacobian.sparse).toarray(), jacobian)
+    first, sparse = run(function.value_and_jacobian.sparse)
+    check("value of value_and_jacobian.sparse", vector(first), vector(value))
+    check("value_and_jacobian.sparse", sparse.toarray(), jacobian)
     first, second, third = run(three, across)
     check("value of value_grad_and_hessian", vector(first), vector(value))
     check("gradient of value_grad_and_hessian", vector(second), gradient)
     check("value_grad_and_hessian", matrix(third, by, by), hessian)
+    sparse = function.value_grad_and_hessian.sparse
+    first, second, third = run(sparse if is_number else sparse.weighted, across)
+    check("value of value_grad_and_hessian.sparse", vector(first), vector(value))
+    check("gradient of value_grad_and_hessian.sparse", vector(second), gradient)
+    check("value_grad_and_hessian.sparse", third.toarray(), hessian)
     sparse = function.hessian.sparse
     for triangle, of in (("", lambda x: x), ("lower", np.tril), ("upper", np.triu)):
         kernel = getattr(sparse, triangle) if triangle else sparse
