@@ -208,14 +208,15 @@ def from_sympy(
 
 
 def to_sympy(target: Any, *symbols: Any) -> Any:
-    """Write what a compiled function, a graph or a program computes as a sympy expression.
+    """Write what a compiled function, a kernel, a graph or a program computes in sympy's terms.
 
     Floats become the constants and small fractions that they are the nearest floats to. sympy
     simplifies as it does when you write the expression yourself; more than 100 operations are left
     as they are, for it takes long then.
 
     Args:
-        target: a `CompiledFunction`, whose value is written; a `Value`; or a `Program`.
+        target: a `CompiledFunction`, whose value is written; a kernel of it, such as `f.grad`; a
+            `Value`; or a `Program`.
         symbols: the arguments, in the structure in which the function is called; without them, real
             symbols with the names of the arguments, for the latest structure it was called with.
 
@@ -230,6 +231,8 @@ def to_sympy(target: Any, *symbols: Any) -> Any:
         >>> import gradcompile as gdc
         >>> to_sympy(gdc.compile(lambda x, w: gdc.tanh(x) / 3 + w))
         w + tanh(x)/3
+        >>> to_sympy(gdc.compile(lambda x, y: gdc.sin(x) * y).jacobian)
+        Gradient(x=y*cos(x), y=sin(x))
     """
     from gradcompile.symbolic.writing import write  # sympy loads on first use
 

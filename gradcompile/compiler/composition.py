@@ -39,17 +39,24 @@ def compose(
         numbers; beside others they are Values of their own.
     """
     leaves = list(_leaves([given[name] for name in request.traced.arguments]))
-    results = replay(_program(request), leaves)
+    results = replay(program_of(request), leaves)
     if not any(isinstance(leaf, TracedValue) for leaf in leaves):
         results = [x if isinstance(x, Value) else Constant(x) for x in results]
+    return unflatten(result_structure(request, structures), results, _array)
+
+
+def result_structure(request: Request, structures: Mapping[str, Structure]) -> Structure:
+    """Give the structure of what a kernel returns for arguments of some structures."""
     parts = [_structure(part) for part in returned_parts(request, structures)]
-    whole = parts[0] if len(parts) == 1 else Structure(tuple, (), tuple(parts))
-    return unflatten(whole, results, _array)
+    return parts[0] if len(parts) == 1 else Structure(tuple, (), tuple(parts))
 
 
 @lru_cache(maxsize=128)
-def _program(request: Request) -> Program:
-    """The program of a kernel, which will be differentiated again."""
+def program_of(request: Request) -> Program:
+    """Give the program of a kernel, which may be differentiated again.
+
+    Its outputs are in the order of what the kernel returns.
+    """
     return differentiable(request, request.traced.lowered, Stages(), again=True)
 
 

@@ -14,6 +14,7 @@ from gradcompile.compiler.options import VALUE, Kind
 from gradcompile.compiler.pickles import Untraceable
 from gradcompile.graph.nested import Structure
 from gradcompile.graph.trace import Traced
+from gradcompile.ir.program import Program
 
 if TYPE_CHECKING:
     from gradcompile.compiler.build import Build
@@ -106,6 +107,19 @@ class Kernel(Flat):
     def _takes_calls(self) -> Callable[..., Any]:
         """What takes the next call."""
         return self.__call__
+
+    @property
+    def arguments(self) -> Arguments:
+        """The arguments of the function that it belongs to."""
+        return self._arguments
+
+    def derived(self, traced: Traced) -> tuple[Program, Structure]:
+        """Give the program for one of the traces, and the structure of what it returns."""
+        from gradcompile.compiler.composition import program_of, result_structure
+        from gradcompile.passes import erase
+
+        request = self._request(traced)
+        return erase(program_of(request)), result_structure(request, traced.arguments)
 
     def _call_on_values(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Give what builds a graph: so compiled functions and their derivatives compose."""

@@ -4,8 +4,11 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
 
+from gradcompile.compiler.arguments import Arguments
 from gradcompile.compiler.function import CompiledFunction
+from gradcompile.compiler.kernel import Kernel
 from gradcompile.compiler.methods import unbound
+from gradcompile.compiler.sparse import SparseKernel
 from gradcompile.graph.nested import NUMBER, Structure, flatten, unflatten
 from gradcompile.graph.trace import Traced, trace_graph
 from gradcompile.graph.value import Value
@@ -27,10 +30,17 @@ MAX_EVALUATED = 100
 
 
 def write(target: Any, symbols: tuple[Any, ...]) -> Any:
-    """Write what a compiled function, a Value or a program computes; see `gradcompile.to_sympy`."""
+    """Write a compiled function, a kernel, a Value or a program; see `gradcompile.to_sympy`."""
     with asking("to_sympy"):
         if isinstance(target, CompiledFunction):
-            return _of_function(target, symbols)
+            function, args = unbound(target, symbols)
+            traced, inputs = _called(function.arguments, args)
+            return _expressions(traced.program, traced.result, inputs)
+        if isinstance(target, SparseKernel):
+            raise TypeError(f"to_sympy: {target!r} gives matrices of scipy; write its .values")
+        if isinstance(target, Kernel):
+            traced, inputs = _called(target.arguments, symbols)
+            return _expressions(*target.derived(traced), inputs)
         if isinstance(target, Value):
             traced = trace_graph(target, None, target.label or "f")
             return _expressions(traced.program, traced.result, symbols)
@@ -38,24 +48,18 @@ def write(target: Any, symbols: tuple[Any, ...]) -> Any:
             return _expressions(target, _structure(target), symbols)
     kind = type(target).__name__
     raise TypeError(
-        f"to_sympy: expected a compiled function, a Value or a Program, got {kind} {target!r:.60}"
+        "to_sympy: expected a compiled function, a kernel, a Value or a Program, "
+        f"got {kind} {target!r:.60}"
     )
 
 
-def _of_function(target: CompiledFunction, symbols: tuple[Any, ...]) -> Any:
-    if target.options.batched:
-        raise TypeError(f"to_sympy: {target.name} is batched; write the function of one row")
-    function, args = unbound(target, symbols)
+def _called(arguments: Arguments, symbols: tuple[Any, ...]) -> tuple[Traced, list[Any]]:
+    """Find the program for arguments of expressions, and what stands for its inputs, if given."""
+    if arguments.options.batched:
+        raise TypeError(f"to_sympy: {arguments.name} is batched; write the function of one row")
     if not symbols:
-        traced = function.arguments.latest()
-        return _expressions(traced.program, traced.result, ())
-    traced, inputs = _called(function, tuple(map(explicit, args)))
-    return _expressions(traced.program, traced.result, inputs)
-
-
-def _called(function: CompiledFunction, args: tuple[Any, ...]) -> tuple[Traced, list[Any]]:
-    """Find the program for arguments of expressions, and what stands for its inputs."""
-    arguments = function.arguments
+        return arguments.latest(), []
+    args = tuple(map(explicit, symbols))
     traced = arguments.read(tuple(map(_as_numbers, args)), {}).traced
     assert traced is not None
     bound = arguments.parameters.bind(args, {}).arguments

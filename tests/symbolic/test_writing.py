@@ -162,7 +162,7 @@ def test_programs_that_are_too_deep_for_sympy():
 
 def test_bad_input():
     f = gdc.compile(lambda x, y: x * y, name="f")
-    with pytest.raises(TypeError, match="to_sympy: expected a compiled function, a Value or a"):
+    with pytest.raises(TypeError, match="to_sympy: expected a compiled function, a kernel"):
         gdc.to_sympy(lambda x: x)
     with pytest.raises(TypeError, match="missing a required argument"):
         gdc.to_sympy(f, a)
@@ -175,3 +175,19 @@ def test_bad_input():
     graph = gdc.from_sympy(a * b, [[a, b]])
     with pytest.raises(ValueError, match="argument 'x1': expected a list of length 2"):
         gdc.to_sympy(graph, [a, b, a])
+
+
+def test_kernels():
+    f = gdc.compile(lambda x, y: gdc.sin(x) * y**2, name="wave")
+    assert gdc.to_sympy(f.grad, a, b) == (sympy.cos(a) * b**2, 2 * sympy.sin(a) * b)
+    hessian = gdc.to_sympy(f.hessian, a, b)
+    assert hessian.x.y == hessian.y.x == 2 * sympy.cos(a) * b
+    value, gradient = gdc.to_sympy(f.value_and_grad)
+    symbols = sorted(value.free_symbols, key=str)
+    assert [sympy.diff(value, symbol) for symbol in symbols] == list(gradient)
+    pair = gdc.compile(lambda x: np.array([x[0] * x[1], x[1] ** 2]))
+    columns = gdc.to_sympy(pair.jacobian, [a, b]).x
+    assert [list(column) for column in columns] == [[b, 0], [a, 2 * b]]
+    assert gdc.to_sympy(pair.jacobian.sparse.values, [a, b]).tolist() == [b, a, 2 * b]
+    with pytest.raises(TypeError, match=r"matrices of scipy; write its \.values"):
+        gdc.to_sympy(pair.jacobian.sparse)
