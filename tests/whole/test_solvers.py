@@ -9,7 +9,7 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import NonlinearConstraint, least_squares, minimize, root
 
 import gradcompile as gdc
-from tests.test_problems import AT, cost, limits
+from tests.problems.test_problem import AT, cost, limits
 
 SOLVED = np.array([1.0, 4.74299963, 3.82114998, 1.37940829])
 """Where problem 71 of Hock and Schittkowski has its minimum, of 17.0140173."""
