@@ -168,9 +168,8 @@ that gradcompile takes in loops; it is called through buffers, which it reads an
 jax is given arrays of its own, made beforehand. Works that are vectors by nature are written for
 CasADi by scalars and by vectors, and the faster way counts.
 
-In bundle adjustment, gradcompile and jax return all 45 entries of a Jacobian, with its zeros;
-CasADi returns the 29 that may be other than zero. More than a third of gradcompile's time there
-goes into memory for the results, which is new in each call. Loops over more than 1,024 numbers are
+In bundle adjustment, gradcompile and CasADi return the residuals and the 29 entries of an
+observation that may be other than zero, and jax all 45. Loops over more than 1,024 numbers are
 cut into blocks for the cache, which takes a line each: so texts grow by some lines, and no more."""
 
 
