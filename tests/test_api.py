@@ -35,3 +35,15 @@ def test_a_decorator_passes_inputs_on():
 def test_rolling_is_true_false_or_auto(roll):
     with pytest.raises(ValueError, match='roll: expected True, False or "auto", got'):
         gdc.compile(product, roll=roll)
+
+
+def test_a_compiled_function_looks_like_the_function():
+    def area(width, height):
+        """Multiply."""
+        return width * height
+
+    compiled = gdc.compile(area)
+    assert (compiled.__name__, compiled.__doc__) == ("area", "Multiply.")
+    assert compiled.__wrapped__ is area
+    assert compiled.__module__ == area.__module__
+    assert compiled.__qualname__ == area.__qualname__

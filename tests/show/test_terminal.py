@@ -20,3 +20,9 @@ def test_code_is_coloured_on_a_terminal_only():
     coloured = printed(force_terminal=True, color_system="standard")
     assert "\x1b[" in coloured
     assert "return" in coloured
+
+
+def test_long_lines_are_not_wrapped_on_a_terminal():
+    out = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=20)
+    print_code(out, "value = first + second + third\n", "python")
+    assert out.file.getvalue() == "value = first + second + third\n"
