@@ -55,10 +55,10 @@ _kept: Recent[tuple[Callable[..., Any], Signature, bool], Any] = Recent(MAX_KEPT
 
 def load() -> None:
     """Import numba, with all that it loads before it compiles; nothing the second time."""
-    from gradcompile.jit import register_numba, target_context  # numba loads on first use
+    from gradcompile.jit import load_numba, register_numba  # numba loads on first use
 
     register_numba()
-    target_context().refresh()
+    load_numba()
 
 
 def origin(dispatcher: Any) -> str:

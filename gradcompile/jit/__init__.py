@@ -27,6 +27,7 @@ from typing import Any
 
 import numba
 from numba import types
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 
 from gradcompile.ir.signature import Bundle, Signature
@@ -129,9 +130,10 @@ def entry(dispatcher: Any) -> Any:
     return next(iter(dispatcher.overloads.values())).entry_point
 
 
-def target_context() -> Any:
-    """What numba compiles for: it loads numba's own functions when it is refreshed."""
-    return cpu_target.target_context
+def load_numba() -> None:
+    """Let numba load what it knows of Python and numpy, as it does before it compiles."""
+    with global_compiler_lock:  # a thread may be compiling
+        cpu_target.target_context.refresh()
 
 
 def origin(dispatcher: Any) -> str:
