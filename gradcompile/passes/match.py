@@ -16,28 +16,35 @@ must define it; None if the last two operands must be equal."""
 Bound = dict[str, Operand]
 """What variables of a rule stand for."""
 
+Entry = tuple[Rule, frozenset[Head]]
+"""A rule, and what else there must be among the operands, beside its head."""
+
 
 @cache
-def _index(forward: bool, has_constant: bool) -> dict[Op, dict[Head, list[Rule]]]:
+def _index(forward: bool, has_constant: bool) -> dict[Op, dict[Head, list[Entry]]]:
     """Sort the rules for one sweep, for operands with or without a constant among them.
 
     They are sorted by the operation of their root, then by their head.
     """
-    rules: defaultdict[Op, defaultdict[Head, list[Rule]]] = defaultdict(lambda: defaultdict(list))
+    rules: defaultdict[Op, defaultdict[Head, list[Entry]]] = defaultdict(lambda: defaultdict(list))
     for rule in (*STABILITY, *IDENTITIES) if forward else IDENTITIES:
         if has_constant or not rule.needs_constant:
-            rules[rule.tree.op][_head(rule)].append(rule)
+            head, *others = _heads(rule)
+            rules[rule.tree.op][head].append((rule, frozenset(others)))
     return {op: dict(by_head) for op, by_head in rules.items()}
 
 
-def _head(rule: Rule) -> Head:
+def _heads(rule: Rule) -> list[Head]:
+    """What tells of the operands that a rule may match, the first of it for the index."""
     parts = rule.tree.operands
-    for part in parts:
-        if not isinstance(part, Variable):
-            return part.op if isinstance(part, Pattern) else float(part)
+    heads: list[Head] = [
+        part.op if isinstance(part, Pattern) else float(part)
+        for part in parts
+        if not isinstance(part, Variable)
+    ]
     # By identity: `==` on the parts of a pattern builds a pattern.
-    assert parts[-1] is parts[-2], f"nothing tells where {rule} may match"
-    return None
+    assert heads or parts[-1] is parts[-2], f"nothing tells where {rule} may match"
+    return heads or [None]
 
 
 def candidates(builder: IndexedBuilder, instruction: Instruction) -> list[Rule]:
@@ -46,18 +53,20 @@ def candidates(builder: IndexedBuilder, instruction: Instruction) -> list[Rule]:
     rules = _index(origin is None, Const in map(type, operands)).get(op)
     if rules is None:
         return []
-    matching = list(rules[None]) if None in rules and operands[-1] == operands[-2] else []
+    heads: list[Head] = [None] if None in rules and operands[-1] == operands[-2] else []
     for operand in operands:
         if isinstance(operand, Const):
-            head: Head = operand.value
+            heads.append(operand.value)
         else:
             definition = builder.definitions.get(operand)
-            if definition is None:
-                continue
-            head = definition.op
-        if head in rules:
-            matching += rules[head]
-    return matching
+            if definition is not None:
+                heads.append(definition.op)
+    return [
+        rule
+        for head in heads
+        for rule, others in rules.get(head, ())
+        if not others or others.issubset(heads)
+    ]
 
 
 def match(
