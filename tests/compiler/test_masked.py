@@ -108,3 +108,10 @@ def test_operations_take_no_gaps(function):
 def test_traced_arrays_meet_no_gaps(function):
     with pytest.raises(TypeError, match=GAPS):
         gdc.compile(function)(PLAIN)
+
+
+def test_a_mask_that_hides_nothing_is_none_to_functions_either():
+    whole = np.ma.array(PLAIN, mask=False)
+    assert gdc.exp(whole).tolist() == gdc.exp(PLAIN).tolist()
+    with pytest.raises(TypeError, match=GAPS):
+        gdc.exp(MASKED)

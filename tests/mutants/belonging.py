@@ -15,6 +15,7 @@ END_TO_END = (
 ELSEWHERE = {
     "gradcompile/__main__.py": ("tests/test_cli.py",),
     "gradcompile/compiler/code.py": ("tests/compiler/test_digests.py",),
+    "gradcompile/compiler/function.py": ("tests/test_api.py",),
     "gradcompile/graph/bytecode.py": ("tests/graph/test_bindings.py",),
     "gradcompile/graph/elimination.py": ("tests/test_linalg.py",),
     "gradcompile/graph/norms.py": ("tests/test_linalg.py",),
