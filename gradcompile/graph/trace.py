@@ -201,9 +201,9 @@ def _roots(target: Any) -> tuple[list[Value], Structure]:
 
 def _require_read(traced: Traced) -> None:
     """Require that each argument is read; elements of it, like a rare word's, need not be."""
-    name, names = traced.lowered.name, traced.lowered.names
+    name, names, is_read = traced.lowered.name, traced.lowered.names, traced.is_read
     for places in traced.places.values():
-        if places and not traced.is_read[places].any():
+        if places and not is_read[places].any():
             raise ValueError(f"inputs: {names[places[0]]!r} is not part of the graph of {name}")
 
 
